@@ -33,7 +33,11 @@ export function parsePath(text: string, at: string, faults: Faults, inside = fal
     }
     const first = segments[0] as string;
     if (!inside && first.startsWith("_") && !SERVER_FIELDS.has(first)) {
-      faults.add(at, "reserved_field", `${JSON.stringify(first)} is reserved: names starting with "_" are the server's`);
+      faults.add(
+        at,
+        "reserved_field",
+        `${JSON.stringify(first)} is reserved: names starting with "_" are the server's`,
+      );
     }
   }
   return segments;
@@ -69,7 +73,13 @@ export function own(object: ObjectValue, key: string): Found {
  *   `$elemMatch`, which judge the whole value
  * @returns whether `visit` returned true for some value
  */
-export function someValue(value: Found, path: Path, open: boolean, visit: (found: Found) => boolean, from = 0): boolean {
+export function someValue(
+  value: Found,
+  path: Path,
+  open: boolean,
+  visit: (found: Found) => boolean,
+  from = 0,
+): boolean {
   if (from === path.length) {
     if (open && Array.isArray(value)) {
       for (const element of value as readonly Value[]) if (visit(element)) return true;
@@ -102,13 +112,7 @@ function someInArray(
 }
 
 /** An element reached by its index: it is not opened at the end, and an array inside goes on as an array. */
-function atIndex(
-  element: Value,
-  path: Path,
-  open: boolean,
-  visit: (found: Found) => boolean,
-  from: number,
-): boolean {
+function atIndex(element: Value, path: Path, open: boolean, visit: (found: Found) => boolean, from: number): boolean {
   if (from === path.length) return visit(element);
   if (isObjectValue(element)) return someValue(own(element, path[from] as string), path, open, visit, from + 1);
   if (Array.isArray(element)) return someInArray(element as readonly Value[], path, open, visit, from);

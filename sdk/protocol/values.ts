@@ -1,19 +1,10 @@
-import type { Faults } from "./errors.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { parseDate } from "./dates.ts";
+import type { Faults } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A value of the language as code holds it; query-language.md 1. `bigint` is int64, `Uint8Array` binary. */
-export type Value =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Date
-  | Uint8Array
-  | readonly Value[]
-  | ObjectValue;
+export type Value = null | boolean | number | bigint | string | Date | Uint8Array | readonly Value[] | ObjectValue;
 export interface ObjectValue {
   readonly [key: string]: Value;
 }
@@ -27,16 +18,7 @@ export interface Document extends ObjectValue {
 }
 
 /** The names of the classes, as `$type` and error messages use them. */
-export type ValueClass =
-  | "null"
-  | "number"
-  | "int64"
-  | "string"
-  | "object"
-  | "array"
-  | "binary"
-  | "bool"
-  | "date";
+export type ValueClass = "null" | "number" | "int64" | "string" | "object" | "array" | "binary" | "bool" | "date";
 
 /** Names that may not be a key at any depth: each one means something to JavaScript or to MongoDB's serialiser. */
 const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype", "_bsontype"]);

@@ -1,0 +1,217 @@
+import type { Aggregate, Group } from "#protocol/aggregate";
+import type { Node, SortKey } from "#protocol/ast";
+import type { Key } from "#protocol/compare";
+import type { Path } from "#protocol/paths";
+import type { Document, Value } from "#protocol/values";
+
+/**
+ * The port of the document stores. Its comments are laws: tests/contract/document-store.ts turns each into a test that
+ * every engine must pass, so that one engine can stand in for another and nobody above can tell which one answers.
+ *
+ * Every method throws `GalleyError` only; what the engine itself said is its `cause`. A store that is full, gone or
+ * slow answers `storage_full`, `unavailable` or `timeout`, each with `details.outcome` where a write was meant.
+ */
+export interface DocumentStore {
+  /**
+   * The rows with these ids, in the order of `ids`, undefined where there is none. Sees every commit whose promise was
+   * resolved before the call. Costs the same however many documents the collection holds, and parses none.
+   */
+  get(collection: string, ids: readonly string[]): Promise<(Row | undefined)[]>;
+
+  /**
+   * One page: the first `limit` rows, in the order of `sort`, that match `filter` and whose (key tuple, id) is greater
+   * than `after`. All rows are of one state of the store, that of `position`. Exactly what sort.ts and match.ts say,
+   * whatever index was used. An unknown collection is empty.
+   *
+   * @throws GalleyError `query_too_expensive` or `index_required` past `budget.candidates`, `timeout` past the deadline,
+   *   `invalid_argument` (`sort_parallel_arrays`) if a matching document has two arrays on the sort's paths
+   */
+  find(query: FindQuery): Promise<FindResult>;
+
+  /** How many rows match, counted no further than `cap`; `more` tells whether there are further ones. */
+  count(query: Query & { readonly cap: number }): Promise<Counted>;
+
+  /** The least `LIMITS.distinctValues` values that `path` yields over all matches; query-language.md 5.4. */
+  distinct(query: Query & { readonly path: Path }): Promise<Distinct>;
+
+  /** Groups and outputs over all matches; query-language.md 5.6. */
+  aggregate(query: Query & { readonly aggregate: Aggregate }): Promise<Aggregated>;
+
+  /**
+   * Applies the writes in order, all or nothing, and resolves when they are durable: neither a kill of the process nor
+   * a power cut takes them back. Every write names the version it expects, so the caller's decision and the write are
+   * one step. One commit is one position. Commits called in one turn may share a sync, and never a fate.
+   *
+   * @throws GalleyError with `details.operation`, the index of the write at fault, and `outcome: "not_applied"`:
+   *   `version_conflict` if the stored version is not the expected one; `unique_violation` with `details.index`;
+   *   `schema_violation` with `reason` `parallel_arrays` or `index_key_too_long` if an index cannot hold the document.
+   *   `storage_full` is `not_applied` too. Anything whose end is not known is `unavailable`, `outcome: "unknown"`.
+   */
+  commit(writes: readonly Write[]): Promise<Position>;
+
+  /**
+   * The version for a document that now has `previous` (0: none): greater than it, at least `now * 1024`, and never one
+   * that this store gave out before, even if the clock goes back.
+   */
+  nextVersion(previous: number): number;
+
+  /** A position at which every commit that was resolved before this call is visible. */
+  position(): Position;
+
+  /**
+   * Calls `listener` with every commit after `from` (undefined: from now on), in commit order, each once, never before
+   * it is durable, and before or in the same turn as the writer's promise resolves.
+   *
+   * @throws GalleyError `failed_precondition` (`reason: "history_lost"`) if `from` is older than what the store keeps or
+   *   of another history
+   */
+  tail(from: Position | undefined, listener: (commit: Commit) => void): Tail;
+
+  /**
+   * Makes the collection and its indexes exist as defined, and no others. Resolves when writes keep the new indexes;
+   * they are filled in the background and serve queries once `ready`. Repeating it with the same definition does nothing.
+   */
+  ensureCollection(definition: StoredCollection): Promise<void>;
+
+  /** Drops the collection with its documents and indexes: one commit, told by the tail as `dropped`. */
+  dropCollection(name: string): Promise<Position>;
+
+  /** Size and index states of one collection; undefined if it does not exist. */
+  stats(name: string): Promise<CollectionStats | undefined>;
+
+  /** Resolves if the store answers. @throws GalleyError `unavailable` */
+  ping(): Promise<void>;
+
+  /** Ends after what is under way: commits are answered, the tail ends, files and connections are closed. */
+  close(): Promise<void>;
+}
+
+declare const position: unique symbol;
+/** A place in the commit order, `<history>.<place>`, place in 16 hex digits: of one history, compare as text. */
+export type Position = string & { readonly [position]: true };
+
+/** A stored document. `text` is its canonical text, which replies splice; `value` is parsed from it at first use. */
+export interface Row {
+  readonly id: string;
+  readonly version: number;
+  readonly text: string;
+  readonly value: Document;
+}
+
+/** How much a query may cost before it is refused. */
+export interface Budget {
+  /** Documents it may evaluate; `Infinity` for principals that are exempt. */
+  readonly candidates: number;
+  /** Milliseconds it may take, counted from the call. */
+  readonly milliseconds: number;
+  /** Stops the work early, with `timeout`, when the caller has gone. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Query {
+  readonly collection: string;
+  /** Normalised (normalise.ts), with the caller's rule already in it. */
+  readonly filter: Node;
+  readonly budget: Budget;
+}
+
+export interface FindQuery extends Query {
+  /** Ends with `_id`. */
+  readonly sort: readonly SortKey[];
+  readonly limit: number;
+  /** The key tuple of the row before this page, one part a sort key, `_id` included. */
+  readonly after?: readonly Key[];
+}
+
+/** What a read cost and what would have made it cheaper. */
+export interface Cost {
+  readonly position: Position;
+  /** Documents evaluated or returned. */
+  readonly examined: number;
+  /** The index that would serve this query, if it used none and one could be declared. */
+  readonly advice?: IndexDefinition;
+}
+
+export interface FindResult extends Cost {
+  readonly rows: readonly Row[];
+  /** Whether rows follow after the last one. */
+  readonly more: boolean;
+}
+
+export interface Counted extends Cost {
+  readonly count: number;
+  readonly more: boolean;
+}
+
+export interface Distinct extends Cost {
+  readonly values: readonly Value[];
+  readonly more: boolean;
+}
+
+export interface Aggregated extends Cost {
+  readonly groups: readonly Group[];
+  readonly more: boolean;
+}
+
+/** One change of a commit. `expect` is the version that must be stored; 0 demands absence. */
+export type Write =
+  | {
+      readonly kind: "put";
+      readonly collection: string;
+      readonly id: string;
+      readonly expect: number;
+      readonly version: number;
+      /** Canonical text of the whole document, server fields included. */
+      readonly text: string;
+    }
+  | { readonly kind: "delete"; readonly collection: string; readonly id: string; readonly expect: number }
+  /** Changes nothing, but fails like a write, and no other commit can slip between it and this commit. */
+  | { readonly kind: "check"; readonly collection: string; readonly id: string; readonly expect: number };
+
+export interface Commit {
+  readonly position: Position;
+  /** One entry a document, its last state in this commit; checks leave none. */
+  readonly changes: readonly Change[];
+  /** Collections dropped in this commit. */
+  readonly dropped?: readonly string[];
+}
+
+export interface Change {
+  readonly collection: string;
+  readonly id: string;
+  /** The document as it now is; undefined if it is gone. */
+  readonly next: Row | undefined;
+}
+
+export interface Tail {
+  readonly position: Position;
+  close(): void;
+}
+
+export interface IndexDefinition {
+  /** Dotted paths, `-` in front for descending, at most `LIMITS.indexPaths`. */
+  readonly paths: readonly string[];
+  readonly unique?: boolean;
+}
+
+/** What a store knows of a collection: schema and rules live above it. */
+export interface StoredCollection {
+  readonly name: string;
+  readonly indexes: readonly IndexDefinition[];
+}
+
+export interface CollectionStats {
+  readonly documents: number;
+  /** Bytes of the documents' texts. */
+  readonly bytes: number;
+  readonly indexes: readonly IndexStats[];
+}
+
+export interface IndexStats extends IndexDefinition {
+  readonly state: "building" | "ready" | "failed";
+  /** 0 to 1. */
+  readonly progress: number;
+  /** Why it failed; for a unique index, with some of the ids that clash. */
+  readonly reason?: string;
+  readonly duplicates?: readonly (readonly string[])[];
+}
