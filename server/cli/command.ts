@@ -1,0 +1,36 @@
+import type { ParseArgsConfig } from "node:util";
+
+/** One command of the command line. Its file is loaded only when it is called, so that `galley dev` starts fast. */
+export interface Command {
+  /** Shown by --help: how it is called, after `galley `. */
+  readonly usage: string;
+  readonly help: string;
+  readonly options: NonNullable<ParseArgsConfig["options"]>;
+  /** @throws CommandError with one clear line; anything else that is thrown is a defect */
+  run(call: Call): Promise<void>;
+}
+
+export interface Call {
+  readonly positionals: readonly string[];
+  readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+  /** `--json`: machine output, one JSON value a line. */
+  readonly json: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  print(line: string): void;
+}
+
+/** A failure that the user can mend: printed as one line, exit code 1. */
+export class CommandError extends Error {}
+
+/** A text option, or undefined if it was not given. */
+export function textOption(call: Call, name: string): string | undefined {
+  const value = call.values[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The positional argument at `index`. @throws CommandError naming what is missing */
+export function needed(call: Call, index: number, what: string): string {
+  const value = call.positionals[index];
+  if (value === undefined) throw new CommandError(`missing <${what}>; see --help`);
+  return value;
+}

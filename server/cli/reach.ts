@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { type Call, CommandError, textOption } from "./command.ts";
+
+/** How a command speaks to Galley: always by HTTP's requests and answers, whether or not a socket lies between. */
+export interface Reach {
+  /** Who answers, for messages. */
+  readonly where: string;
+  send(request: ReachRequest): Promise<ReachReply>;
+  close(): Promise<void>;
+}
+
+export interface ReachRequest {
+  readonly method: string;
+  readonly path: string;
+  /** JSON text, or bytes that are streamed while the answer is already being read. */
+  readonly body?: string | AsyncIterable<Uint8Array>;
+  readonly type?: string;
+}
+
+export interface ReachReply {
+  readonly status: number;
+  /** The Date header, if there is one. */
+  readonly date?: string;
+  readonly body: Readable;
+}
+
+/**
+ * Finds Galley as configuration.md says: `--url` or GALLEY_URL with GALLEY_SERVICE_KEY; else the server that runs on the
+ * data folder, by its `server.json`; else the app itself, started here without listening.
+ */
+export async function reach(call: Call): Promise<Reach> {
+  const url = textOption(call, "url") ?? call.env.GALLEY_URL;
+  if (url !== undefined) {
+    const key = call.env.GALLEY_SERVICE_KEY;
+    if (!key) throw new CommandError("set GALLEY_SERVICE_KEY to a service key of the server at --url");
+    return overNetwork(url, key);
+  }
+  const folder = dataFolder(call);
+  const running = readServerFile(folder);
+  if (running && (await answers(running.url))) return overNetwork(running.url, running.key);
+  const { withinProcess } = await import("./reach-app.ts");
+  return withinProcess(call, folder);
+}
+
+export function dataFolder(call: Call): string {
+  return textOption(call, "data-dir") ?? call.env.GALLEY_DATA_DIR ?? "data";
+}
+
+/** Sends JSON, reads JSON. @throws CommandError with the server's own message for any answer but 2xx */
+export async function sendJson<T>(to: Reach, method: string, path: string, body?: unknown): Promise<T> {
+  const reply = await to.send({ method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  const text = await readText(reply.body);
+  if (reply.status >= 300) throw new CommandError(errorMessage(text, reply.status));
+  return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+export async function readText(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** The message of an error reply, or its status where it is not one of Galley's. */
+export function errorMessage(text: string, status: number): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
+    if (typeof error?.message === "string") return `${error.message} (${String(error.code)})`;
+  } catch {
+    // Not Galley's envelope: something else answers at this address.
+  }
+  return `the server answered ${status}`;
+}
+
+function overNetwork(url: string, key: string): Reach {
+  let base: URL;
+  try {
+    base = new URL(url);
+  } catch {
+    throw new CommandError(`${JSON.stringify(url)} is not a URL; expects one like http://127.0.0.1:4600`);
+  }
+  const open = base.protocol === "https:" ? httpsRequest : httpRequest;
+  return {
+    where: base.origin,
+    // node:http rather than fetch: an import reads verdicts while it still sends rows, and fetch does not begin to
+    // answer before the whole body is sent.
+    send: ({ method, path, body, type }) =>
+      new Promise((resolve, reject) => {
+        const headers: Record<string, string> = { authorization: `Bearer ${key}` };
+        if (body !== undefined) headers["content-type"] = type ?? "application/json";
+        const request = open(new URL(path, base), { method, headers }, (reply) =>
+          resolve({
+            status: reply.statusCode ?? 0,
+            body: reply,
+            ...(reply.headers.date === undefined ? {} : { date: reply.headers.date }),
+          }),
+        );
+        request.on("error", (error) => reject(new CommandError(`${base.origin} does not answer: ${error.message}`)));
+        if (body === undefined || typeof body === "string") request.end(body);
+        else
+          Readable.from(body)
+            .on("error", (error) => request.destroy(error))
+            .pipe(request);
+      }),
+    close: async () => {},
+  };
+}
+
+function readServerFile(folder: string): { url: string; key: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folder, "server.json"), "utf8")) as { url: string; key: string };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a server still answers there: a killed one leaves its file behind. */
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = httpRequest(new URL("/v1/health", url), { timeout: 2000 }, (reply) => {
+      reply.resume();
+      resolve(reply.statusCode === 200);
+    });
+    request.on("error", () => resolve(false));
+    request.on("timeout", () => request.destroy());
+    request.end();
+  });
+}
