@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { type Call, type Command, CommandError, needed } from "./command.ts";
 import { jsonElements } from "./json-elements.ts";
-import { errorMessage, type Reach, reach, readText, sendJson } from "./reach.ts";
+import { errorMessage, type Reach, reach, readText } from "./reach.ts";
 
 /** One line of the server's answer: what became of one row. */
 interface Verdict {
