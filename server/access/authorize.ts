@@ -23,6 +23,8 @@ export interface Scope {
    * @throws GalleyError `unauthenticated` or `permission_denied`, with `details.scope` for keys and admins
    */
   require(action: Action): Node;
+  /** What the same principal may do in another collection, for `expand`. */
+  on(collection: string): Scope;
 }
 
 /** Judges one principal in one collection. Rules off for service keys: their scopes alone limit them. Default: deny. */
@@ -33,6 +35,7 @@ export function authorize(principal: Principal, collection: string): Scope {
     exempt: principal.kind === "key",
     mayDeclare: principal.kind === "key" && principal.scopes.allows("documents", collection, "create"),
     require: (action) => requireDocuments(principal, collection, action),
+    on: (other) => authorize(principal, other),
   };
   return judged as Scope;
 }
@@ -53,6 +56,8 @@ declare const adminScope: unique symbol;
 export interface AdminScope {
   readonly [adminScope]: true;
   readonly principal: Principal;
+  /** What the principal may do with the documents of a collection; import and export ask it. */
+  on(collection: string): Scope;
 }
 
 export type AdminArea = "collections" | "users" | "keys" | "settings" | "stats" | "logs" | "audit" | "rules";
@@ -61,7 +66,11 @@ export type AdminArea = "collections" | "users" | "keys" | "settings" | "stats" 
 export function authorizeAdmin(principal: Principal, area: AdminArea, action: "read" | "write"): AdminScope {
   if (principal.kind === "anonymous") throw unauthenticated();
   if (!principal.scopes.allows("admin", area, action)) throw missingScope(`admin:${area}:${action}`);
-  return { principal } as AdminScope;
+  const judged: Omit<AdminScope, typeof adminScope> = {
+    principal,
+    on: (collection) => authorize(principal, collection),
+  };
+  return judged as AdminScope;
 }
 
 function unauthenticated(): GalleyError {
