@@ -1,10 +1,10 @@
 import type { Path } from "./paths.ts";
 import type { Value, ValueClass } from "./values.ts";
 
-/**
- * A filter as the language holds it: frozen plain data, made only by filter.ts (query-language.md 7). `Term` is a
- * literal; access rules will add variables, bound before evaluation.
- */
+/** What a test compares with. A literal; access rules add variables, which are bound before evaluation. */
+export type Term = Value;
+
+/** A filter as the language holds it: frozen plain data, made only by filter.ts (query-language.md 7). */
 export type Node =
   | { readonly kind: "true" }
   | { readonly kind: "false" }
@@ -13,8 +13,8 @@ export type Node =
   | Leaf;
 
 export type Leaf =
-  | { readonly kind: "compare"; readonly op: CompareOp; readonly path: Path; readonly value: Value }
-  | { readonly kind: "in"; readonly path: Path; readonly values: readonly Value[] }
+  | { readonly kind: "compare"; readonly op: CompareOp; readonly path: Path; readonly value: Term }
+  | { readonly kind: "in"; readonly path: Path; readonly values: readonly Term[] }
   | { readonly kind: "exists"; readonly path: Path }
   | { readonly kind: "type"; readonly path: Path; readonly classes: readonly ValueClass[] }
   | { readonly kind: "size"; readonly path: Path; readonly length: number }
@@ -26,6 +26,8 @@ export type Leaf =
   | { readonly kind: "elementObject"; readonly path: Path; readonly of: Node };
 
 export type ElementTest = Leaf | { readonly kind: "not"; readonly of: Leaf };
+/** What `$elemMatch` makes; `$pull` and `$arrayFilters` hold one with the path []. */
+export type ElementMatch = Extract<Leaf, { kind: "elementValue" | "elementObject" }>;
 export type CompareOp = "eq" | "gt" | "gte" | "lt" | "lte";
 
 /** One key of a sort. The last one is always `_id`, which sort.ts appends. */

@@ -1,0 +1,230 @@
+import { type ElementMatch, type ElementTest, type Node, TRUE } from "./ast.ts";
+import { describe } from "./describe.ts";
+import type { FaultCode, Faults } from "./errors.ts";
+import { freezeValue } from "./freeze.ts";
+import { jsonBytes } from "./json-size.ts";
+import { LIMITS } from "./limits.ts";
+import { negate } from "./negate.ts";
+import { OPERATORS, type OperandReader, type Place, SECOND_WAVE } from "./operators.ts";
+import { type Path, parsePath } from "./paths.ts";
+import { decodeValue, isObjectValue, isTag, type Value } from "./values.ts";
+
+/**
+ * Reads a filter (query-language.md 3) from parsed JSON. The result is frozen and shares nothing with the input, which
+ * is not changed. Any input is safe, however deep or large.
+ *
+ * @param at what the input is called in faults, as in `filter`
+ * @returns a node that may be used only if no fault was added
+ */
+export function parseFilter(input: unknown, at: string, faults: Faults): Node {
+  return measured(input, at, faults, () => new FilterParser(faults).filter(input, { at, depth: 0, inside: false }));
+}
+
+/**
+ * Reads the operand of an `$elemMatch` that stands alone, as `$pull` and `$arrayFilters` have it (query-language.md 6).
+ * The leaf's path is []; see `compileElement` in match.ts. Undefined only if a fault was added.
+ */
+export function parseElementMatch(operand: unknown, at: string, faults: Faults): ElementMatch | undefined {
+  const node = measured(operand, at, faults, () =>
+    new FilterParser(faults).elementMatch(operand, { path: SELF, at, depth: 1 }),
+  );
+  return node.kind === "elementValue" || node.kind === "elementObject" ? node : undefined;
+}
+
+function measured(input: unknown, at: string, faults: Faults, parse: () => Node): Node {
+  const before = faults.list.length;
+  const node = parse();
+  // Last, because a more telling fault is one that the parser finds.
+  if (faults.list.length === before && jsonBytes(input, LIMITS.filterBytes) > LIMITS.filterBytes) {
+    faults.add(at, "too_long", TOO_LONG);
+  }
+  return node;
+}
+
+const TOO_LONG = `is longer than ${LIMITS.filterBytes} bytes as JSON`;
+const LOGICAL = new Set(["$and", "$or", "$nor"]);
+/** The path of an element that is tested itself. */
+const SELF: Path = Object.freeze([]);
+
+/** Where a filter stands; `inside` an `$elemMatch` its paths start at an element. */
+interface FilterPlace {
+  readonly at: string;
+  readonly depth: number;
+  readonly inside: boolean;
+}
+
+/** Recursion is bounded: it goes down only through `$and $or $nor $not $elemMatch`, and {@link mayNest} counts those. */
+class FilterParser implements OperandReader {
+  readonly #faults: Faults;
+  #nodes = 0;
+
+  constructor(faults: Faults) {
+    this.#faults = faults;
+  }
+
+  filter(input: unknown, place: FilterPlace): Node {
+    if (!isObjectValue(input)) {
+      return this.refuse(place.at, "bad_operand", `expects an object of paths and operators, got ${describe(input)}`);
+    }
+    const tests: Node[] = [];
+    for (const key of Object.keys(input)) {
+      if (this.#stopped) break;
+      const at = `${place.at}.${key}`;
+      if (LOGICAL.has(key)) tests.push(this.#logical(key, input[key], { ...place, at }));
+      else if (key.startsWith("$")) tests.push(this.#unknown(key, at, "expects a path or one of $and $or $nor"));
+      else {
+        const path = Object.freeze(parsePath(key, at, this.#faults, place.inside));
+        tests.push(this.#test(input[key], { path, at, depth: place.depth }));
+      }
+    }
+    return allOf(tests);
+  }
+
+  #logical(operator: string, operand: unknown, place: FilterPlace): Node {
+    const { at, depth } = place;
+    if (!this.#count(at) || !this.mayNest(place)) return TRUE;
+    if (!Array.isArray(operand) || operand.length === 0) {
+      return this.refuse(at, "bad_operand", `expects a non-empty array of filters, got ${describe(operand)}`);
+    }
+    if (operand.length > LIMITS.filterBranches) {
+      const message = `expects at most ${LIMITS.filterBranches} filters, got ${operand.length}`;
+      return this.refuse(at, "too_many_branches", message);
+    }
+    const branches: Node[] = [];
+    for (let i = 0; i < operand.length && !this.#stopped; i++) {
+      const branch = this.filter(operand[i], { ...place, at: `${at}.${i}`, depth: depth + 1 });
+      branches.push(operator === "$nor" ? negate(branch) : branch);
+    }
+    return Object.freeze({ kind: operator === "$or" ? "or" : "and", of: Object.freeze(branches) });
+  }
+
+  /** What stands at a path: an operator object if its first key is an operator, else a literal. */
+  #test(value: unknown, place: Place): Node {
+    const keys = isObjectValue(value) ? Object.keys(value) : [];
+    const [first] = keys;
+    if (first?.startsWith("$") && !isTag(first)) return this.operators(value as Record<string, unknown>, place);
+    if (!this.#count(place.at)) return TRUE;
+    const stray = first?.startsWith("$") ? undefined : keys.find((key) => key.startsWith("$"));
+    if (stray !== undefined) return this.#mixed(place.at, stray);
+    const literal = this.literal(value, place.at);
+    if (literal === undefined) return TRUE;
+    return Object.freeze({ kind: "compare", op: "eq", path: place.path, value: literal });
+  }
+
+  operators(object: Record<string, unknown>, place: Place): Node {
+    const tests: Node[] = [];
+    for (const key of Object.keys(object)) {
+      if (this.#stopped) break;
+      const at = `${place.at}.${key}`;
+      const operator = OPERATORS.get(key);
+      if (operator) {
+        if (this.#count(at)) tests.push(operator.parse(object[key], { ...place, at }, this));
+      } else if (!key.startsWith("$")) return this.#mixed(place.at, key);
+      else tests.push(this.#unknown(key, at, `expects one of ${[...OPERATORS.keys()].join(" ")}`));
+    }
+    return allOf(tests);
+  }
+
+  elementMatch(operand: unknown, place: Place): Node {
+    const [first] = isObjectValue(operand) ? Object.keys(operand) : [];
+    if (first === undefined) {
+      return this.refuse(place.at, "bad_operand", `expects a non-empty object, got ${describe(operand)}`);
+    }
+    const { path, at, depth } = place;
+    if (first.startsWith("$") && !LOGICAL.has(first)) {
+      const of = Object.freeze(this.#elementTests(operand as Record<string, unknown>, { path: SELF, at, depth }));
+      return Object.freeze({ kind: "elementValue", path, of });
+    }
+    return Object.freeze({ kind: "elementObject", path, of: this.filter(operand, { at, depth, inside: true }) });
+  }
+
+  #elementTests(object: Record<string, unknown>, place: Place): ElementTest[] {
+    const tests: ElementTest[] = [];
+    let text: string | undefined;
+    for (const key of Object.keys(object)) {
+      if (this.#stopped) break;
+      const at = `${place.at}.${key}`;
+      const operator = OPERATORS.get(key);
+      if (!key.startsWith("$")) {
+        this.#mixed(place.at, key);
+        break;
+      }
+      if (!operator?.inElement) {
+        const allowed = [...OPERATORS].filter(([, row]) => row.inElement).map(([name]) => name);
+        this.#unknown(key, at, `expects, to test elements themselves, some of ${allowed.join(" ")}`);
+      } else if (operator.inElement === "one" && text !== undefined) {
+        this.refuse(at, "bad_operand", `expects no second text operator beside ${text} in one $elemMatch`);
+      } else if (this.#count(at)) {
+        if (operator.inElement === "one") text = key;
+        const test = operator.parse(object[key], { ...place, at }, this);
+        if (isElementTest(test)) tests.push(test);
+      }
+    }
+    return tests;
+  }
+
+  literal(operand: unknown, at: string): Value | undefined {
+    const before = this.#faults.list.length;
+    // Measured before it is copied, so that a huge literal costs next to nothing.
+    if (jsonBytes(operand, LIMITS.filterBytes) > LIMITS.filterBytes) this.#faults.add(at, "too_long", TOO_LONG);
+    else {
+      const value = decodeValue(copy(operand, 1), at, this.#faults);
+      if (this.#faults.list.length === before) return freezeValue(value);
+    }
+    return undefined;
+  }
+
+  mayNest(place: { readonly at: string; readonly depth: number }): boolean {
+    if (place.depth < LIMITS.filterDepth) return true;
+    this.#faults.add(place.at, "too_deep", `is nested deeper than ${LIMITS.filterDepth} levels of operators`);
+    return false;
+  }
+
+  refuse(at: string, code: FaultCode, message: string): Node {
+    this.#faults.add(at, code, message);
+    return TRUE;
+  }
+
+  #unknown(name: string, at: string, expected: string): Node {
+    return SECOND_WAVE.has(name)
+      ? this.refuse(at, "not_available_yet", `${name} is not available yet`)
+      : this.refuse(at, "unknown_operator", `${expected}, got ${JSON.stringify(name.slice(0, 40))}`);
+  }
+
+  #mixed(at: string, key: string): Node {
+    const name = JSON.stringify(key.slice(0, 40));
+    return this.refuse(at, "mixed_object", `expects either operators or plain fields, got both (${name})`);
+  }
+
+  /** Counts one test; past the limit there is one fault, and the parser stops. */
+  #count(at: string): boolean {
+    this.#nodes++;
+    if (this.#nodes === LIMITS.filterNodes + 1) {
+      this.#faults.add(at, "too_many_nodes", `is the test after the ${LIMITS.filterNodes} that a filter may have`);
+    }
+    return !this.#stopped;
+  }
+
+  get #stopped(): boolean {
+    return this.#nodes > LIMITS.filterNodes;
+  }
+}
+
+function allOf(tests: Node[]): Node {
+  const [only] = tests;
+  if (only && tests.length === 1) return only;
+  return only ? Object.freeze({ kind: "and", of: Object.freeze(tests) }) : TRUE;
+}
+
+/** Rows that the value form admits give a leaf or its negation; anything else came with a fault. */
+function isElementTest(node: Node): node is ElementTest {
+  return node.kind !== "true" && node.kind !== "false" && node.kind !== "and" && node.kind !== "or";
+}
+
+/** A copy for `decodeValue` to change. What is nested too deeply is left as it is: it will be refused unread. */
+function copy(input: unknown, level: number): unknown {
+  if (typeof input !== "object" || input === null || level > LIMITS.documentDepth + 1) return input;
+  if (Array.isArray(input)) return input.map((item) => copy(item, level + 1));
+  // Object.fromEntries defines members, so that a key `__proto__` stays a key and is refused.
+  return Object.fromEntries(Object.entries(input).map(([key, item]) => [key, copy(item, level + 1)]));
+}
