@@ -1,0 +1,125 @@
+import type { ErrorCode, ErrorDetails } from "./errors.ts";
+import type { Value } from "./values.ts";
+
+/**
+ * The bodies of the document routes as both ends hold them, after decoding and before encoding; http-api.md. `D` is a
+ * document: the server forwards texts, the SDK holds values.
+ */
+export interface Page<D> {
+  readonly documents: readonly D[];
+  /** Send it back as `after` for the rows that follow; absent on the last page. */
+  readonly next?: string;
+  readonly position: string;
+  readonly included?: Included<D>;
+  /** In development mode: the index that would have made this query cheap. */
+  readonly advice?: { readonly index: { readonly paths: readonly string[] } };
+}
+
+/** What `expand` brought: by collection, then by id. Hidden or gone is absent. */
+export interface Included<D> {
+  readonly [collection: string]: { readonly [id: string]: D };
+}
+
+/** One document asked for with `expand`. */
+export interface Expanded<D> {
+  readonly document: D;
+  readonly included: Included<D>;
+}
+
+/** Body of `POST …/query`. */
+export interface QueryBody {
+  readonly filter?: unknown;
+  readonly sort?: string | readonly string[];
+  readonly limit?: number;
+  readonly after?: string;
+  readonly select?: readonly string[];
+  readonly expand?: readonly string[];
+}
+
+export interface CountBody {
+  readonly filter?: unknown;
+  readonly cap?: number;
+}
+
+export interface CountReply {
+  readonly count: number;
+  readonly more: boolean;
+}
+
+export interface DistinctBody {
+  readonly path: string;
+  readonly filter?: unknown;
+}
+
+export interface DistinctReply {
+  readonly values: readonly Value[];
+  readonly more: boolean;
+}
+
+export interface AggregateBody {
+  readonly filter?: unknown;
+  readonly group?: readonly string[];
+  readonly out: { readonly [name: string]: OutputBody };
+  readonly sort?: string | readonly string[];
+  readonly limit?: number;
+}
+
+export type OutputBody =
+  | { readonly count: true }
+  | { readonly sum: string }
+  | { readonly avg: string }
+  | { readonly min: string }
+  | { readonly max: string };
+
+export interface AggregateReply {
+  readonly groups: readonly { readonly key: readonly Value[]; readonly out: { readonly [name: string]: Value } }[];
+  readonly more: boolean;
+}
+
+/** Body of `POST /v1/batch`. */
+export interface BatchBody {
+  readonly operations: readonly BatchOperation[];
+}
+
+/** One operation of a batch. `ifVersion` demands that version, 0 demands absence; query-language.md 9. */
+export type BatchOperation =
+  | {
+      readonly op: "create";
+      readonly collection: string;
+      readonly id?: string;
+      readonly document: unknown;
+      readonly ifVersion?: number;
+    }
+  | {
+      readonly op: "set";
+      readonly collection: string;
+      readonly id: string;
+      readonly document: unknown;
+      readonly ifVersion?: number;
+    }
+  | {
+      readonly op: "update";
+      readonly collection: string;
+      readonly id: string;
+      readonly update: unknown;
+      readonly upsert?: boolean;
+      readonly ifVersion?: number;
+    }
+  | { readonly op: "delete"; readonly collection: string; readonly id: string; readonly ifVersion?: number }
+  | { readonly op: "check"; readonly collection: string; readonly id: string; readonly ifVersion: number };
+
+export interface BatchReply {
+  /** In the order of the operations; `v` is absent where the document is gone afterwards. */
+  readonly results: readonly { readonly id: string; readonly v?: number }[];
+  readonly position: string;
+}
+
+/** Every error reply. */
+export interface ErrorBody {
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly details?: ErrorDetails;
+    readonly requestId: string;
+  };
+}
