@@ -21,7 +21,7 @@ export const footprint: Workload = {
         if (round > 0 || smoke) starts.push(performance.now() - began);
         await delay(smoke ? 100 : 3000);
         if (round > 0 || smoke) memory.push(residentBytes(galley.pid) / 2 ** 20);
-        await galley.stop();
+        await galley.end("SIGTERM");
       }
       const start = median(starts);
       const idle = median(memory);

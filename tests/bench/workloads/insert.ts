@@ -50,7 +50,7 @@ export const insert: Workload = {
         }
         return rows;
       } finally {
-        await Promise.all([galley, ceiling].map((server) => server.stop()));
+        await Promise.all([galley, ceiling].map((server) => server.end("SIGTERM")));
       }
     }),
 };

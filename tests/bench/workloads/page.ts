@@ -46,7 +46,7 @@ export const page: Workload = {
         const figures = await interleave(contestants, smoke ? { rounds: 1, seconds: 0.1 } : { rounds: 5, seconds: 2 });
         return report(figures);
       } finally {
-        await Promise.all([galley, ceiling].map((server) => server.stop()));
+        await Promise.all([galley, ceiling].map((server) => server.end("SIGTERM")));
       }
     }),
 };

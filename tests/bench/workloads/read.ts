@@ -52,7 +52,7 @@ export const read: Workload = {
         }
         return rows;
       } finally {
-        await Promise.all([galley, ceiling, stored, constant].map((server) => server.stop()));
+        await Promise.all([galley, ceiling, stored, constant].map((server) => server.end("SIGTERM")));
       }
     }),
 };

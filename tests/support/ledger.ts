@@ -1,0 +1,191 @@
+/**
+ * The write ledger: a client that notes what it meant, what it was answered, and what the answer claims, and afterwards
+ * holds all of it against the store (fault-cases.md "Ledger holds"). Every write carries an Idempotency-Key, so that an
+ * unknown end can be resolved by asking again.
+ */
+export interface LedgerAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Sends one request; undefined if no answer came. */
+export type LedgerSend = (
+  method: string,
+  path: string,
+  body: unknown,
+  key: string | undefined,
+) => Promise<LedgerAnswer | undefined>;
+
+type End = "applied" | "not_applied" | "unknown";
+
+interface Entry {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly key: string;
+  readonly effect: Effect;
+  end: End;
+}
+
+/** What a write does to the store if it is applied. */
+type Effect =
+  | { readonly kind: "create"; readonly ids: readonly string[]; readonly nonce: string }
+  | { readonly kind: "add"; readonly counter: string; readonly amount: number }
+  | { readonly kind: "delete"; readonly id: string };
+
+export class Ledger {
+  readonly #collection: string;
+  readonly #send: LedgerSend;
+  readonly #entries: Entry[] = [];
+  /** The highest version told of each document: it may never go back. */
+  readonly #versions = new Map<string, number>();
+  readonly #breaches: string[] = [];
+
+  constructor(collection: string, send: LedgerSend) {
+    this.#collection = collection;
+    this.#send = send;
+  }
+
+  /** How many writes ended how. */
+  get ends(): Record<End, number> {
+    const ends = { applied: 0, not_applied: 0, unknown: 0 };
+    for (const entry of this.#entries) ends[entry.end]++;
+    return ends;
+  }
+
+  /** One new document. */
+  create(id: string): Promise<void> {
+    const nonce = this.#nonce();
+    const effect: Effect = { kind: "create", ids: [id], nonce };
+    return this.#write("POST", `/v1/documents/${this.#collection}`, { _id: id, nonce }, effect);
+  }
+
+  /** Several new documents in one batch: all or none. */
+  createTogether(ids: readonly string[]): Promise<void> {
+    const nonce = this.#nonce();
+    const operations = ids.map((id) => ({ op: "create", collection: this.#collection, id, document: { nonce } }));
+    return this.#write("POST", "/v1/batch", { operations }, { kind: "create", ids, nonce });
+  }
+
+  /** Adds to a counter that many may share. */
+  add(counter: string, amount: number): Promise<void> {
+    const path = `/v1/documents/${this.#collection}/${counter}?upsert=true`;
+    return this.#write("PATCH", path, { $inc: { n: amount } }, { kind: "add", counter, amount });
+  }
+
+  delete(id: string): Promise<void> {
+    return this.#write("DELETE", `/v1/documents/${this.#collection}/${id}`, undefined, { kind: "delete", id });
+  }
+
+  /** Repeats every write whose end is unknown, with its key, until each has an answer that tells. */
+  async settle(): Promise<void> {
+    for (const entry of this.#entries) {
+      for (let tries = 0; entry.end === "unknown" && tries < 20; tries++) await this.#attempt(entry);
+      if (entry.end === "unknown") this.#breaches.push(`${entry.method} ${entry.path} never ended`);
+    }
+  }
+
+  /** Everything that does not agree with the store, in words. Call it after {@link settle}. */
+  async breaches(): Promise<string[]> {
+    const found = [...this.#breaches];
+    const stored = await this.#stored();
+    const expected = new Map<string, { nonce: string } | undefined>();
+    const counters = new Map<string, number>();
+    for (const { effect, end, path } of this.#entries) {
+      if (effect.kind === "add") {
+        const sum = counters.get(effect.counter) ?? 0;
+        counters.set(effect.counter, sum + (end === "applied" ? effect.amount : 0));
+      } else if (effect.kind === "create") {
+        for (const id of effect.ids) {
+          if (end === "applied") expected.set(id, { nonce: effect.nonce });
+          else if (stored.get(id)?.nonce === effect.nonce) found.push(`${path}: ${id} is there, told ${end}`);
+        }
+      } else if (end === "applied") expected.set(effect.id, undefined);
+    }
+    for (const [id, document] of expected) {
+      const nonce = stored.get(id)?.nonce;
+      if (nonce !== document?.nonce) found.push(`${id}: holds ${nonce}, acknowledged ${document?.nonce}`);
+    }
+    for (const [id, sum] of counters) {
+      const n = stored.get(id)?.n ?? 0;
+      if (n !== sum) found.push(`counter ${id}: is ${n}, acknowledged ${sum}`);
+    }
+    for (const [id, version] of this.#versions) {
+      const now = stored.get(id)?._v;
+      if (now !== undefined && now < version) found.push(`${id}: version went back from ${version} to ${now}`);
+    }
+    return found;
+  }
+
+  #nonce(): string {
+    return `n${this.#entries.length}`;
+  }
+
+  async #write(method: string, path: string, body: unknown, effect: Effect): Promise<void> {
+    const key = `ledger-${this.#collection}-${this.#entries.length}`;
+    const entry: Entry = { method, path, body, key, effect, end: "unknown" };
+    this.#entries.push(entry);
+    await this.#attempt(entry);
+  }
+
+  async #attempt(entry: Entry): Promise<void> {
+    const answer = await this.#send(entry.method, entry.path, entry.body, entry.key);
+    if (!answer) return;
+    if (answer.status < 300) {
+      entry.end = "applied";
+      this.#noteVersions(answer.body);
+      return;
+    }
+    const { error } = (answer.body ?? {}) as { error?: { details?: { outcome?: unknown } } };
+    const outcome = error?.details?.outcome;
+    if (outcome === "not_applied") entry.end = "not_applied";
+    else if (outcome !== "unknown") {
+      this.#breaches.push(`${entry.method} ${entry.path}: ${answer.status} without an outcome`);
+    }
+  }
+
+  #noteVersions(body: unknown): void {
+    const { _id, _v, results } = (body ?? {}) as { _id?: string; _v?: number; results?: { id: string; v?: number }[] };
+    const told = results ?? (_id === undefined ? [] : [{ id: _id, ...(_v === undefined ? {} : { v: _v }) }]);
+    for (const { id, v = 0 } of told) this.#versions.set(id, Math.max(v, this.#versions.get(id) ?? 0));
+  }
+
+  async #stored(): Promise<Map<string, { nonce?: string; n?: number; _v: number }>> {
+    const found = new Map<string, { nonce?: string; n?: number; _v: number }>();
+    let after: string | undefined;
+    do {
+      const path = `/v1/documents/${this.#collection}/query`;
+      const answer = await this.#send(
+        "POST",
+        path,
+        { limit: 1000, ...(after === undefined ? {} : { after }) },
+        undefined,
+      );
+      if (answer?.status !== 200) throw new Error(`cannot read the store: ${JSON.stringify(answer)}`);
+      const page = answer.body as { documents: { _id: string; _v: number }[]; next?: string };
+      for (const document of page.documents) found.set(document._id, document);
+      after = page.next;
+    } while (after !== undefined);
+    return found;
+  }
+}
+
+/** Sends over HTTP to wherever the server is now; a cut connection is no answer. */
+export function sendTo(url: () => string, serviceKey: string): LedgerSend {
+  return async (method, path, body, key) => {
+    const headers: Record<string, string> = { authorization: `Bearer ${serviceKey}` };
+    if (body !== undefined) headers["content-type"] = "application/json";
+    if (key !== undefined) headers["idempotency-key"] = key;
+    try {
+      const reply = await fetch(url() + path, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await reply.text();
+      return { status: reply.status, body: text === "" ? undefined : JSON.parse(text) };
+    } catch {
+      return undefined;
+    }
+  };
+}
