@@ -1,16 +1,22 @@
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const SEXTETS = new Map([...ALPHABET].map((char, i) => [char.charCodeAt(0), i]));
+const CODES = Uint8Array.from(ALPHABET, (char) => char.charCodeAt(0));
+const PADDING = 61; // "="
+const ASCII = new TextDecoder();
+const NONE = 255;
+/** The six bits that a character stands for, by its code. */
+const SEXTETS = new Uint8Array(128).fill(NONE);
+for (let i = 0; i < ALPHABET.length; i++) SEXTETS[ALPHABET.charCodeAt(i)] = i;
 
 /** Standard base64 with padding (RFC 4648 section 4). */
 export function encodeBase64(bytes: Uint8Array): string {
-  let text = "";
+  const codes = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  let length = 0;
   for (let i = 0; i < bytes.length; i += 3) {
-    const [a, b, c] = [bytes[i] as number, bytes[i + 1], bytes[i + 2]];
-    text += ALPHABET.charAt(a >> 2) + ALPHABET.charAt(((a & 3) << 4) | ((b ?? 0) >> 4));
-    text += b === undefined ? "=" : ALPHABET.charAt(((b & 15) << 2) | ((c ?? 0) >> 6));
-    text += c === undefined ? "=" : ALPHABET.charAt(c & 63);
+    const bits = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+    for (let shift = 18; shift >= 0; shift -= 6) codes[length++] = CODES[(bits >> shift) & 63] as number;
   }
-  return text;
+  const whole = codes.length - ((3 - (bytes.length % 3)) % 3);
+  return ASCII.decode(codes.fill(PADDING, whole));
 }
 
 /** Reads standard base64; undefined unless the text is exactly what {@link encodeBase64} would write. */
@@ -23,8 +29,8 @@ export function decodeBase64(text: string): Uint8Array | undefined {
   let held = 0;
   let length = 0;
   for (let i = 0; i < chars; i++) {
-    const sextet = SEXTETS.get(text.charCodeAt(i));
-    if (sextet === undefined) return undefined;
+    const sextet = SEXTETS[text.charCodeAt(i)] ?? NONE;
+    if (sextet === NONE) return undefined;
     bits = ((bits << 6) | sextet) & 0xffff;
     held += 6;
     if (held >= 8) {

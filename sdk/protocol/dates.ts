@@ -2,7 +2,7 @@
 export const DATE_MIN = Date.UTC(2000, 0, 1) - 63_082_281_600_000; // 0001-01-01T00:00:00.000Z
 export const DATE_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:Z|([+-])(\d\d):?(\d\d))$/;
+const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)$/;
 
 /**
  * Reads the operand of a `$date`: ISO 8601 text with an offset and up to three fraction digits, or epoch milliseconds

@@ -108,8 +108,15 @@ export class Faults {
   readonly list: Fault[] = [];
 
   add(path: string, code: FaultCode, message: string): void {
-    // One hostile input must not make a reply of a million lines.
-    if (this.list.length < MAX_FAULTS) this.list.push({ path, code, message: `${path}: ${message}` });
+    // One hostile input must not make a reply of a million lines, nor of 100 lines with a megabyte in each.
+    if (this.full) return;
+    const place = path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path;
+    this.list.push({ path: place, code, message: `${place}: ${message}` });
+  }
+
+  /** Whether further faults are dropped; what is costly to say need not be said then. */
+  get full(): boolean {
+    return this.list.length >= MAX_FAULTS;
   }
 
   get any(): boolean {
@@ -127,3 +134,5 @@ export class Faults {
 }
 
 const MAX_FAULTS = 100;
+/** Characters; longer than the path of anything that is accepted. */
+const MAX_PATH = 1000;

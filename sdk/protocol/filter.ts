@@ -68,10 +68,11 @@ class FilterParser implements OperandReader {
     }
     const tests: Node[] = [];
     for (const key of Object.keys(input)) {
-      if (this.#stopped) break;
       const at = `${place.at}.${key}`;
+      const isPath = !key.startsWith("$");
+      if (this.#stopped || (!isPath && !this.#count(at))) break;
       if (LOGICAL.has(key)) tests.push(this.#logical(key, input[key], { ...place, at }));
-      else if (key.startsWith("$")) tests.push(this.#unknown(key, at, "expects a path or one of $and $or $nor"));
+      else if (!isPath) tests.push(this.#unknown(key, at, "expects a path or one of $and $or $nor"));
       else {
         const path = Object.freeze(parsePath(key, at, this.#faults, place.inside));
         tests.push(this.#test(input[key], { path, at, depth: place.depth }));
@@ -82,7 +83,7 @@ class FilterParser implements OperandReader {
 
   #logical(operator: string, operand: unknown, place: FilterPlace): Node {
     const { at, depth } = place;
-    if (!this.#count(at) || !this.mayNest(place)) return TRUE;
+    if (!this.mayNest(place)) return TRUE;
     if (!Array.isArray(operand) || operand.length === 0) {
       return this.refuse(at, "bad_operand", `expects a non-empty array of filters, got ${describe(operand)}`);
     }
@@ -114,12 +115,11 @@ class FilterParser implements OperandReader {
   operators(object: Record<string, unknown>, place: Place): Node {
     const tests: Node[] = [];
     for (const key of Object.keys(object)) {
-      if (this.#stopped) break;
       const at = `${place.at}.${key}`;
+      if (!this.#count(at)) break;
       const operator = OPERATORS.get(key);
-      if (operator) {
-        if (this.#count(at)) tests.push(operator.parse(object[key], { ...place, at }, this));
-      } else if (!key.startsWith("$")) return this.#mixed(place.at, key);
+      if (operator) tests.push(operator.parse(object[key], { ...place, at }, this));
+      else if (!key.startsWith("$")) return this.#mixed(place.at, key);
       else tests.push(this.#unknown(key, at, `expects one of ${[...OPERATORS.keys()].join(" ")}`));
     }
     return allOf(tests);
@@ -142,8 +142,8 @@ class FilterParser implements OperandReader {
     const tests: ElementTest[] = [];
     let text: string | undefined;
     for (const key of Object.keys(object)) {
-      if (this.#stopped) break;
       const at = `${place.at}.${key}`;
+      if (!this.#count(at)) break;
       const operator = OPERATORS.get(key);
       if (!key.startsWith("$")) {
         this.#mixed(place.at, key);
@@ -154,7 +154,7 @@ class FilterParser implements OperandReader {
         this.#unknown(key, at, `expects, to test elements themselves, some of ${allowed.join(" ")}`);
       } else if (operator.inElement === "one" && text !== undefined) {
         this.refuse(at, "bad_operand", `expects no second text operator beside ${text} in one $elemMatch`);
-      } else if (this.#count(at)) {
+      } else {
         if (operator.inElement === "one") text = key;
         const test = operator.parse(object[key], { ...place, at }, this);
         if (isElementTest(test)) tests.push(test);

@@ -45,7 +45,8 @@ function group(kind: "and" | "or", nodes: readonly Node[]): Node {
 }
 
 /** Sorts by canonical text, each text once. */
-function distinct<T extends Node>(nodes: readonly T[]): T[] {
+function distinct<T extends Node>(nodes: readonly T[]): readonly T[] {
+  if (nodes.length < 2) return nodes;
   const texts = new Map(nodes.map((node) => [canonicalKey(node), node]));
   return [...texts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, node]) => node);
 }
@@ -53,7 +54,7 @@ function distinct<T extends Node>(nodes: readonly T[]): T[] {
 type Equality = Extract<Leaf, { kind: "compare" | "in" }>;
 
 /** Law 5: of an `or`, the eq and in on one path become one in, unless it would hold too many values. */
-function mergeEqualities(nodes: readonly Node[]): Node[] {
+function mergeEqualities(nodes: readonly Node[]): readonly Node[] {
   const byPath = new Map<string, Equality[]>();
   for (const node of nodes) {
     if (!isEquality(node)) continue;
@@ -62,6 +63,7 @@ function mergeEqualities(nodes: readonly Node[]): Node[] {
     if (group) group.push(node);
     else byPath.set(path, [node]);
   }
+  if (byPath.size === 0) return nodes;
   const merged = new Set<Node>();
   const made: Node[] = [];
   for (const leaves of byPath.values()) {
@@ -98,8 +100,10 @@ function normaliseLeaf(leaf: Leaf): Node {
 /** What holds for every leaf, inside the value form of `$elemMatch` too: it stays a leaf of its kind. */
 function plainLeaf(leaf: Leaf): Leaf {
   switch (leaf.kind) {
-    case "compare":
-      return Object.freeze({ ...leaf, value: plainNumbers(leaf.value) });
+    case "compare": {
+      const value = plainNumbers(leaf.value);
+      return value === leaf.value ? leaf : Object.freeze({ ...leaf, value });
+    }
     case "in":
       return Object.freeze({ ...leaf, values: Object.freeze(distinctValues(leaf.values.map(plainNumbers))) });
     case "type":

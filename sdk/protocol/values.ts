@@ -99,10 +99,6 @@ class Decoder {
         return input;
       case "object":
         if (input === null) return null;
-        if (level > LIMITS.documentDepth) {
-          this.#fault("too_deep", `is nested deeper than ${LIMITS.documentDepth} levels`);
-          return null;
-        }
         return Array.isArray(input) ? this.#array(input, level) : this.#object(input as Record<string, unknown>, level);
       default:
         this.#bad(`expects a JSON value, got ${typeof input}`);
@@ -111,6 +107,7 @@ class Decoder {
   }
 
   #array(items: unknown[], level: number): Value {
+    if (level > LIMITS.documentDepth) return this.#tooDeep();
     for (let i = 0; i < items.length; i++) {
       const item = items[i];
       this.#trail.push(i);
@@ -123,8 +120,11 @@ class Decoder {
 
   #object(object: Record<string, unknown>, level: number): Value {
     const keys = Object.keys(object);
+    const [first] = keys;
+    // A tag is a scalar, so it nests no deeper than a number would.
+    if (first !== undefined && keys.length === 1 && first.charCodeAt(0) === 36) return this.#tag(first, object[first]);
+    if (level > LIMITS.documentDepth) return this.#tooDeep();
     for (const key of keys) {
-      if (key.charCodeAt(0) === 36 && keys.length === 1) return this.#tag(key, object[key]);
       this.#trail.push(key);
       const fault = keyFault(key);
       if (fault) this.#bad(fault);
@@ -175,12 +175,17 @@ class Decoder {
     return bytes ?? null;
   }
 
+  #tooDeep(): null {
+    this.#fault("too_deep", `is nested deeper than ${LIMITS.documentDepth} levels`);
+    return null;
+  }
+
   #bad(message: string): void {
     this.#fault("bad_value", message);
   }
 
   #fault(code: "bad_value" | "too_deep" | "too_long" | "unsupported_value", message: string): void {
-    this.#faults.add([this.#at, ...this.#trail].join("."), code, message);
+    if (!this.#faults.full) this.#faults.add([this.#at, ...this.#trail].join("."), code, message);
   }
 }
 
