@@ -174,6 +174,7 @@ t.test("sorts are read strictly, with every fault named", async (t) => {
 });
 
 t.test("the sort key is the least tuple under the sort's directions", async (t) => {
+  const wrong: string[] = [];
   const keys = (sort: string[], value: ObjectValue) => sortKeyOf(sortOf(sort), { _id: "x", ...value });
   t.strictSame(keys(["a"], { a: [9, 1, null] }), [null, "x"]);
   t.strictSame(keys(["-a"], { a: [9, 1, "z"] }), ["z", "x"]);
@@ -198,23 +199,26 @@ t.test("the sort key is the least tuple under the sort's directions", async (t) 
     const key = sortKeyOf(sort, value);
     const paths = sort.map(({ path }) => path);
     if (all === "parallel") {
-      if (key || tuplesOf(paths, value)) t.fail(`parallel arrays are not seen, case ${i} of seed ${SEED}`);
+      if (key || tuplesOf(paths, value)) wrong.push(`parallel arrays are not seen, case ${i} of seed ${SEED}`);
       continue;
     }
     const least = all.reduce((a, b) => (compareKeys(sort, b, a) < 0 ? b : a));
-    if (!key || compareKeys(sort, key, least) !== 0) t.fail(`not the least tuple, case ${i} of seed ${SEED}`);
-    if (compare(tuplesOf(paths, value) as Value, all as Value) !== 0) t.fail(`other tuples, case ${i} of seed ${SEED}`);
+    if (!key || compareKeys(sort, key, least) !== 0) wrong.push(`not the least tuple, case ${i} of seed ${SEED}`);
+    if (compare(tuplesOf(paths, value) as Value, all as Value) !== 0)
+      wrong.push(`other tuples, case ${i} of seed ${SEED}`);
   }
+  t.strictSame(wrong, []);
 });
 
 t.test("keys order by each part's direction, ties by _id, totally", async (t) => {
+  const wrong: string[] = [];
   const sort = sortOf(["a", "-b"]);
   t.ok(compareKeys(sort, [1, 1, "b"], [2, 1, "a"]) < 0);
   t.ok(compareKeys(sort, [1, 2, "b"], [1, 1, "a"]) < 0);
   t.ok(compareKeys(sort, [1, 1, "b"], [1, 1n, "a"]) < 0, "_id follows the last direction");
   t.ok(compareKeys(sort, [EMPTY, 1, "a"], [null, 1, "a"]) < 0);
   const random = new Random(SEED);
-  const tuple = () => [trapKey(random, 2), trapKey(random, 1), random.pick(["a", "b"])];
+  const tuple = (): Key[] => [trapKey(random, 2), trapKey(random, 1), random.pick(["a", "b"])];
   for (let i = 0; i < 20_000; i++) {
     const [a, b, c] = [tuple(), tuple(), tuple()] as const;
     const [ab, ba, bc, ac] = [
@@ -223,25 +227,30 @@ t.test("keys order by each part's direction, ties by _id, totally", async (t) =>
       compareKeys(sort, b, c),
       compareKeys(sort, a, c),
     ];
-    if (Math.sign(ab) !== -Math.sign(ba)) t.fail(`not antisymmetric, case ${i} of seed ${SEED}`);
-    if (ab <= 0 && bc <= 0 && ac > 0) t.fail(`not transitive, case ${i} of seed ${SEED}`);
-    if (compareKeys(sort, a, a) !== 0) t.fail(`not reflexive, case ${i} of seed ${SEED}`);
+    if (Math.sign(ab) !== -Math.sign(ba)) wrong.push(`not antisymmetric, case ${i} of seed ${SEED}`);
+    if (ab <= 0 && bc <= 0 && ac > 0) wrong.push(`not transitive, case ${i} of seed ${SEED}`);
+    if (compareKeys(sort, a, a) !== 0) wrong.push(`not reflexive, case ${i} of seed ${SEED}`);
   }
+  t.strictSame(wrong, []);
 });
 
 t.test("a cursor gives back the keys it was made of", async (t) => {
+  const wrong: string[] = [];
   t.equal(encodeCursor([EMPTY, null, "id"], "h"), cursorText({ $empty: true }, null, "id", "h"));
   const random = new Random(SEED);
-  const keys: Key[][] = [EMPTY, ...TRAP_SCALARS, {}, [], [[]], { a: [] }].map((key) => [key, "id"]);
+  const traps: Key[] = [EMPTY, ...TRAP_SCALARS, {}, [], [[]], { a: [] }];
+  const keys: Key[][] = traps.map((key) => [key, "id"]);
   for (let i = 0; i < 3000; i++) keys.push([trapKey(random, 3), trapKey(random, 1), random.pick(["a", "~.:@-", "id"])]);
   for (const key of keys) {
     const cursor = decodeCursor(encodeCursor(key, "hash"));
-    if (cursor?.hash !== "hash" || compare(cursor.keys as Value, key as Value) !== 0) t.fail(`lost ${String(key)}`);
-    if (cursor?.keys.some((part, i) => typeof part !== typeof key[i])) t.fail(`another class: ${String(key)}`);
+    if (cursor?.hash !== "hash" || compare(cursor.keys as Value, key as Value) !== 0) wrong.push(`lost ${String(key)}`);
+    if (cursor?.keys.some((part, i) => typeof part !== typeof key[i])) wrong.push(`another class: ${String(key)}`);
   }
+  t.strictSame(wrong, []);
 });
 
 t.test("whatever is no cursor's exact text is none", async (t) => {
+  const wrong: string[] = [];
   const good = encodeCursor([1, "é", new Date(0), "id"], "h".repeat(64));
   t.ok(decodeCursor(good));
   const bad: unknown[] = [
@@ -287,8 +296,9 @@ t.test("whatever is no cursor's exact text is none", async (t) => {
     const other = good[i] === "A" ? "B" : "A";
     const changed = good.slice(0, i) + other + good.slice(i + 1);
     const read = decodeCursor(changed);
-    if (read && encodeCursor(read.keys, read.hash) !== changed) t.fail(`read loosely: ${changed}`);
+    if (read && encodeCursor(read.keys, read.hash) !== changed) wrong.push(`read loosely: ${changed}`);
   }
+  t.strictSame(wrong, []);
 });
 
 t.test("a key tuple may have 2,048 bytes in a cursor and no more", async (t) => {
@@ -303,6 +313,7 @@ t.test("a key tuple may have 2,048 bytes in a cursor and no more", async (t) => 
 });
 
 t.test("pages put together are the full sort", async (t) => {
+  const wrong: string[] = [];
   const random = new Random(SEED);
   for (let round = 0; round < 60; round++) {
     const sort = trapSort(random);
@@ -322,6 +333,8 @@ t.test("pages put together are the full sort", async (t) => {
       if (!last || page.length < limit) break;
       after = decodeCursor(encodeCursor(last, "h"))?.keys;
     }
-    if (paged.length !== all.length || paged.some((key, i) => key !== all[i])) t.fail(`round ${round} of seed ${SEED}`);
+    if (paged.length !== all.length || paged.some((key, i) => key !== all[i]))
+      wrong.push(`round ${round} of seed ${SEED}`);
   }
+  t.strictSame(wrong, []);
 });
