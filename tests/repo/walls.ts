@@ -26,7 +26,7 @@ export const WALLS: readonly Wall[] = [
   { inside: "server/access/", may: ["sdk/protocol/", ...PORTS], packages: ["node:"], why: "access knows no service" },
   ...SERVICES.map((service) => ({
     inside: `server/${service}/`,
-    may: ["sdk/protocol/", "server/access/", ...PORTS],
+    may: ["sdk/protocol/", "server/access/", "server/log.ts", ...PORTS],
     packages: true as const,
     why: "a service knows access, the ports and the language, never another service's insides",
   })),
@@ -61,7 +61,12 @@ export const WALLS: readonly Wall[] = [
     packages: true,
     why: "commands talk HTTP",
   },
-  { inside: "server/config.ts", may: ["sdk/protocol/"], packages: true, why: "configuration knows nothing" },
+  {
+    inside: "server/config.ts",
+    may: ["sdk/protocol/", "server/nearest.ts"],
+    packages: true,
+    why: "configuration knows nothing",
+  },
   { inside: "server/", may: ["server/", "sdk/protocol/"], packages: true, why: "only app.ts names an engine" },
 ];
 
