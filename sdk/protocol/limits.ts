@@ -38,6 +38,8 @@ export const LIMITS = {
   expandRefs: 4,
   expandIds: 1000,
   updatePaths: 256,
+  /** Array elements that the paths of one update may visit or add in one document, all taken together. */
+  updateElements: 500_000,
   /** How many nulls one `$set` beyond an array's end may add. */
   arrayGap: 1000,
   batchOperations: 500,
