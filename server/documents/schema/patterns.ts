@@ -1,0 +1,31 @@
+import { RE2JS } from "re2js";
+
+/** Characters of a pattern. RE2 compiles in time and memory linear in its length, and bounds repeats itself. */
+const PATTERN_CHARACTERS = 1024;
+
+/** A compiled `pattern`, as the validator calls it. */
+export interface Pattern {
+  test(text: string): boolean;
+  toString(): string;
+}
+
+/**
+ * Compiles a `pattern` in RE2 syntax, which never backtracks: a hostile text costs no more than its length.
+ * @throws Error saying what is wrong with the pattern
+ */
+export function compilePattern(source: string): Pattern {
+  if (source.length > PATTERN_CHARACTERS) throw new Error(`a pattern has at most ${PATTERN_CHARACTERS} characters`);
+  // JavaScript's `\uXXXX` and `\/` are what JSON Schema's authors write.
+  const compiled = RE2JS.compile(RE2JS.translateRegExp(source));
+  return { test: (text) => compiled.test(text), toString: () => source };
+}
+
+/** What is wrong with a pattern, in words; undefined if it compiles. */
+export function patternFault(source: string): string | undefined {
+  try {
+    compilePattern(source);
+    return undefined;
+  } catch (error) {
+    return `expects a pattern in RE2 syntax: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
