@@ -1,6 +1,12 @@
 import type { Node, SortKey } from "#protocol/ast";
+import { TRUE } from "#protocol/ast";
+import type { Key } from "#protocol/compare";
+import { equal } from "#protocol/compare";
 import type { IndexDefinition } from "./document-store.ts";
+import { choose } from "./plan-choice.ts";
 import type { Interval } from "./plan-intervals.ts";
+import { conjunctsOf } from "./plan-predicates.ts";
+import { chooseUnion } from "./plan-union.ts";
 
 /** What a plan must know of a declared index; an engine adds what it needs and gets the same object back. */
 export interface IndexFacts {
@@ -61,10 +67,18 @@ export interface IndexUse<I extends IndexFacts = IndexFacts> {
 }
 
 /** Reads the declared form of an index: `-` in front of a path is descending. */
-export declare function indexKeys(definition: IndexDefinition): SortKey[];
+export function indexKeys(definition: IndexDefinition): SortKey[] {
+  return definition.paths.map((text) => {
+    const descending = text.startsWith("-");
+    return { path: (descending ? text.slice(1) : text).split("."), descending };
+  });
+}
 
 /** For each part of the tuples of one document, whether they differ in it: what sets `IndexFacts.multikey`. */
-export declare function differingParts(tuples: readonly (readonly unknown[])[]): boolean[];
+export function differingParts(tuples: readonly (readonly Key[])[]): boolean[] {
+  const [first = [], ...others] = tuples;
+  return first.map((key, i) => others.some((tuple) => !equal(key, tuple[i] as Key)));
+}
 
 /**
  * Chooses at most one index, or one for each branch of an `or`: by the longest equality prefix, then a range or the
@@ -72,15 +86,37 @@ export declare function differingParts(tuples: readonly (readonly unknown[])[]):
  *
  * @param filter normalised
  */
-export declare function planQuery<I extends IndexFacts>(
+export function planQuery<I extends IndexFacts>(
   filter: Node,
   sort: readonly SortKey[] | undefined,
   indexes: readonly I[],
-): Plan<I>;
+): Plan<I> {
+  if (filter.kind === "false") return NOTHING;
+  const conjuncts = conjunctsOf(filter);
+  const single = choose(conjuncts, sort, indexes);
+  if (single === "none") return NOTHING;
+  const union = chooseUnion(conjuncts, indexes, single?.score);
+  if (union === "none") return NOTHING;
+  if (union) {
+    const access: Access<I> = Object.freeze({ kind: "union", of: Object.freeze(union.uses) });
+    return Object.freeze({ access, residual: without(conjuncts, union.decided), ordered: false, repeats: true });
+  }
+  if (!single) return Object.freeze({ access: SCAN, residual: filter, ordered: false, repeats: false });
+  const { use, decided, ordered, repeats } = single;
+  return Object.freeze({ access: use, residual: without(conjuncts, decided), ordered, repeats });
+}
 
-/** The index that would serve the query and is not among the declared ones, if there is one to be told. */
-export declare function adviseIndex(
-  filter: Node,
-  sort: readonly SortKey[] | undefined,
-  declared: readonly IndexDefinition[],
-): IndexDefinition | undefined;
+const SCAN: Access<never> = Object.freeze({ kind: "scan" });
+const NOTHING: Plan<never> = Object.freeze({
+  access: Object.freeze({ kind: "none" }),
+  residual: TRUE,
+  ordered: true,
+  repeats: false,
+});
+
+/** The conjuncts that are still open, as one filter. */
+function without(conjuncts: readonly Node[], decided: ReadonlySet<number>): Node {
+  const open = conjuncts.filter((_, i) => !decided.has(i));
+  if (open.length <= 1) return open[0] ?? TRUE;
+  return Object.freeze({ kind: "and", of: Object.freeze(open) });
+}

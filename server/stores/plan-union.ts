@@ -1,0 +1,57 @@
+import type { Node } from "#protocol/ast";
+import type { IndexFacts, IndexUse, PrimaryUse } from "./plan.ts";
+import { type Choice, choose, prefer } from "./plan-choice.ts";
+import { conjunctsOf } from "./plan-predicates.ts";
+
+/** One use for each branch of an `or`. */
+export interface UnionChoice<I extends IndexFacts> {
+  readonly uses: readonly (PrimaryUse | IndexUse<I>)[];
+  /** The conjuncts of the whole filter, the `or` among them, that every candidate passes. */
+  readonly decided: ReadonlySet<number>;
+  /** The score of the use that narrows least. */
+  readonly score: readonly number[];
+}
+
+/**
+ * The best union over the `or`s among the conjuncts, if it is better than `score`. Every branch must be narrowed: one
+ * that is not needs all documents anyway.
+ */
+export function chooseUnion<I extends IndexFacts>(
+  conjuncts: readonly Node[],
+  indexes: readonly I[],
+  score: readonly number[] | undefined,
+): UnionChoice<I> | "none" | undefined {
+  let best: UnionChoice<I> | undefined;
+  for (const [at, node] of conjuncts.entries()) {
+    if (node.kind !== "or") continue;
+    const union = unionOf(conjuncts, at, node.of, indexes);
+    if (union === "none") return union;
+    const toBeat = best?.score ?? score;
+    if (union && (!toBeat || prefer(union.score, toBeat))) best = union;
+  }
+  return best;
+}
+
+/** Each branch is planned as a query of its own, together with what must hold beside the `or`. */
+function unionOf<I extends IndexFacts>(
+  conjuncts: readonly Node[],
+  at: number,
+  branches: readonly Node[],
+  indexes: readonly I[],
+): UnionChoice<I> | "none" | undefined {
+  const decided = new Set(conjuncts.keys());
+  const choices: Choice<I>[] = [];
+  for (const branch of branches) {
+    const own = conjunctsOf(branch);
+    const choice = choose([...conjuncts, ...own], undefined, indexes);
+    if (choice === "none") continue;
+    if (!choice) return undefined;
+    choices.push(choice);
+    for (const i of conjuncts.keys()) if (i !== at && !choice.decided.has(i)) decided.delete(i);
+    if (own.some((_, i) => !choice.decided.has(conjuncts.length + i))) decided.delete(at);
+  }
+  const [first, ...others] = choices;
+  if (!first) return "none";
+  const score = others.reduce((worst, choice) => (prefer(worst, choice.score) ? choice.score : worst), first.score);
+  return { uses: choices.map((choice) => choice.use), decided, score };
+}
