@@ -52,6 +52,10 @@ export function parseAggregate(input: unknown, at: string, faults: Faults): Aggr
 }
 
 function parseGroup(input: unknown, at: string, faults: Faults): Path[] {
+  if (typeof input === "string") {
+    faults.add(at, "bad_operand", "expects a list of paths");
+    return [];
+  }
   return parseNameList(input, at, LIMITS.groupPaths, faults).map((name) => parsePlainPath(name.text, name.at, faults));
 }
 
