@@ -22,12 +22,14 @@ export function parseFilter(input: unknown, at: string, faults: Faults): Node {
 
 /**
  * Reads the operand of an `$elemMatch` that stands alone, as `$pull` and `$arrayFilters` have it (query-language.md 6).
- * The leaf's path is []; see `compileElement` in match.ts. Undefined only if a fault was added.
+ * The leaf's path is []; see `compileElement` in match.ts. Undefined if it has a fault.
  */
 export function parseElementMatch(operand: unknown, at: string, faults: Faults): ElementMatch | undefined {
+  const before = faults.list.length;
   const node = measured(operand, at, faults, () =>
     new FilterParser(faults).elementMatch(operand, { path: SELF, at, depth: 1 }),
   );
+  if (faults.list.length > before) return undefined;
   return node.kind === "elementValue" || node.kind === "elementObject" ? node : undefined;
 }
 
