@@ -101,7 +101,8 @@ class Extreme implements Accumulator {
     if (this.#value !== null && compare(value, this.#value) * this.#sign <= 0) return 0;
     this.#value = normalNumbers(value);
     const before = this.#characters;
-    this.#characters = typeof value === "number" ? 0 : encodeValue(value).length;
+    // Small values need no counting, and counting is slow.
+    this.#characters = typeof value === "number" || value instanceof Date ? 0 : encodeValue(value).length;
     return this.#characters - before;
   }
 

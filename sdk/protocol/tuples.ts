@@ -25,12 +25,16 @@ export function tuplesOf(paths: readonly Path[], value: ObjectValue): Key[][] | 
 
 /** What a path leads to through objects alone, null if it misses; undefined if it meets an array. */
 export function plainKey(path: Path, value: ObjectValue): Value | undefined {
-  let found: Value = value;
-  for (const segment of path) {
-    if (!isObjectValue(found)) return Array.isArray(found) ? undefined : null;
-    found = Object.hasOwn(found, segment) ? (found[segment] as Value) : null;
+  let within = value;
+  const last = path.length - 1;
+  for (let i = 0; ; i++) {
+    const segment = path[i] as string;
+    const found: Value = Object.hasOwn(within, segment) ? (within[segment] as Value) : null;
+    if (Array.isArray(found)) return undefined;
+    if (i === last) return found;
+    if (!isObjectValue(found)) return null;
+    within = found;
   }
-  return Array.isArray(found) ? undefined : found;
 }
 
 /** Visits each tuple, in the order of the arrays' elements. Returns false, at once, on parallel arrays. */
