@@ -1,16 +1,30 @@
-import type { Readable } from "node:stream";
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { createServiceKeys, type ServiceKeys } from "./accounts/service-keys.ts";
+import { builtAssets } from "./built-assets.ts";
 import type { Config } from "./config.ts";
+import { keptSecret, prepareDataFolder, removeServerFile, writeServerFile } from "./data-folder.ts";
+import { createCollectionService } from "./documents/collections.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";
+import { openDefinitions } from "./documents/definitions.ts";
+import { createDocumentService } from "./documents/service.ts";
+import { createLog, type Log } from "./log.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
+import { openSqliteStore } from "./stores/sqlite/store.ts";
+import { createCors } from "./transport/cors.ts";
+import { allRoutes } from "./transport/routes/index.ts";
+import { createTransport } from "./transport/server.ts";
 
 /** One Galley: its stores, its services and the HTTP server in front of them. */
 export interface App {
   readonly config: Config;
+  readonly log: Log;
   /** A service key that may do everything, valid as long as this app runs. */
   readonly key: string;
   readonly store: DocumentStore;
   readonly documents: DocumentService;
   readonly collections: CollectionService;
+  readonly keys: ServiceKeys;
   /** Opens the port. Resolves to the address as clients on this machine reach it. */
   listen(): Promise<{ url: string }>;
   /** Answers one request as the port would, without a socket. */
@@ -39,7 +53,106 @@ export interface Overrides {
   readonly clock?: () => number;
   /** That many random bytes. */
   readonly random?: (bytes: number) => Uint8Array;
+  readonly log?: Log;
 }
 
 /** Picks the stores, builds the services by hand, in order, and mounts the transport. START HERE. */
-export declare function createApp(config: Config, overrides?: Overrides): Promise<App>;
+export async function createApp(config: Config, overrides: Overrides = {}): Promise<App> {
+  const { clock = Date.now, random = randomBytes } = overrides;
+  const log = overrides.log ?? (await createLog(config));
+  for (const warning of config.warnings) log.warn({}, warning);
+
+  prepareDataFolder(config.dataDir);
+  const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
+  const key = `gsk_run_${Buffer.from(random(32)).toString("hex")}`;
+  const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
+
+  const store = await openSqliteStore({ folder: config.dataDir, clock });
+  const definitions = await openDefinitions({ store, clock, log });
+  const common = { store, definitions, clock, random, log };
+  const development = config.mode === "development";
+  const documents = await createDocumentService({ ...common, secrets, development });
+  const collections = createCollectionService(common);
+  const keys = await createServiceKeys({ store, clock, random, log, presets });
+
+  const publicUrl = config.publicUrl;
+  const origins = new Set(publicUrl === undefined ? config.allowedOrigins : [publicUrl, ...config.allowedOrigins]);
+  const transport = await createTransport({
+    keys,
+    log,
+    cors: createCors(origins, development),
+    trustedProxies: config.trustedProxies,
+    secure: publicUrl?.startsWith("https:") === true,
+    requestId: requestIds(random),
+    routes: (tools) => {
+      return allRoutes({
+        ...tools,
+        documents,
+        collections,
+        keys,
+        ping: () => store.ping(),
+        clock,
+        assets: builtAssets(),
+      });
+    },
+  });
+
+  let closing: Promise<void> | undefined;
+  let listening = false;
+  async function close(): Promise<void> {
+    if (listening) removeServerFile(config.dataDir);
+    await transport.close();
+    await documents.close();
+    keys.close();
+    definitions.close();
+    await store.close();
+  }
+
+  return {
+    config,
+    log,
+    key,
+    store,
+    documents,
+    collections,
+    keys,
+    async listen() {
+      const { address, port, family } = await transport.listen(config.host, config.port);
+      const url = `http://${localHost(address, family)}:${port}`;
+      // The address that was asked for is an origin of ours too: the console is served from it.
+      if (publicUrl === undefined) origins.add(url).add(`http://localhost:${port}`);
+      writeServerFile(config.dataDir, { url, key, pid: process.pid });
+      listening = true;
+      return { url };
+    },
+    async request({ method, path, headers, body }) {
+      const payload = typeof body === "object" && !(body instanceof Uint8Array) ? Readable.from(body) : body;
+      const reply = await transport.fastify.inject({
+        method: method as "GET",
+        url: path,
+        headers: { ...headers },
+        ...(payload === undefined ? {} : { payload: payload as string | Buffer | Readable }),
+        payloadAsStream: true,
+      });
+      return { status: reply.statusCode, headers: reply.headers, body: reply.stream() };
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** An address to reach a listening socket from this machine: of "all addresses", loopback. */
+function localHost(address: string, family: string): string {
+  if (address === "0.0.0.0") return "127.0.0.1";
+  if (address === "::") return "[::1]";
+  return family === "IPv6" ? `[${address}]` : address;
+}
+
+/** Short ids, no two alike: a random start for each process and a count. */
+function requestIds(random: (bytes: number) => Uint8Array): () => string {
+  const start = Buffer.from(random(6)).toString("hex");
+  let count = 0;
+  return () => `${start}-${(count++).toString(36)}`;
+}

@@ -1,0 +1,41 @@
+import { type App, createApp } from "./app.ts";
+import { type ConfigSources, readConfig } from "./config.ts";
+
+/**
+ * Runs Galley until it is told to stop, by SIGTERM or SIGINT, and has answered what was in flight. A second signal does
+ * not wait. An error that nobody caught ends the process with one line: what it left behind cannot be trusted.
+ *
+ * @throws ConfigError, or an Error in one line that says why it cannot start
+ */
+export async function serve(sources: ConfigSources): Promise<void> {
+  const config = readConfig(sources);
+  const app = await createApp(config);
+  process.once("uncaughtException", (error) => endWith(app, error));
+  process.once("unhandledRejection", (error) => endWith(app, error));
+  const stopped = stopSignal();
+  try {
+    const { url } = await app.listen();
+    app.log.info({ url, mode: config.mode, dataDir: config.dataDir }, `Galley listens on ${url}`);
+    const signal = await stopped;
+    app.log.info({ signal }, "stopping: answering what is in flight");
+  } finally {
+    await app.close();
+  }
+  app.log.info({}, "stopped");
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+        process.once(signal, () => process.exit(1));
+      });
+    }
+  });
+}
+
+function endWith({ log }: App, error: unknown): void {
+  log.error({ err: error }, "an error that nobody caught: the process ends");
+  process.exit(1);
+}

@@ -1,0 +1,40 @@
+import type { IncomingMessage } from "node:http";
+import { BlockList, isIP } from "node:net";
+
+/**
+ * Finds out where requests come from: the socket's peer, or, if that is a trusted proxy, the nearest address of
+ * `X-Forwarded-For` that is none. Whatever stands left of it was written by the client and proves nothing (N01).
+ */
+export function createAddresses(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+  if (trustedProxies.length === 0) return peerOf;
+  const trusted = new BlockList();
+  for (const proxy of trustedProxies) {
+    const [address = "", bits] = proxy.split("/");
+    const family = isIP(address) === 4 ? "ipv4" : "ipv6";
+    if (bits === undefined) trusted.addAddress(address, family);
+    else trusted.addSubnet(address, Number(bits), family);
+  }
+  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 4 ? "ipv4" : "ipv6");
+
+  return (request) => {
+    let address = peerOf(request);
+    const forwarded = request.headers["x-forwarded-for"];
+    if (typeof forwarded !== "string") return address;
+    const hops = forwarded.split(",");
+    while (isTrusted(address)) {
+      const before = plain(hops.pop()?.trim() ?? "");
+      if (isIP(before) === 0) return address;
+      address = before;
+    }
+    return address;
+  };
+}
+
+function peerOf(request: IncomingMessage): string {
+  return plain(request.socket.remoteAddress ?? "");
+}
+
+/** IPv4 as itself, also where a dual-stack socket shows it as IPv6. */
+function plain(address: string): string {
+  return address.startsWith("::ffff:") && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+}

@@ -1,0 +1,48 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { GalleyError } from "#protocol/errors";
+import type { Principal } from "../access/principal.ts";
+
+/** Tells who a service key is; server/accounts/service-keys.ts. */
+export interface KeyVerifier {
+  /** @throws GalleyError `unauthenticated` */
+  verify(token: string, address: string): Promise<Principal>;
+}
+
+const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
+/** Anything in a query that could be a key, also with its characters percent-encoded. */
+const KEY_IN_QUERY = /[?&=](?:g|%67)(?:s|%73)(?:k|%6b)(?:_|%5f)[A-Za-z0-9_%]{16,}/i;
+
+/**
+ * Who calls: accounts.md 2. Nothing given is anonymous; whatever is given and does not hold is 401, never anonymous.
+ * @returns a promise only where a key must be looked up
+ * @throws GalleyError `unauthenticated`; `permission_denied` for a key where a browser or a URL shows it
+ */
+export function identify(
+  headers: IncomingHttpHeaders,
+  url: string,
+  address: string,
+  keys: KeyVerifier,
+): Principal | Promise<Principal> {
+  if (url.includes("?") && KEY_IN_QUERY.test(url)) throw keyInBrowser("in a URL");
+  const { authorization } = headers;
+  if (authorization === undefined) return anonymous(address);
+  const token = BEARER.exec(authorization)?.[1];
+  if (token === undefined) throw unauthenticated("expects `Authorization: Bearer <service key>`");
+  if (!token.startsWith("gsk_")) throw unauthenticated("the token is not valid");
+  if (headers.origin !== undefined) throw keyInBrowser("from a web page");
+  return keys.verify(token, address);
+}
+
+export function anonymous(address: string): Principal {
+  return { kind: "anonymous", address };
+}
+
+function unauthenticated(message: string): GalleyError {
+  return new GalleyError("unauthenticated", message);
+}
+
+function keyInBrowser(where: string): GalleyError {
+  return new GalleyError("permission_denied", `a service key came ${where}: keys are for servers only, replace it`, {
+    reason: "key_in_browser",
+  });
+}

@@ -1,0 +1,124 @@
+import { Faults } from "#protocol/errors";
+import { checkDepth } from "./json-body.ts";
+import type { Schema } from "./schema.ts";
+
+/** URL parameters as their table row read them. */
+export interface Parameters {
+  readonly filter?: unknown;
+  readonly sort?: readonly string[];
+  readonly select?: readonly string[];
+  readonly expand?: readonly string[];
+  readonly limit?: number | string;
+  readonly after?: string;
+  readonly types?: string;
+  readonly upsert?: string;
+}
+export type ParameterName = keyof Parameters;
+
+interface Parameter {
+  readonly schema: Schema;
+  readonly description: string;
+  /** JSON text in one parameter, and lists with commas, are what OpenAPI calls `content` and `explode: false`. */
+  readonly form?: "json" | "list";
+  read(text: string, faults: Faults): unknown;
+}
+
+/** Every URL parameter of the API, a row each: one name means one thing on all routes. */
+export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
+  filter: {
+    schema: { type: "object" },
+    description: "A filter of the query language, as JSON.",
+    form: "json",
+    read: readJson,
+  },
+  sort: list("Paths, `-` in front for descending; `_id` is appended."),
+  select: list("Paths to include; `_id` and `_v` always are."),
+  expand: list("Declared references whose documents come along in `included`."),
+  limit: {
+    schema: { type: "integer", minimum: 1, maximum: 1000 },
+    description: "At most this many documents; 50 by default.",
+    // What is not a number goes on as text, for the service to refuse in the words it has for a body.
+    read: (text) => (/^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?$/.test(text) ? Number(text) : text),
+  },
+  after: {
+    schema: { type: "string" },
+    description: "The `next` of the page before.",
+    read: (text) => text,
+  },
+  types: {
+    schema: { type: "string", enum: ["plain"] },
+    description: "`plain`: dates as ISO strings, int64 as digits, binary as base64, in place of tagged values.",
+    read: oneOf("types", ["plain"]),
+  },
+  upsert: {
+    schema: { type: "string", enum: ["true", "false"] },
+    description: "`true`: creates the document if it is missing.",
+    read: oneOf("upsert", ["true", "false"]),
+  },
+};
+
+const NONE: Parameters = Object.freeze({});
+
+/**
+ * Reads the parameters of a URL: each decoded once, known to the route and given once.
+ * @throws GalleyError `invalid_argument` with every fault
+ */
+export function readParameters(url: string, allowed: readonly ParameterName[]): Parameters {
+  const start = url.indexOf("?");
+  if (start === -1 || start === url.length - 1) return NONE;
+  const faults = new Faults();
+  const found: Record<string, unknown> = {};
+  for (const pair of url.slice(start + 1).split("&")) {
+    if (pair === "") continue;
+    const equals = pair.indexOf("=");
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals));
+    const text = equals === -1 ? "" : decode(pair.slice(equals + 1));
+    const known = allowed.find((parameter) => parameter === name);
+    if (name === undefined || text === undefined) {
+      faults.add((name ?? "url").slice(0, 60), "bad_value", "expects percent-encoded UTF-8");
+    } else if (known === undefined) {
+      const others = allowed.length === 0 ? "none is" : `known are ${allowed.join(", ")}`;
+      faults.add(name.slice(0, 60) || "url", "unknown_member", `is not a parameter of this route; ${others}`);
+    } else if (Object.hasOwn(found, known)) {
+      faults.add(known, "bad_value", "is given twice");
+    } else {
+      found[known] = PARAMETERS[known].read(text, faults);
+    }
+  }
+  faults.throwIfAny();
+  return found;
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.includes("+") ? text.replaceAll("+", " ") : text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readJson(text: string, faults: Faults): unknown {
+  try {
+    checkDepth(Buffer.from(text), "filter");
+    return JSON.parse(text);
+  } catch {
+    faults.add("filter", "bad_value", "expects a filter as JSON text");
+    return undefined;
+  }
+}
+
+function list(description: string): Parameter {
+  return {
+    schema: { type: "array", items: { type: "string" } },
+    description,
+    form: "list",
+    read: (text) => text.split(","),
+  };
+}
+
+function oneOf(name: string, values: readonly string[]): Parameter["read"] {
+  return (text, faults) => {
+    if (!values.includes(text)) faults.add(name, "bad_value", `expects ${values.join(" or ")}`);
+    return text;
+  };
+}

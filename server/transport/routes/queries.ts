@@ -1,0 +1,153 @@
+import { GalleyError } from "#protocol/errors";
+import { LIMITS } from "#protocol/limits";
+import type { Scope } from "../../access/authorize.ts";
+import type { DocumentService, PageReply } from "../../documents/contract.ts";
+import { goneSignal } from "../gone-signal.ts";
+import type { Replies } from "../reply.ts";
+import type { Call, Route } from "../route.ts";
+import { object } from "../schema.ts";
+import { scopeFor } from "./names.ts";
+import { FILTER, PAGE, PATHS, POSITION, SORT } from "./schemas.ts";
+
+/** UTF-8 bytes of a page; http-api.md "Limits". */
+const RESPONSE_BYTES = 8 * 1024 * 1024;
+const COLLECTION = "/v1/documents/{collection}";
+const ERRORS = ["index_required", "query_too_expensive", "field_not_queryable", "timeout"] as const;
+
+/** Questions to a collection: pages, counts, distinct values, groups. */
+export function queryRoutes(documents: DocumentService, replies: Replies): Route[] {
+  const shared = {
+    tag: "Queries",
+    errors: ERRORS,
+    authorize: (principal: Call<Scope>["principal"], { collection }: Call<Scope>["params"]) =>
+      scopeFor(principal, collection, "list"),
+  };
+  const page = { 200: { description: "A page of documents", schema: PAGE } };
+  return [
+    {
+      ...shared,
+      method: "GET",
+      path: COLLECTION,
+      summary: "List documents, with the question in the URL",
+      parameters: ["filter", "sort", "limit", "after", "select", "expand", "types"],
+      replies: page,
+      errors: [...ERRORS, "cursor_mismatch", "payload_too_large"],
+      async answer(call: Call<Scope>) {
+        const { types, ...question } = call.parameters;
+        const signal = goneSignal(call.reply);
+        sendPage(call, await documents.find(call.scope, { ...question, plain: types === "plain", signal }));
+      },
+    },
+    {
+      ...shared,
+      method: "POST",
+      path: `${COLLECTION}/query`,
+      summary: "List documents, with the question in the body",
+      parameters: ["types"],
+      body: object({
+        filter: FILTER,
+        sort: SORT,
+        limit: { type: "integer", minimum: 1, maximum: LIMITS.pageMax },
+        after: { type: "string" },
+        select: PATHS,
+        expand: PATHS,
+      }),
+      replies: page,
+      errors: [...ERRORS, "cursor_mismatch", "payload_too_large"],
+      async answer(call: Call<Scope>) {
+        sendPage(call, await documents.find(call.scope, question(call)));
+      },
+    },
+    {
+      ...shared,
+      method: "POST",
+      path: `${COLLECTION}/count`,
+      summary: "Count documents, no further than a cap",
+      parameters: ["types"],
+      body: object({ filter: FILTER, cap: { type: "integer", minimum: 1, maximum: LIMITS.countMax } }),
+      replies: {
+        200: {
+          description: "more: there are further ones beyond the cap",
+          schema: object({ count: { type: "integer" }, more: { type: "boolean" }, position: POSITION }),
+        },
+      },
+      async answer(call: Call<Scope>) {
+        const { count, more, position } = await documents.count(call.scope, question(call));
+        replies.json(call.reply, 200, `{"count":${count},"more":${more},"position":${JSON.stringify(position)}}`);
+      },
+    },
+    {
+      ...shared,
+      method: "POST",
+      path: `${COLLECTION}/distinct`,
+      summary: "The distinct values of a path",
+      parameters: ["types"],
+      body: object({ path: { type: "string" }, filter: FILTER }, ["path"]),
+      replies: {
+        200: {
+          description: "Values in order; more: there are further ones",
+          schema: object({ values: { type: "array" }, more: { type: "boolean" }, position: POSITION }),
+        },
+      },
+      async answer(call: Call<Scope>) {
+        const { values, more, position } = await documents.distinct(call.scope, question(call));
+        sendBounded(call, `{"values":${values},"more":${more},"position":${JSON.stringify(position)}}`);
+      },
+    },
+    {
+      ...shared,
+      method: "POST",
+      path: `${COLLECTION}/aggregate`,
+      summary: "Group documents; count, sum, average, least and greatest of each group",
+      parameters: ["types"],
+      body: object(
+        {
+          filter: FILTER,
+          group: PATHS,
+          out: { type: "object" },
+          sort: SORT,
+          limit: { type: "integer", minimum: 1, maximum: LIMITS.groupsReturned },
+        },
+        ["out"],
+      ),
+      replies: {
+        200: {
+          description: "Groups; more: there are further ones",
+          schema: object({
+            groups: { type: "array", items: object({ key: { type: "array" }, out: { type: "object" } }) },
+            more: { type: "boolean" },
+            position: POSITION,
+          }),
+        },
+      },
+      async answer(call: Call<Scope>) {
+        const { groups, more, position } = await documents.aggregate(call.scope, question(call));
+        sendBounded(call, `{"groups":${groups},"more":${more},"position":${JSON.stringify(position)}}`);
+      },
+    },
+  ];
+
+  function sendPage(call: Call<Scope>, { documents: texts, next, position, included, advice }: PageReply): void {
+    let text = `{"documents":[${texts.join(",")}]`;
+    if (next !== undefined) text += `,"next":${JSON.stringify(next)}`;
+    text += `,"position":${JSON.stringify(position)}`;
+    if (included !== undefined) text += `,"included":${included}`;
+    if (advice !== undefined) text += `,"advice":${JSON.stringify(advice)}`;
+    sendBounded(call, `${text}}`);
+  }
+
+  function sendBounded({ reply }: Call<Scope>, text: string): void {
+    // A string is never shorter in UTF-8 than in characters, nor three times as long.
+    if (text.length * 3 > RESPONSE_BYTES && Buffer.byteLength(text) > RESPONSE_BYTES) {
+      throw new GalleyError(
+        "payload_too_large",
+        "the answer is larger than 8 MiB: lower the limit or select fewer fields",
+      );
+    }
+    replies.json(reply, 200, text);
+  }
+}
+
+function question({ body, parameters, reply }: Call<Scope>): Record<string, unknown> {
+  return { ...(body as object), plain: parameters.types === "plain", signal: goneSignal(reply) };
+}

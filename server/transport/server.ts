@@ -1,0 +1,162 @@
+import type { AddressInfo } from "node:net";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { Faults, GalleyError } from "#protocol/errors";
+import type { Principal } from "../access/principal.ts";
+import type { Log } from "../log.ts";
+import { createAddresses } from "./address.ts";
+import type { Cors } from "./cors.ts";
+import { createFailures, type Failures } from "./failures.ts";
+import { createHttpServer, type HttpServer } from "./http-server.ts";
+import { anonymous, identify, type KeyVerifier } from "./identify.ts";
+import { addBodyParsers, BODY_LIMIT, checkBodyHeaders } from "./json-body.ts";
+import { readParameters } from "./parameters.ts";
+import { createReplies, type Replies } from "./reply.ts";
+import type { PathParams, Route } from "./route.ts";
+import { checkSchema } from "./schema.ts";
+
+/** Requests in flight; above, 503 `unavailable`. */
+const MAX_IN_FLIGHT = 2000;
+const JSON_BODY_MS = 30_000;
+/** Characters of one part of a path: far beyond every legal name, so that the parser of names refuses, not the router. */
+const MAX_PART = 4096;
+
+export interface TransportOptions {
+  readonly keys: KeyVerifier;
+  readonly log: Log;
+  readonly cors: Cors;
+  readonly trustedProxies: readonly string[];
+  readonly secure: boolean;
+  /** Makes request ids; never taken from a client. */
+  readonly requestId: () => string;
+  /** All routes, in reading order. */
+  readonly routes: (tools: { replies: Replies; failures: Failures }) => readonly Route[];
+}
+
+/** HTTP in front of the services. */
+export interface Transport {
+  readonly fastify: FastifyInstance;
+  listen(host: string, port: number): Promise<AddressInfo>;
+  close(): Promise<void>;
+}
+
+/** Bytes in, bytes out: builds fastify with the laws of http-api.md "Transport" and mounts the routes. */
+export async function createTransport(options: TransportOptions): Promise<Transport> {
+  const { keys, log, cors, requestId } = options;
+  let http: HttpServer | undefined;
+  const replies = createReplies({
+    secure: options.secure,
+    allowsOrigin: cors.allows,
+    closing: () => http?.closing === true,
+  });
+  const failures = createFailures(replies, log);
+  const fastify = Fastify({
+    // No logger: its child per request costs more than a read. What is worth a line is logged here.
+    logger: false,
+    serverFactory: (listener) => {
+      http = createHttpServer(listener, (error) => failures.text(error, requestId()));
+      return http.server;
+    },
+    bodyLimit: BODY_LIMIT,
+    genReqId: requestId,
+    return503OnClosing: false,
+    // Parameters are read by parameters.ts, strictly.
+    querystringParser: () => NO_QUERY,
+    frameworkErrors: (error, _request, reply) => failures.send(reply as FastifyReply, error),
+    routerOptions: { maxParamLength: MAX_PART },
+  });
+  if (http === undefined) throw new Error("fastify did not make its server");
+  const server: HttpServer = http;
+
+  fastify.decorateRequest("route", undefined);
+  fastify.decorateRequest("principal");
+  fastify.decorateRequest("began", 0);
+  fastify.decorateRequest("bodyHash", undefined);
+  fastify.decorateRequest("bodyTimer", undefined);
+  addBodyParsers(fastify);
+  fastify.setErrorHandler((error, _request, reply) => failures.send(reply, error));
+
+  // A request without a route ends here, before its body is looked at; preflights have no route either.
+  fastify.addHook("onRequest", (request, reply, done) => {
+    if (!request.is404) {
+      done();
+      return;
+    }
+    const preflight = cors.preflight(request.raw);
+    if (preflight !== undefined) replies.empty(reply, 204, preflight);
+    else failures.send(reply, new GalleyError("not_found", "there is no such route"));
+  });
+
+  const addressOf = createAddresses(options.trustedProxies);
+  for (const route of options.routes({ replies, failures })) mount(route);
+  await fastify.ready();
+
+  function mount(route: Route): void {
+    const allowed = route.parameters ?? [];
+    fastify.route({
+      method: route.method,
+      url: route.path.replace(/\{(\w+)\}/g, ":$1"),
+      onRequest: (request, reply, done) => enter(route, request, reply, done),
+      handler: async (request, reply) => {
+        const { principal, raw } = request;
+        const params = request.params as PathParams;
+        const scope = route.authorize(principal, params);
+        const parameters = readParameters(raw.url ?? "", allowed);
+        if (route.body !== undefined) checkBody(route, request.body);
+        await route.answer({ scope, principal, params, parameters, body: request.body, request, reply });
+      },
+    });
+  }
+
+  /** What every request passes before its body is read. */
+  function enter(route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    request.route = route;
+    request.began = performance.now();
+    const go = (principal: Principal) => {
+      request.principal = principal;
+      done();
+    };
+    try {
+      const admitted = server.enter(reply.raw, MAX_IN_FLIGHT);
+      if (server.closing) throw refused("draining", "the server is about to stop: send the request again");
+      if (!admitted) throw refused("unavailable", "the server has too many requests in flight: send it again");
+      if (checkBodyHeaders(request) && !route.ndjson) expectBody(request, reply);
+      const address = addressOf(request.raw);
+      const principal = route.open
+        ? anonymous(address)
+        : identify(request.headers, request.raw.url ?? "", address, keys);
+      if (principal instanceof Promise) principal.then(go, (error) => failures.send(reply, error));
+      else go(principal);
+    } catch (error) {
+      failures.send(reply, error);
+    }
+  }
+
+  function expectBody(request: FastifyRequest, reply: FastifyReply): void {
+    request.bodyTimer = setTimeout(() => {
+      failures.send(reply, refused("timeout", "the body of the request did not arrive within 30 s"));
+    }, JSON_BODY_MS);
+  }
+
+  return {
+    fastify,
+    listen: (host, port) => server.listen(host, port),
+    async close() {
+      await server.close();
+      await fastify.close();
+    },
+  };
+}
+
+const NO_QUERY = Object.freeze({});
+
+/** A request that was turned away before anything was done for it. */
+function refused(code: "draining" | "unavailable" | "timeout", message: string): GalleyError {
+  return new GalleyError(code, message, { outcome: "not_applied" });
+}
+
+function checkBody({ body: schema = {}, bodyOptional }: Route, body: unknown): void {
+  if (body === undefined && bodyOptional) return;
+  const faults = new Faults();
+  checkSchema(schema, body, "", faults);
+  faults.throwIfAny();
+}
