@@ -59,10 +59,9 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     bodyLimit: BODY_LIMIT,
     genReqId: requestId,
     return503OnClosing: false,
-    // Parameters are read by parameters.ts, strictly.
-    querystringParser: () => NO_QUERY,
     frameworkErrors: (error, _request, reply) => failures.send(reply as FastifyReply, error),
-    routerOptions: { maxParamLength: MAX_PART },
+    // Parameters are read by parameters.ts, strictly.
+    routerOptions: { maxParamLength: MAX_PART, querystringParser: () => NO_QUERY },
   });
   if (http === undefined) throw new Error("fastify did not make its server");
   const server: HttpServer = http;
