@@ -24,7 +24,8 @@ export interface DocumentStore {
    * whatever index was used. An unknown collection is empty.
    *
    * @throws GalleyError `query_too_expensive` or `index_required` past `budget.candidates`, `timeout` past the deadline,
-   *   `invalid_argument` (`sort_parallel_arrays`) if a matching document has two arrays on the sort's paths
+   *   `invalid_argument` (`sort_parallel_arrays`) if a matching document has two arrays on the sort's paths,
+   *   `payload_too_large` past `budget.characters`
    */
   find(query: FindQuery): Promise<FindResult>;
 
@@ -45,6 +46,7 @@ export interface DocumentStore {
    * @throws GalleyError with `details.operation`, the index of the write at fault, and `outcome: "not_applied"`:
    *   `version_conflict` if the stored version is not the expected one; `unique_violation` with `details.index`;
    *   `schema_violation` with `reason` `parallel_arrays` or `index_key_too_long` if an index cannot hold the document.
+   *   `not_found` if a put names a collection that does not exist, where everything else is taken as absent.
    *   `storage_full` is `not_applied` too. Anything whose end is not known is `unavailable`, `outcome: "unknown"`.
    */
   commit(writes: readonly Write[]): Promise<Position>;
@@ -60,16 +62,22 @@ export interface DocumentStore {
 
   /**
    * Calls `listener` with every commit after `from` (undefined: from now on), in commit order, each once, never before
-   * it is durable, and before or in the same turn as the writer's promise resolves.
+   * it is durable, and before or in the same turn as the writer's promise resolves. Commits that are already past are
+   * told before this returns. A commit that changes nothing is told to nobody.
    *
+   * @param lost is called if the store has lost the order of commits (its history is gone, its writer was killed): what
+   *   the listener knows may be out of date, later commits come as before. Read anew
    * @throws GalleyError `failed_precondition` (`reason: "history_lost"`) if `from` is older than what the store keeps or
    *   of another history
    */
-  tail(from: Position | undefined, listener: (commit: Commit) => void): Tail;
+  tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: () => void): Tail;
 
   /**
    * Makes the collection and its indexes exist as defined, and no others. Resolves when writes keep the new indexes;
-   * they are filled in the background and serve queries once `ready`. Repeating it with the same definition does nothing.
+   * they are filled in the background and serve queries once `ready`. Repeating it with the same definition does nothing,
+   * except that a `failed` index is built anew.
+   *
+   * @throws GalleyError `invalid_argument` for a name other than `_?[a-z][a-z0-9_-]{0,62}`
    */
   ensureCollection(definition: StoredCollection): Promise<void>;
 
@@ -104,6 +112,8 @@ export interface Budget {
   readonly candidates: number;
   /** Milliseconds it may take, counted from the call. */
   readonly milliseconds: number;
+  /** Characters of documents that a page may hold together; beyond it `payload_too_large`. Undefined: any. */
+  readonly characters?: number;
   /** Stops the work early, with `timeout`, when the caller has gone. */
   readonly signal?: AbortSignal;
 }

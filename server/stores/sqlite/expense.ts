@@ -1,0 +1,36 @@
+import { GalleyError } from "#protocol/errors";
+import type { IndexDefinition } from "../document-store.ts";
+
+/** Counts the documents that a query looked at, and stops it at its budget. */
+export class Expense {
+  examined = 0;
+  readonly #most: number;
+  readonly #advise: () => IndexDefinition | undefined;
+
+  /** @param advise finds the index that would have helped, asked only if the budget is not enough */
+  constructor(most: number, advise: () => IndexDefinition | undefined) {
+    this.#most = most;
+    this.#advise = advise;
+  }
+
+  /** Documents that may still be looked at. */
+  get left(): number {
+    return Math.max(0, this.#most - this.examined);
+  }
+
+  /** @throws GalleyError `index_required` or `query_too_expensive` if there are fewer left */
+  count(documents: number): void {
+    this.examined += documents;
+    if (this.examined > this.#most) throw this.exceeded();
+  }
+
+  exceeded(): GalleyError {
+    const spent = `the query has to look at more than ${this.#most} documents`;
+    const index = this.#advise();
+    if (!index) return new GalleyError("query_too_expensive", `${spent}: narrow the filter`);
+    const declared = JSON.stringify(index.paths);
+    return new GalleyError("index_required", `${spent}: declare the index {"paths": ${declared}} to narrow them`, {
+      index,
+    });
+  }
+}

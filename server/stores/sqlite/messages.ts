@@ -1,0 +1,35 @@
+import type { ErrorCode, ErrorDetails } from "#protocol/errors";
+import type { StoredCollection, Write } from "../document-store.ts";
+
+/** What the writer thread is started with. */
+export interface WriterOptions {
+  readonly file: string;
+}
+
+/** What goes to the writer thread: one at a time, each answered by one {@link WriterReply}. */
+export type WriterRequest =
+  /** Commits that share a transaction and its sync, each with its own fate. */
+  | { readonly kind: "group"; readonly commits: readonly (readonly Write[])[] }
+  | { readonly kind: "ensure"; readonly definition: StoredCollection }
+  | { readonly kind: "drop"; readonly collection: string }
+  | { readonly kind: "close" };
+
+/** What the thread sends: once when it has started, then one for each request. */
+export type WriterReply =
+  | { readonly kind: "started"; readonly sequence: number; readonly highest: number }
+  /** One verdict a commit: its sequence number, or why it was refused. */
+  | { readonly kind: "group"; readonly verdicts: readonly (number | Refusal)[] }
+  | { readonly kind: "ensured" }
+  /** The sequence number of the drop; undefined if there was no such collection. */
+  | { readonly kind: "dropped"; readonly sequence: number | undefined }
+  /** The request failed as a whole. */
+  | { readonly kind: "failed"; readonly refusal: Refusal }
+  | { readonly kind: "closed" };
+
+/** A GalleyError in a form that survives the way between threads. `cause` is for the log. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: ErrorDetails;
+  readonly cause?: string;
+}

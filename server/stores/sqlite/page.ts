@@ -1,0 +1,86 @@
+import type { Key } from "#protocol/compare";
+import { GalleyError } from "#protocol/errors";
+import { compareKeys, sortKeyOf } from "#protocol/sort";
+import type { FindQuery, Row } from "../document-store.ts";
+import type { Plan } from "../plan.ts";
+import type { Cursor } from "./ranges.ts";
+import type { Work } from "./slices.ts";
+import { TopRows } from "./top-rows.ts";
+
+/** The rows of one page and whether more follow. */
+export interface Page {
+  readonly rows: readonly Row[];
+  readonly more: boolean;
+}
+
+/**
+ * Gathers the first rows of a sort behind a cursor. In the plan's order it stops one row after the page; otherwise it
+ * looks at all matches and keeps the first.
+ *
+ * @param matches gives the rows that match, from the cursor on if it is given one
+ */
+export function* pageOf(
+  query: FindQuery,
+  plan: Plan,
+  matches: (cursor?: Cursor) => Generator<Row | undefined>,
+): Work<Page> {
+  const { sort, after, limit } = query;
+  if (!plan.ordered) return finish(yield* best(query, matches), limit);
+  const rows: Row[] = [];
+  let characters = 0;
+  for (const row of matches(after && { sort, after })) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
+    // Of a document with several rows in the index, an earlier one may lie before the cursor.
+    if (plan.repeats && after && compareKeys(sort, keyOf(query, row), after) <= 0) continue;
+    rows.push(row);
+    characters += row.text.length;
+    checkSize(query, characters);
+    if (rows.length > limit) break;
+  }
+  return finish(rows, limit);
+}
+
+function* best(query: FindQuery, matches: () => Generator<Row | undefined>): Work<Row[]> {
+  const { sort, after, limit } = query;
+  const top = new TopRows(sort, limit + 1);
+  for (const row of matches()) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
+    const key = keyOf(query, row);
+    if (after && compareKeys(sort, key, after) <= 0) continue;
+    top.add(key, row);
+    checkSize(query, top.characters);
+  }
+  return top.rows();
+}
+
+function finish(rows: Row[], limit: number): Page {
+  const more = rows.length > limit;
+  return { rows: more ? rows.slice(0, limit) : rows, more };
+}
+
+/** @throws GalleyError `invalid_argument` if the document has two arrays on the sort's paths */
+function keyOf({ sort }: FindQuery, row: Row): readonly Key[] {
+  if (sort.length === 1) return [row.id];
+  const key = sortKeyOf(sort, row.value);
+  if (key) return key;
+  const paths = sort.slice(0, -1).map(({ path }) => path.join("."));
+  const message = `sort: the document ${JSON.stringify(row.id)} has two different arrays on the paths ${paths.join(", ")}, so it has no place in this order`;
+  throw new GalleyError("invalid_argument", message, {
+    faults: [{ path: "sort", code: "sort_parallel_arrays", message }],
+  });
+}
+
+/** A page is held in memory until it is answered. @throws GalleyError `payload_too_large` */
+function checkSize({ budget }: FindQuery, characters: number): void {
+  if (budget.characters === undefined || characters <= budget.characters) return;
+  throw new GalleyError(
+    "payload_too_large",
+    `the page's documents are larger than ${budget.characters} characters: lower the limit`,
+  );
+}

@@ -1,0 +1,116 @@
+import { Grouping } from "#protocol/aggregate";
+import type { SortKey } from "#protocol/ast";
+import { DistinctValues } from "#protocol/distinct";
+import { GalleyError } from "#protocol/errors";
+import { LIMITS } from "#protocol/limits";
+import type {
+  Aggregated,
+  Cost,
+  Counted,
+  Distinct,
+  DocumentStore,
+  FindResult,
+  Position,
+  Query,
+} from "../document-store.ts";
+import { countRows } from "./exact-count.ts";
+import { pageOf } from "./page.ts";
+import { QueryRun } from "./query-run.ts";
+import type { ParseMeter } from "./row.ts";
+import { createSessionPool, ReadSession } from "./session.ts";
+import { createSlices, QueryClock, type Work } from "./slices.ts";
+
+/** Reads of many documents, each from one state of the store. */
+export interface Queries extends Pick<DocumentStore, "find" | "count" | "distinct" | "aggregate"> {
+  /** Ends when the queries under way have ended. */
+  close(): Promise<void>;
+}
+
+export function createQueries(file: string, meter: ParseMeter, at: (sequence: number) => Position): Queries {
+  const pool = createSessionPool(file);
+  const slices = createSlices();
+
+  /** Begins a read transaction and works in it; `empty` answers for a collection that does not exist. */
+  async function read<T>(
+    query: Query,
+    sort: readonly SortKey[] | undefined,
+    work: (run: QueryRun) => Work<T>,
+    empty: (cost: Cost) => T,
+  ): Promise<T> {
+    const clock = new QueryClock(query.budget);
+    const taken = pool.take(clock);
+    const session = taken instanceof ReadSession ? taken : await taken;
+    try {
+      const collection = pool.catalog(session).collections.get(query.collection);
+      if (!collection) return empty({ position: at(session.sequence), examined: 0 });
+      const run = new QueryRun({ query, sort, collection, session, clock, meter, position: at(session.sequence) });
+      return await slices.run(work(run), clock);
+    } finally {
+      pool.give(session);
+    }
+  }
+
+  return {
+    find: (query) =>
+      read<FindResult>(
+        query,
+        query.sort,
+        function* (run) {
+          const page = yield* pageOf(query, run.plan, (cursor) => run.matches(cursor));
+          return { ...page, ...run.cost() };
+        },
+        (cost) => ({ rows: [], more: false, ...cost }),
+      ),
+    count: (query) =>
+      read<Counted>(
+        query,
+        undefined,
+        function* (run) {
+          const exact = yield* countRows(run, query.cap + 1);
+          let count = exact ?? 0;
+          if (exact === undefined) {
+            for (const row of run.matches()) {
+              if (row === undefined) yield;
+              else if (++count > query.cap) break;
+            }
+          }
+          return { count: Math.min(count, query.cap), more: count > query.cap, ...run.cost() };
+        },
+        (cost) => ({ count: 0, more: false, ...cost }),
+      ),
+    distinct: (query) =>
+      read<Distinct>(
+        query,
+        undefined,
+        function* (run) {
+          const values = new DistinctValues(query.path, LIMITS.distinctValues);
+          for (const row of run.matches()) {
+            if (row === undefined) yield;
+            else values.add(row.value);
+          }
+          return { ...values.result(), ...run.cost() };
+        },
+        (cost) => ({ values: [], more: false, ...cost }),
+      ),
+    aggregate: (query) =>
+      read<Aggregated>(
+        query,
+        undefined,
+        function* (run) {
+          const grouping = new Grouping(query.aggregate);
+          for (const row of run.matches()) {
+            if (row === undefined) yield;
+            else if (!grouping.add(row.value)) throw tooManyGroups();
+          }
+          return { ...grouping.result(), ...run.cost() };
+        },
+        (cost) => ({ ...new Grouping(query.aggregate).result(), ...cost }),
+      ),
+    close: () => pool.close(),
+  };
+}
+
+function tooManyGroups(): GalleyError {
+  const message = `the documents fall into more than ${LIMITS.groupsHeld} groups: group by fewer paths or narrow the filter`;
+  return new GalleyError("query_too_expensive", message);
+}

@@ -1,0 +1,121 @@
+import type { Database, Statement } from "better-sqlite3";
+import { GalleyError } from "#protocol/errors";
+import { type Catalog, readCatalog } from "./catalog.ts";
+import { openReading } from "./connection.ts";
+import type { QueryClock } from "./slices.ts";
+
+/** Queries that read at once, each with a connection and read transaction of its own. */
+const SESSIONS = 8;
+/** Page cache of one connection, in KiB. */
+const CACHE_KIB = 8 * 1024;
+/** Prepared statements that a connection keeps. */
+const STATEMENTS = 500;
+
+/** A connection with a read transaction: what it reads is of one state, however long it takes. */
+export class ReadSession {
+  /** The last commit that this state holds. */
+  sequence = 0;
+  structure = 0;
+  readonly database: Database;
+  readonly #begin: Statement;
+  readonly #end: Statement;
+  readonly #state: Statement<[], [number, number]>;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(database: Database) {
+    this.database = database;
+    this.#begin = database.prepare("BEGIN");
+    this.#end = database.prepare("COMMIT");
+    this.#state = database.prepare<[], [number, number]>("SELECT sequence, structure FROM _state").raw();
+  }
+
+  /** Takes the state as it now is. */
+  begin(): void {
+    this.#begin.run();
+    [this.sequence, this.structure] = this.#state.get() as [number, number];
+  }
+
+  end(): void {
+    if (this.database.inTransaction) this.#end.run();
+  }
+
+  /** A prepared statement whose rows are arrays of columns. */
+  prepare<P extends unknown[], R>(sql: string): Statement<P, R> {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      if (this.#statements.size >= STATEMENTS) this.#statements.clear();
+      statement = this.database.prepare(sql).raw();
+      this.#statements.set(sql, statement);
+    }
+    return statement as unknown as Statement<P, R>;
+  }
+}
+
+/** A few sessions that queries take turns with. */
+export interface SessionPool {
+  /** Begins a read transaction on a free session, once there is one. @throws GalleyError `timeout` if none came free */
+  take(clock: QueryClock): ReadSession | Promise<ReadSession>;
+  give(session: ReadSession): void;
+  /** What exists in the state that a session reads. */
+  catalog(session: ReadSession): Catalog;
+  /** Ends when every session was given back. */
+  close(): Promise<void>;
+}
+
+export function createSessionPool(file: string): SessionPool {
+  const free: ReadSession[] = [];
+  const waiting: ((session: ReadSession) => void)[] = [];
+  let opened = 0;
+  let catalog: Catalog | undefined;
+  let drained: (() => void) | undefined;
+
+  function wait(clock: QueryClock): Promise<ReadSession> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        waiting.splice(waiting.indexOf(taken), 1);
+        reject(new GalleyError("timeout", "the query took longer than it may: too many others are running"));
+      }, clock.left);
+      const taken = (session: ReadSession) => {
+        clearTimeout(timer);
+        session.begin();
+        resolve(session);
+      };
+      waiting.push(taken);
+    });
+  }
+
+  return {
+    take(clock) {
+      let session = free.pop();
+      if (!session && opened < SESSIONS) {
+        session = new ReadSession(openReading(file, CACHE_KIB));
+        opened += 1;
+      }
+      if (!session) return wait(clock);
+      session.begin();
+      return session;
+    },
+    give(session) {
+      session.end();
+      const next = waiting.shift();
+      if (next) return next(session);
+      free.push(session);
+      if (free.length === opened) drained?.();
+    },
+    catalog(session) {
+      if (catalog?.structure === session.structure) return catalog;
+      const read = readCatalog(session.database);
+      // A long read may still see an older structure than others do by now.
+      if (!catalog || read.structure > catalog.structure) catalog = read;
+      return read;
+    },
+    async close() {
+      if (free.length < opened) {
+        await new Promise<void>((resolve) => {
+          drained = resolve;
+        });
+      }
+      for (const { database } of free) database.close();
+    },
+  };
+}

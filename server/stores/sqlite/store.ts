@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import { join, resolve } from "node:path";
+import { GalleyError } from "#protocol/errors";
+import type { DocumentStore } from "../document-store.ts";
+import { openReading, openWriting } from "./connection.ts";
+import { readError } from "./errors.ts";
+import { lockFolder, prepareFolder } from "./lock.ts";
+import { createQueries } from "./queries.ts";
+import { createPointReader } from "./reader.ts";
+import type { ParseMeter } from "./row.ts";
+import { type Migration, migrate } from "./schema/migrations.ts";
+import { sqliteVersionFault } from "./sqlite-version.ts";
+import { createStatsReader } from "./stats.ts";
+import { changesOf, createCommitLog } from "./tail.ts";
+import { createVersions } from "./versions.ts";
+import { startWriter, type WriterEvents } from "./writer.ts";
+
+export interface SqliteOptions {
+  /** Where `galley.db` and `lock.db` lie. One process has it at a time. */
+  readonly folder: string;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** For tests of the store's own faults. */
+  readonly migrations?: readonly Migration[];
+  readonly pause?: WriterEvents["pause"];
+}
+
+/** A document store in one folder. `meter` counts the documents that reads had to parse. */
+export interface SqliteStore extends DocumentStore {
+  readonly meter: Readonly<ParseMeter>;
+}
+
+/**
+ * Opens the store in a folder, making it if it is not there and bringing its file to the newest format.
+ *
+ * @throws GalleyError `failed_precondition` with one clear line if the folder is in use, the file is of a newer Galley, or
+ *   this SQLite is too old
+ */
+export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
+  const folder = resolve(options.folder);
+  prepareFolder(folder, ["galley.db", "lock.db"]);
+  const unlock = lockFolder(folder);
+  try {
+    const file = join(folder, "galley.db");
+    prepareFile(file, options.migrations);
+    return await openStore(file, options, unlock);
+  } catch (error) {
+    unlock();
+    throw error instanceof GalleyError
+      ? error
+      : new GalleyError("unavailable", `${folder} cannot be opened`, {}, error);
+  }
+}
+
+/** The one time that the main thread writes: before anything else has the file open. */
+function prepareFile(file: string, migrations: readonly Migration[] | undefined): void {
+  const database = openWriting(file);
+  try {
+    const fault = sqliteVersionFault(
+      database.prepare<[], string>("SELECT sqlite_version()").pluck().get() ?? "unknown",
+    );
+    if (fault) throw new GalleyError("failed_precondition", fault, { reason: "sqlite_version" });
+    migrate(database, migrations);
+  } finally {
+    database.close();
+  }
+}
+
+async function openStore(file: string, options: SqliteOptions, unlock: () => void): Promise<SqliteStore> {
+  const meter: ParseMeter = { parsed: 0 };
+  const versions = createVersions(options.clock);
+  let log = createCommitLog("", 0);
+  let opened = false;
+  const writer = await startWriter(
+    { file },
+    {
+      started: (sequence, highest) => {
+        versions.raise(highest);
+        if (opened) log.lose(sequence);
+        else log = createCommitLog(randomBytes(8).toString("hex"), sequence);
+        opened = true;
+      },
+      committed: (sequence, writes, dropped) => {
+        log.append(sequence, {
+          changes: changesOf(writes, meter),
+          ...(dropped !== undefined && { dropped: [dropped] }),
+        });
+      },
+      pause: options.pause,
+    },
+  );
+  const database = openReading(file);
+  const points = createPointReader(database, meter);
+  const queries = createQueries(file, meter, (sequence) => log.at(sequence));
+  const readStats = createStatsReader(database);
+  let closing: Promise<void> | undefined;
+
+  async function reading<T>(read: () => T | Promise<T>): Promise<T> {
+    if (closing) throw new GalleyError("unavailable", "the store is closed");
+    try {
+      return await read();
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+
+  async function close(): Promise<void> {
+    await queries.close();
+    await writer.close();
+    log.close();
+    database.close();
+    unlock();
+  }
+
+  return {
+    meter,
+    get: (collection, ids) => reading(() => points.get(collection, ids)),
+    find: (query) => reading(() => queries.find(query)),
+    count: (query) => reading(() => queries.count(query)),
+    distinct: (query) => reading(() => queries.distinct(query)),
+    aggregate: (query) => reading(() => queries.aggregate(query)),
+    commit: async (writes) => log.at(await writer.commit(writes)),
+    nextVersion: versions.next,
+    position: () => log.position,
+    tail: (from, listener, lost) => log.tail(from, listener, lost),
+    ensureCollection: (definition) => writer.ensure(definition),
+    dropCollection: async (name) => {
+      const sequence = await writer.drop(name);
+      return sequence === undefined ? log.position : log.at(sequence);
+    },
+    stats: (name) => reading(() => readStats(name)),
+    ping: () => reading(() => void database.prepare("SELECT sequence FROM _state").get()),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import { GalleyError } from "#protocol/errors";
+import type { StoredCollection, Write } from "../document-store.ts";
+import type { Refusal, WriterOptions, WriterReply, WriterRequest } from "./messages.ts";
+import { startThread, type Thread } from "./writer-link.ts";
+
+/** The main thread's side of the writer: groups commits, sends one request at a time, and settles each promise. */
+export interface Writer {
+  /** Resolves to the commit's sequence number once it is durable; the last one before it if it changed nothing. */
+  commit(writes: readonly Write[]): Promise<number>;
+  ensure(definition: StoredCollection): Promise<void>;
+  drop(collection: string): Promise<number | undefined>;
+  /** Ends after everything that was asked before. */
+  close(): Promise<void>;
+}
+
+export interface WriterEvents {
+  /** The thread runs, for the first time or again; `sequence` and `highest` are what it found in the file. */
+  started(sequence: number, highest: number): void;
+  /** In commit order, before the promise of the commit is settled. `dropped` is told with no writes. */
+  committed(sequence: number, writes: readonly Write[], dropped?: string): void;
+  /** A place where tests stop: a group is durable, and nobody has been told. */
+  pause?: ((at: "before-reply") => void | Promise<void>) | undefined;
+}
+
+/** Commits, and characters of their texts, that share one transaction. More only adds to what the last one waits for. */
+const GROUP = { commits: 500, size: 8 * 1024 * 1024 };
+/** What may wait; beyond it a commit is refused at once rather than kept in memory. */
+const WAITING = { commits: 20_000, size: 128 * 1024 * 1024 };
+
+interface Job {
+  readonly request:
+    | { readonly kind: "commit"; readonly writes: readonly Write[] }
+    | Exclude<WriterRequest, { kind: "group" }>;
+  readonly size: number;
+  resolve(sequence: number | undefined): void;
+  reject(error: GalleyError): void;
+}
+
+/**
+ * Starts the writer's thread.
+ *
+ * Commits called in one turn of the event loop, or while a group is under way, go over together. Should the thread end by
+ * itself, what was under way is `unknown`; what waits goes to the next thread, or is refused if none starts.
+ */
+export async function startWriter(options: WriterOptions, events: WriterEvents): Promise<Writer> {
+  let thread: Thread | undefined;
+  let underWay: readonly Job[] | undefined;
+  let waiting: Job[] = [];
+  let size = 0;
+  let last = 0;
+  let scheduled = false;
+  let closing: Promise<void> | undefined;
+  /** Replies are told one after the other, also when a test holds one up. */
+  let telling: Promise<void> | undefined;
+
+  async function start(): Promise<void> {
+    const started = await startThread(options, receive, lostThread);
+    thread = started.thread;
+    last = started.sequence;
+    events.started(started.sequence, started.highest);
+    send();
+  }
+
+  function lostThread(cause: unknown): void {
+    thread = undefined;
+    const jobs = underWay ?? [];
+    underWay = undefined;
+    for (const job of jobs) job.reject(unavailable("the store's writer stopped", "unknown", cause));
+    start().catch((error) => {
+      for (const job of takeAll()) job.reject(unavailable("the store's writer does not start", "not_applied", error));
+    });
+  }
+
+  function enqueue(request: Job["request"], length: number): Promise<number | undefined> {
+    if (closing) return Promise.reject(unavailable("the store is closed", "not_applied"));
+    if (waiting.length >= WAITING.commits || (size + length > WAITING.size && waiting.length > 0)) {
+      return Promise.reject(unavailable("more writes are waiting than the disk can take", "not_applied"));
+    }
+    return new Promise((resolve, reject) => {
+      waiting.push({ request, size: length, resolve, reject });
+      size += length;
+      if (scheduled) return;
+      scheduled = true;
+      setImmediate(() => {
+        scheduled = false;
+        send();
+      });
+    });
+  }
+
+  function send(): void {
+    if (!thread || underWay || waiting.length === 0) return;
+    underWay = takeGroup();
+    const [first] = underWay;
+    if (first?.request.kind !== "commit") thread.send(first?.request as WriterRequest);
+    else
+      thread.send({
+        kind: "group",
+        commits: underWay.map(({ request }) => ("writes" in request ? request.writes : [])),
+      });
+  }
+
+  /** The commits at the head of the queue, or the one other request there. */
+  function takeGroup(): readonly Job[] {
+    let count = 0;
+    let taken = 0;
+    for (const job of waiting) {
+      const fits = count === 0 || (job.request.kind === "commit" && taken + job.size <= GROUP.size);
+      if (!fits || count === GROUP.commits) break;
+      count += 1;
+      taken += job.size;
+      if (job.request.kind !== "commit") break;
+    }
+    size -= taken;
+    return waiting.splice(0, count);
+  }
+
+  function takeAll(): readonly Job[] {
+    const jobs = waiting;
+    waiting = [];
+    size = 0;
+    return jobs;
+  }
+
+  function receive(reply: WriterReply): void {
+    const jobs = underWay ?? [];
+    underWay = undefined;
+    send();
+    if (!events.pause && !telling) tell(jobs, reply);
+    else
+      telling = (telling ?? Promise.resolve()).then(() => events.pause?.("before-reply")).then(() => tell(jobs, reply));
+  }
+
+  function tell(jobs: readonly Job[], reply: WriterReply): void {
+    for (const [i, job] of jobs.entries()) {
+      const verdict = verdictOf(reply, i);
+      if (typeof verdict === "object") {
+        job.reject(new GalleyError(verdict.code, verdict.message, verdict.details, verdict.cause));
+        continue;
+      }
+      if (verdict !== undefined && verdict > last) {
+        last = verdict;
+        const { request } = job;
+        if (request.kind === "commit") events.committed(verdict, request.writes);
+        else if (request.kind === "drop") events.committed(verdict, [], request.collection);
+      }
+      job.resolve(verdict);
+    }
+  }
+
+  await start();
+  return {
+    commit: async (writes) => {
+      let length = 0;
+      for (const write of writes) length += write.kind === "put" ? write.text.length : 0;
+      return (await enqueue({ kind: "commit", writes }, length)) ?? last;
+    },
+    ensure: async (definition) => void (await enqueue({ kind: "ensure", definition }, 0)),
+    drop: (collection) => enqueue({ kind: "drop", collection }, 0),
+    close: () => {
+      closing ??= enqueue({ kind: "close" }, 0).then(() => thread?.end());
+      return closing;
+    },
+  };
+}
+
+function verdictOf(reply: WriterReply, i: number): number | undefined | Refusal {
+  switch (reply.kind) {
+    case "group":
+      return reply.verdicts[i];
+    case "dropped":
+      return reply.sequence;
+    case "failed":
+      return reply.refusal;
+    case "started":
+    case "ensured":
+    case "closed":
+      return undefined;
+  }
+}
+
+function unavailable(message: string, outcome: "unknown" | "not_applied", cause?: unknown): GalleyError {
+  return new GalleyError("unavailable", message, { outcome }, cause);
+}
