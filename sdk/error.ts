@@ -1,0 +1,80 @@
+import type { ErrorCode as ServerCode, ErrorDetails, Outcome } from "./protocol/errors.ts";
+import { ERRORS } from "./protocol/errors.ts";
+
+/** Every code the server sends (docs/error-codes.md), `network` (no answer came) and `aborted` (you stopped it). */
+export type ErrorCode = ServerCode | "network" | "aborted";
+
+/** What an error tells beside its code: `faults`, `reason`, `scope`, `index`, `operation`, `outcome`. */
+export type Details = ErrorDetails;
+
+/**
+ * The one error that everything in the SDK throws.
+ *
+ * @example
+ * try { await todos.create({ title: "" }) }
+ * catch (e) { if (ApiError.is(e, "schema_violation")) show(e.fields.title?.message); else throw e; }
+ */
+export class ApiError extends Error {
+  /** What went wrong, stable: decide by this, never by the message. */
+  readonly code: ErrorCode;
+  /** The HTTP status; 0 for `network` and `aborted`. */
+  readonly status: number;
+  readonly details: Details;
+  /** Names the request in the server's log. */
+  readonly requestId?: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    about: { status?: number; details?: Details; requestId?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(message, about.cause === undefined ? undefined : { cause: about.cause });
+    this.name = "ApiError";
+    this.code = code;
+    this.status = about.status ?? (isServerCode(code) ? ERRORS[code].status : 0);
+    this.details = about.details ?? {};
+    this.requestId = about.requestId;
+  }
+
+  /** Whether the same request may succeed if it is sent again unchanged. */
+  get retryable(): boolean {
+    return isServerCode(this.code) ? ERRORS[this.code].retryable : this.code === "network";
+  }
+
+  /** Narrows the code, as in `document_missing`; docs/error-codes.md lists them. */
+  get reason(): string | undefined {
+    return this.details.reason;
+  }
+
+  /** Writes only: whether the write took effect. `unknown` if no proof could be had. */
+  get outcome(): Outcome | undefined {
+    return this.details.outcome;
+  }
+
+  /** The faults by the path of the field, for forms: `error.fields.title?.message`. */
+  get fields(): Record<string, { code: string; message: string }> {
+    const fields: Record<string, { code: string; message: string }> = Object.create(null);
+    for (const { path, code, message } of this.details.faults ?? []) {
+      // A form knows its field as `title`, the server says `document.title` or `update.$set.title`.
+      fields[path.replace(/^(?:document|update)\.(?:\$\w+\.)?/, "")] ??= { code, message };
+    }
+    return fields;
+  }
+
+  /** Whether something thrown is an ApiError, with one of these codes if any are named. */
+  static is(error: unknown, ...codes: ErrorCode[]): error is ApiError {
+    return error instanceof ApiError && (codes.length === 0 || codes.includes(error.code));
+  }
+}
+
+function isServerCode(code: string): code is ServerCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
+/** The error for a value that cannot be sent: thrown before any request, with the path. */
+export function refused(path: string, expected: string, more: Details = {}): ApiError {
+  const message = `${path}: ${expected}`;
+  return new ApiError("invalid_argument", message, {
+    details: { ...more, faults: [{ path, code: "bad_value", message }], outcome: "not_applied" },
+  });
+}

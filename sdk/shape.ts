@@ -1,0 +1,29 @@
+/** Which documents of a match to bring, in which order, and what of each. Text and numbers only. */
+export interface Shape {
+  readonly sort?: string | readonly string[] | undefined;
+  readonly limit?: number | undefined;
+  readonly after?: string | undefined;
+  readonly select?: readonly string[] | undefined;
+  readonly expand?: readonly string[] | undefined;
+}
+
+/** A shape with its lists in order: a reference is read if it is to be followed, and no list is empty. */
+export function ordered<S extends Shape>({ select, expand = [], ...shape }: S): Shape {
+  const selected = select && [...new Set([...select, ...expand])];
+  return {
+    ...shape,
+    // `_id` comes in any case, so it is what selecting nothing means.
+    ...(selected && { select: selected.length > 0 ? selected : ["_id"] }),
+    ...(expand.length > 0 && { expand }),
+  };
+}
+
+/** The query part of a URL; undefined if the commas between a list's names would tear one of them. */
+export function parameters(values: Shape & { readonly filter?: string | undefined }): string | undefined {
+  let url = "";
+  for (const [name, value] of Object.entries(values) as [string, string | number | string[] | undefined][]) {
+    if (Array.isArray(value) && !value.every((item) => item && !item.includes(","))) return undefined;
+    if (value !== undefined) url += `${url ? "&" : "?"}${name}=${encodeURIComponent(`${value}`)}`;
+  }
+  return url;
+}

@@ -1,0 +1,52 @@
+import type { Batch, BatchOptions, BatchResult, Transaction, TransactionOptions } from "./batch.ts";
+import type { Collection } from "./collection.ts";
+import type { Json } from "./document.ts";
+
+/** Without a schema: any collection, of any documents. */
+export type AnySchema = Record<string, Json>;
+
+export interface ClientOptions {
+  /** Where Galley answers, as in `https://api.example.com`. */
+  url: string;
+  /** `gsk_…`: may do all that its scopes say, so it stays on servers; in a browser this throws. */
+  serviceKey?: string;
+  /** Milliseconds that a request may take with its retries; 30,000 if absent. */
+  timeout?: number;
+  /** In place of the platform's own. */
+  fetch?: typeof fetch;
+}
+
+/** The door to one server. Several live side by side. */
+export interface Client<S = AnySchema> {
+  /** @example const todos = db.collection("todos"); */
+  collection<N extends keyof S & string>(name: N): Collection<S[N], S>;
+
+  /**
+   * Up to 500 writes, all or nothing, in one request. Results come in the order of the writes.
+   *
+   * @example
+   * await db.batch((b) => {
+   *   const id = b.collection("lists").create({ name: "Groceries" });
+   *   b.collection("todos").create({ title: "Buy milk", list: id });
+   * });
+   */
+  batch(fn: (batch: Batch<S>) => void, options?: BatchOptions): Promise<BatchResult[]>;
+
+  /**
+   * Reads, decides and writes as if alone: if a document that it read changes meanwhile, nothing is written and `fn`
+   * runs again. An error that `fn` throws ends it.
+   *
+   * @example
+   * await db.transaction(async (tx) => {
+   *   const accounts = tx.collection("accounts");
+   *   const a = await accounts.get("a");
+   *   if (!a || a.balance < 10) throw new Error("too little");
+   *   accounts.update("a", { $inc: { balance: -10 } });
+   *   accounts.update("b", { $inc: { balance: 10 } });
+   * });
+   */
+  transaction<R>(fn: (tx: Transaction<S>) => Promise<R>, options?: TransactionOptions): Promise<R>;
+
+  /** Aborts what is under way, for good. */
+  close(): void;
+}
