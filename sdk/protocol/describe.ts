@@ -21,12 +21,12 @@ export function describe(input: unknown): string {
   if (!isObjectValue(input)) return "a binary";
   const [first, ...more] = Object.keys(input);
   if (first === undefined) return "an empty object";
-  if (more.length > 0) return "an object";
-  return first === "$date"
-    ? "a date"
-    : first === "$numberLong"
-      ? "an int64"
-      : first === "$binary"
-        ? "a binary"
-        : "an object";
+  return (more.length === 0 && TAGGED.get(first)) || "an object";
 }
+
+/** What an object of one such key stands for on the wire. */
+const TAGGED = new Map([
+  ["$date", "a date"],
+  ["$numberLong", "an int64"],
+  ["$binary", "a binary"],
+]);

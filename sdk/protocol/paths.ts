@@ -67,54 +67,76 @@ export function own(object: ObjectValue, key: string): Found {
 }
 
 /**
- * Visits what a path yields from a value, by the rules of query-language.md 3.1, until `visit` returns true.
+ * Visits what a path yields from a value, by the rules of query-language.md 3.1, until `visit` returns true. A value that
+ * the path reaches by very many ways is visited only a few times.
  *
  * @param open whether an array at the end is opened to its elements before it is yielded itself; false for `$size` and
  *   `$elemMatch`, which judge the whole value
+ * @param from how many segments lead to `value` already
  * @returns whether `visit` returned true for some value
  */
-export function someValue(
-  value: Found,
-  path: Path,
-  open: boolean,
-  visit: (found: Found) => boolean,
-  from = 0,
-): boolean {
-  if (from === path.length) {
-    if (open && Array.isArray(value)) {
-      for (const element of value as readonly Value[]) if (visit(element)) return true;
-    }
-    return visit(value);
-  }
-  if (Array.isArray(value)) return someInArray(value as readonly Value[], path, open, visit, from);
-  if (value !== MISSING && isObjectValue(value)) {
-    return someValue(own(value, path[from] as string), path, open, visit, from + 1);
-  }
-  return visit(MISSING);
+export function someValue(value: Found, path: Path, open: boolean, visit: Visit, from = 0): boolean {
+  const seen = mayMeetTwice(path) ? new Map<readonly Value[], number>() : undefined;
+  return someFrom({ path, open, visit, seen }, value, from);
 }
 
-function someInArray(
-  array: readonly Value[],
-  path: Path,
-  open: boolean,
-  visit: (found: Found) => boolean,
-  from: number,
-): boolean {
-  const segment = path[from] as string;
+type Visit = (found: Found) => boolean;
+
+interface Walk {
+  readonly path: Path;
+  readonly open: boolean;
+  readonly visit: Visit;
+  /**
+   * For each array met, a bit for each segment it was entered at. Each numeric segment has two readings, so without it
+   * a document of arrays in arrays would be walked by a number of ways exponential in its depth.
+   */
+  readonly seen: Map<readonly Value[], number> | undefined;
+}
+
+/** Two ways part at one numeric segment and need another one to meet again. */
+function mayMeetTwice(path: Path): boolean {
+  let numeric = 0;
+  for (const segment of path) {
+    const code = segment.charCodeAt(0);
+    if (code >= 48 && code <= 57) numeric++;
+  }
+  return numeric > 1;
+}
+
+function someFrom(walk: Walk, value: Found, from: number): boolean {
+  const { path } = walk;
+  if (from === path.length) {
+    if (walk.open && Array.isArray(value)) {
+      for (const element of value as readonly Value[]) if (walk.visit(element)) return true;
+    }
+    return walk.visit(value);
+  }
+  if (Array.isArray(value)) return someInArray(walk, value as readonly Value[], from);
+  if (value !== MISSING && isObjectValue(value)) return someFrom(walk, own(value, path[from] as string), from + 1);
+  return walk.visit(MISSING);
+}
+
+function someInArray(walk: Walk, array: readonly Value[], from: number): boolean {
+  if (walk.seen) {
+    const entered = walk.seen.get(array) ?? 0;
+    if (entered & (1 << from)) return false;
+    walk.seen.set(array, entered | (1 << from));
+  }
+  const segment = walk.path[from] as string;
   const index = isNumericSegment(segment) ? Number(segment) : -1;
   // Elements in order, each by its key reading first: min and max do not care, distinct and messages do.
   for (let i = 0; i < array.length; i++) {
     const element = array[i] as Value;
-    if (isObjectValue(element) && someValue(own(element, segment), path, open, visit, from + 1)) return true;
-    if (i === index && atIndex(element, path, open, visit, from + 1)) return true;
+    if (isObjectValue(element) && someFrom(walk, own(element, segment), from + 1)) return true;
+    if (i === index && atIndex(walk, element, from + 1)) return true;
   }
   return false;
 }
 
 /** An element reached by its index: it is not opened at the end, and an array inside goes on as an array. */
-function atIndex(element: Value, path: Path, open: boolean, visit: (found: Found) => boolean, from: number): boolean {
-  if (from === path.length) return visit(element);
-  if (isObjectValue(element)) return someValue(own(element, path[from] as string), path, open, visit, from + 1);
-  if (Array.isArray(element)) return someInArray(element as readonly Value[], path, open, visit, from);
+function atIndex(walk: Walk, element: Value, from: number): boolean {
+  if (from === walk.path.length) return walk.visit(element);
+  if (isObjectValue(element)) return someFrom(walk, own(element, walk.path[from] as string), from + 1);
+  if (Array.isArray(element)) return someInArray(walk, element as readonly Value[], from);
   return false;
 }

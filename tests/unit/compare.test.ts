@@ -154,6 +154,16 @@ t.test("a path yields its values in order, and the visit ends at the first that 
   t.equal(visits, 2);
 });
 
+t.test("a document of arrays in arrays is not walked by each of the ways through it", async (t) => {
+  // Each level is passed by its key, its index or both: 638 ways to the last array that leave segments of the path.
+  let document: Value = Array.from({ length: 1000 }, () => ({}));
+  for (let level = 0; level < 10; level++) document = [{ 0: document }];
+  let visits = 0;
+  const found = someValue({ a: document }, ["a", ...Array.from({ length: 15 }, () => "0")], true, () => ++visits < 0);
+  t.notOk(found);
+  t.ok(visits > 0 && visits < 16 * 1000, `${visits} visits`);
+});
+
 t.test("random values keep their order when every int64 that fits becomes a double", async (t) => {
   const random = new Random(SEED);
   for (let i = 0; i < 5000; i++) {
