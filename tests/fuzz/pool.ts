@@ -1,0 +1,76 @@
+import type { Document, ObjectValue, Value } from "#protocol/values";
+import { encodeValue } from "#protocol/values";
+import { type Random, TRAP_SCALARS } from "../support/trap-pool.ts";
+
+/** The few values of one round: so few that documents, literals and keys meet all the time. */
+export interface Pool {
+  readonly random: Random;
+  readonly scalars: readonly Value[];
+}
+
+/** Paths of filters and updates. Numeric segments and a lookalike ("00") stand among them. */
+export const PATHS = ["a", "b", "c", "a.b", "a.c", "a.b.c", "b.a", "a.0", "a.1", "a.0.b", "a.b.0", "a.00", "0"];
+/** Paths of sorts, indexes, distinct and groups, where numeric segments are refused. */
+export const PLAIN_PATHS = ["a", "b", "c", "a.b", "a.c", "a.b.c", "b.a"];
+export const SERVER_PATHS = ["_id", "_v", "_createdAt"];
+
+const TOP_KEYS = ["a", "b", "c", "0"];
+const INNER_KEYS = ["b", "c", "a", "0", "1"];
+
+export function makePool(random: Random): Pool {
+  const scalars: Value[] = [null, 1, "a"];
+  // Neighbours of the list are neighbours in some order or encoding, so whole stretches of it are taken.
+  for (let i = 0; i < 3; i++) {
+    const start = random.below(TRAP_SCALARS.length);
+    scalars.push(...TRAP_SCALARS.slice(start, start + 4));
+  }
+  return { random, scalars };
+}
+
+/** A value of any class, nested at most `depth` levels. */
+export function makeValue(pool: Pool, depth: number): Value {
+  const { random } = pool;
+  if (depth === 0 || random.chance(55)) return random.pick(pool.scalars);
+  if (random.chance(55)) return Array.from({ length: random.below(4) }, () => makeValue(pool, depth - 1));
+  return makeObject(pool, INNER_KEYS, depth - 1);
+}
+
+function makeObject(pool: Pool, names: readonly string[], depth: number): ObjectValue {
+  const { random } = pool;
+  const object: Record<string, Value> = {};
+  for (const name of random.some(names, random.below(4))) object[name] = makeValue(pool, depth);
+  return object;
+}
+
+/** What JSON holds of a value: tags in place of dates, binaries and int64. A -0 stays, to be made 0 by who reads it. */
+export function wire(value: Value): unknown {
+  if (Object.is(value, -0)) return -0;
+  return JSON.parse(encodeValue(value));
+}
+
+const DATES = [new Date(0), new Date(1_000), new Date("2026-01-31T10:00:00.000Z")];
+const ID_CHARACTERS = ["a", "A", "0", "9", "_", "~", ".", ":", "@", "-", "z"];
+
+/** A document with data from the pool. Its id is short, so that ids sort among one another by every character. */
+export function makeDocument(pool: Pool, taken: ReadonlySet<string>, version: number): Document {
+  const { random } = pool;
+  let id = "";
+  while (id === "" || id === "." || id === ".." || taken.has(id)) id += random.pick(ID_CHARACTERS);
+  return withServerFields(makeObject(pool, TOP_KEYS, 2), id, version, random.pick(DATES));
+}
+
+export function withServerFields(data: ObjectValue, id: string, version: number, createdAt: Date): Document {
+  return { _id: id, _v: version, _createdAt: createdAt, _updatedAt: createdAt, ...clean(data) };
+}
+
+/** Makes every -0 a 0, as reading a document does. */
+function clean(object: ObjectValue): ObjectValue {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, cleanValue(value)]));
+}
+
+function cleanValue(value: Value): Value {
+  if (value === 0) return 0;
+  if (Array.isArray(value)) return value.map(cleanValue);
+  if (typeof value !== "object" || value === null || value instanceof Date || value instanceof Uint8Array) return value;
+  return clean(value as ObjectValue);
+}

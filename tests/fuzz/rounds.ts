@@ -1,0 +1,131 @@
+import type { Document } from "#protocol/values";
+import { Random } from "../support/trap-pool.ts";
+import { type Case, type Difference, Subject } from "./case.ts";
+import type { Change } from "./collection-state.ts";
+import { brokenLaw, textLaw } from "./laws.ts";
+import { makeDocument, makePool, type Pool, withServerFields } from "./pool.ts";
+import { prepare } from "./prepare.ts";
+import { makeIndexes, makeQuestion, type Question } from "./questions.ts";
+import type { QueriedStore } from "./store-side.ts";
+import { updateDocument } from "./updates.ts";
+
+const QUESTIONS = 50;
+
+/** A difference, with the round that found it and the case that leads to it. */
+export interface Finding {
+  readonly store: string;
+  readonly case: Case;
+  readonly difference: Difference;
+}
+
+export interface RoundResult {
+  /** Questions asked of every store, with and without indexes. */
+  readonly asked: number;
+  readonly finding: Finding | undefined;
+}
+
+/** Asks the questions of one seed of every store, twice: without indexes, and with random ones. */
+export async function runRound(stores: ReadonlyMap<string, QueriedStore>, seed: number): Promise<RoundResult> {
+  const random = new Random(seed);
+  const pool = makePool(random);
+  const documents = makeDocuments(pool);
+  const indexes = makeIndexes(pool);
+  const indexesLast = random.chance(30);
+  const broken = textLaw(documents);
+  if (broken) throw new Error(`seed ${seed}: ${JSON.stringify(broken)}`);
+  const lanes: Lane[] = [];
+  try {
+    for (const [store, subject] of stores) {
+      lanes.push(await openLane(store, subject, { documents, indexes: [], indexesLast: false }));
+      lanes.push(await openLane(store, subject, { documents, indexes, indexesLast }));
+    }
+    return await askAll(lanes, pool);
+  } finally {
+    for (const lane of lanes) await lane.subject.drop();
+  }
+}
+
+/** One collection in one store through one round. */
+interface Lane {
+  readonly store: string;
+  readonly subject: Subject;
+  readonly start: Pick<Case, "documents" | "indexes" | "indexesLast">;
+  readonly commits: (readonly Change[])[];
+  /** Documents that the indexes refused at first, to be tried again among the changes. */
+  readonly refused: Document[];
+}
+
+async function openLane(name: string, store: QueriedStore, start: Lane["start"]): Promise<Lane> {
+  const subject = new Subject(store, start.indexes);
+  const refused = await subject.load(start.documents, start.indexesLast);
+  const documents = subject.documents;
+  return { store: name, subject, start: { ...start, documents }, commits: [], refused };
+}
+
+async function askAll(lanes: readonly Lane[], pool: Pool): Promise<RoundResult> {
+  let version = 1_000_000;
+  let asked = 0;
+  while (asked < QUESTIONS) {
+    const [first] = lanes;
+    const known = first?.subject.documents ?? [];
+    if (pool.random.chance(20)) {
+      version++;
+      const changes = makeChanges(pool, known, version);
+      for (const lane of lanes) {
+        const finding = await commit(lane, lane.refused.length > 0 ? [...changes, refusedAgain(lane)] : changes);
+        if (finding) return { asked, finding };
+      }
+    }
+    const question = makeQuestion(
+      pool,
+      known.map((document) => document._id),
+    );
+    if (!prepare(question)) continue;
+    asked++;
+    for (const lane of lanes) {
+      const finding = await ask(lane, question);
+      if (finding) return { asked, finding };
+    }
+  }
+  return { asked, finding: undefined };
+}
+
+async function ask(lane: Lane, question: Question): Promise<Finding | undefined> {
+  const { store, subject, start, commits } = lane;
+  const difference = brokenLaw(subject.documents, question) ?? (await subject.ask(question));
+  return difference && { store, difference, case: { ...start, commits: [...commits], question } };
+}
+
+async function commit(lane: Lane, changes: readonly Change[]): Promise<Finding | undefined> {
+  const { store, subject, start, commits } = lane;
+  commits.push(changes);
+  const difference = await subject.commit(changes);
+  return difference && { store, difference, case: { ...start, commits: [...commits], question: undefined } };
+}
+
+function refusedAgain(lane: Lane): Change {
+  return { put: lane.refused.shift() as Document };
+}
+
+function makeDocuments(pool: Pool): Document[] {
+  const taken = new Set<string>();
+  const count = 1 + pool.random.below(pool.random.chance(30) ? 12 : 200);
+  return Array.from({ length: count }, (_, i) => {
+    const document = makeDocument(pool, taken, i + 1);
+    taken.add(document._id);
+    return document;
+  });
+}
+
+/** A few updates, deletes and new documents, each document once. */
+function makeChanges(pool: Pool, documents: readonly Document[], version: number): Change[] {
+  const { random } = pool;
+  const changed = random.some(documents, 1 + random.below(3));
+  const changes = changed.map((document): Change => {
+    if (random.chance(20)) return { delete: document._id };
+    const { _id, _createdAt, _v, _updatedAt, ...data } = updateDocument(pool, document) as Document;
+    return { put: withServerFields(data, _id, version, _createdAt) };
+  });
+  const ids = new Set(documents.map((document) => document._id));
+  return random.chance(30) ? [...changes, { put: makeDocument(pool, ids, version) }] : changes;
+}
