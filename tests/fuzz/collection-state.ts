@@ -46,20 +46,19 @@ export class CollectionState {
   }
 
   #faults(document: Document, stored: ReadonlyMap<string, Document>): string[] {
-    const faults: string[] = [];
-    for (const index of this.#indexes) {
-      if (!tuplesOf(pathsOf(index), document)) faults.push("error schema_violation parallel_arrays");
-      else if (index.unique && this.#clashes(index, document, stored)) faults.push("error unique_violation");
-    }
-    return faults;
+    return this.#indexes.flatMap((index) => {
+      // A unique index does not look at a document that takes no part.
+      if (index.unique && !takesPart(index, document)) return [];
+      if (!tuplesOf(pathsOf(index), document)) return ["error schema_violation parallel_arrays"];
+      return index.unique && this.#clashes(index, document, stored) ? ["error unique_violation"] : [];
+    });
   }
 
   #clashes(index: IndexDefinition, document: Document, stored: ReadonlyMap<string, Document>): boolean {
-    const own = uniqueKeys(index, document);
-    if (own.size === 0) return false;
+    const own = new Set(uniqueKeys(index, document));
     for (const other of stored.values()) {
-      if (other._id === document._id) continue;
-      for (const key of uniqueKeys(index, other)) if (own.has(key)) return true;
+      if (other._id === document._id || !takesPart(index, other)) continue;
+      if (uniqueKeys(index, other).some((key) => own.has(key))) return true;
     }
     return false;
   }
@@ -69,11 +68,14 @@ function pathsOf(index: IndexDefinition): (readonly string[])[] {
   return indexKeys(index).map(({ path }) => path);
 }
 
-/** The keys that no other document may have: none if a path is missing (query-language.md 8 "Unique"). */
-function uniqueKeys(index: IndexDefinition, document: Document): Set<string> {
-  const paths = pathsOf(index);
-  const whole = paths.every((path) => someValue(document, path, true, (found) => found !== MISSING));
-  return new Set(whole ? tuplesOf(paths, document)?.map((tuple) => tuple.map(keyText).join()) : []);
+/** Whether each path of a unique index yields a value (query-language.md 8 "Unique"). */
+function takesPart(index: IndexDefinition, document: Document): boolean {
+  return pathsOf(index).every((path) => someValue(document, path, true, (found) => found !== MISSING));
+}
+
+/** The keys that no other document may have. */
+function uniqueKeys(index: IndexDefinition, document: Document): string[] {
+  return tuplesOf(pathsOf(index), document)?.map((tuple) => tuple.map(keyText).join()) ?? [];
 }
 
 function keyText(key: Key): string {

@@ -1,0 +1,42 @@
+import { reportFinding } from "./report.ts";
+import { runRound } from "./rounds.ts";
+import seeds from "./seeds.json" with { type: "json" };
+import type { StoresUnderTest } from "./stores.ts";
+
+export interface FuzzOptions {
+  /** How many questions to ask at least, beside those of the stored seeds. */
+  readonly cases: number;
+  /** Of the first round; each further one has the next number. */
+  readonly seed: number;
+  /** Told after each round: how many questions were asked so far. */
+  readonly progress?: (asked: number) => void;
+}
+
+/**
+ * Replays the stored seeds, then asks new questions, and stops at the first difference.
+ *
+ * @returns how many questions were asked, and the report of the difference, if there was one
+ */
+export async function fuzz(
+  { byName }: StoresUnderTest,
+  options: FuzzOptions,
+): Promise<{ asked: number; report?: string }> {
+  let asked = 0;
+  const round = async (seed: number): Promise<string | undefined> => {
+    const result = await runRound(byName, seed);
+    asked += result.asked;
+    options.progress?.(asked);
+    const store = result.finding && byName.get(result.finding.store);
+    return store && result.finding && (await reportFinding(store, seed, result.finding));
+  };
+  for (const { seed } of seeds) {
+    const report = await round(seed);
+    if (report) return { asked, report };
+  }
+  const enough = asked + options.cases;
+  for (let seed = options.seed; asked < enough; seed++) {
+    const report = await round(seed);
+    if (report) return { asked, report };
+  }
+  return { asked };
+}
