@@ -1,5 +1,6 @@
 import type { Node } from "#protocol/ast";
 import { TRUE } from "#protocol/ast";
+import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
 import type { Principal } from "./principal.ts";
 import type { Action } from "./scopes.ts";
@@ -45,6 +46,8 @@ function requireDocuments(principal: Principal, collection: string, action: Acti
     case "anonymous":
       throw unauthenticated();
     case "key":
+      // Whoever asked: no scope, not even `*`, opens the server's own collections.
+      if (!isCollectionName(collection)) throw noSuchCollection();
       if (principal.scopes.allows("documents", collection, action)) return TRUE;
       throw missingScope(`documents:${collection}:${action}`);
   }
@@ -77,6 +80,11 @@ function unauthenticated(): GalleyError {
   return new GalleyError("unauthenticated", "this needs a service key: send `Authorization: Bearer gsk_…`", {
     outcome: "not_applied",
   });
+}
+
+function noSuchCollection(): GalleyError {
+  const rule = "a name is a letter a-z, then up to 62 of a-z 0-9 _ -";
+  return new GalleyError("not_found", `there is no such collection: ${rule}`, { outcome: "not_applied" });
 }
 
 function missingScope(wanted: string): GalleyError {

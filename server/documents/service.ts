@@ -1,7 +1,16 @@
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
+import { createAdvisor } from "./advice.ts";
+import { createBatches } from "./batch.ts";
 import type { DocumentService } from "./contract.ts";
+import { createCursors } from "./cursors.ts";
+import { addIndex } from "./definition-change.ts";
 import type { Definitions } from "./definitions.ts";
+import { COMMITS, createIdempotency } from "./idempotency.ts";
+import { startSweep } from "./idempotency-sweep.ts";
+import { createReading } from "./reading.ts";
+import { createWriteRequests } from "./write-requests.ts";
+import { createWriter } from "./writing.ts";
 
 export interface DocumentServiceOptions {
   readonly store: DocumentStore;
@@ -17,7 +26,31 @@ export interface DocumentServiceOptions {
   readonly development: boolean;
 }
 
-/** Documents as transport asks for them. `close` ends what runs in the background. */
-export declare function createDocumentService(
+/**
+ * Documents as transport asks for them. How a read goes: reading.ts. How a write goes: write-requests.ts, then
+ * operation.ts computes and judges, and writing.ts or batch.ts commits. `close` ends what runs in the background.
+ */
+export async function createDocumentService(
   options: DocumentServiceOptions,
-): Promise<DocumentService & { close(): Promise<void> }>;
+): Promise<DocumentService & { close(): Promise<void> }> {
+  const { store, definitions, clock, random, log } = options;
+  await store.ensureCollection({ name: COMMITS, indexes: [{ paths: ["expiresAt"] }] });
+
+  const cursors = createCursors(options.secrets);
+  const advisor = createAdvisor({
+    clock,
+    log,
+    development: options.development,
+    declareIndex: (collection, index) => addIndex({ store, definitions }, collection, index),
+  });
+  const writer = createWriter({ store, definitions, random });
+  const batches = createBatches({ store, definitions, writer, clock, random });
+  const idempotency = createIdempotency({ store, clock });
+  const sweep = startSweep({ store, clock, log });
+
+  return {
+    ...createReading({ store, definitions, cursors, advisor }),
+    ...createWriteRequests({ store, definitions, writer, batches, idempotency, clock, random }),
+    close: () => sweep.close(),
+  };
+}

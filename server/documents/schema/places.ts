@@ -20,6 +20,14 @@ const TYPES: Readonly<Record<string, ValueClass>> = {
 /** References followed in place; recursive schemas recur only further down. */
 const STEPS = 16;
 
+/** What section 2 of query-language.md says of the server's fields. */
+const SERVER_FIELDS: Readonly<Record<string, Place>> = {
+  _id: { type: "string" },
+  _v: { type: "number" },
+  _createdAt: { date: true },
+  _updatedAt: { date: true },
+};
+
 /** What one schema tells about paths: which classes fit there, and where references point. */
 export class Places {
   /** The place of the whole document, which is an object whether its schema says so or not. */
@@ -33,6 +41,10 @@ export class Places {
 
   /** Where a path leads from a place; arrays on the way are looked into, as the path iterator does. */
   at(path: Path, from: Place = this.document): Place | undefined {
+    const [first = ""] = path;
+    if (from === this.document && Object.hasOwn(SERVER_FIELDS, first)) {
+      return path.length === 1 ? SERVER_FIELDS[first] : undefined;
+    }
     let place: Place | undefined = from;
     for (const segment of path) {
       if (!place || isNumericSegment(segment)) return undefined;

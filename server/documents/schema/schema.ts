@@ -17,6 +17,9 @@ const SCHEMA_LEVELS = 128;
 /** Characters of a document up to which every fault is told; of a larger one the first, since each costs memory. */
 const EVERY_FAULT_CHARACTERS = 128 * 1024;
 
+/** Places of a collection without a schema: only the server's fields are known. */
+export const OPEN_PLACES = new Places({});
+
 /** The schema of a collection; http-api.md "Collections". It judges documents without the server's fields. */
 export class Schema {
   /** As it was given. */

@@ -1,0 +1,218 @@
+import type { BatchOperation } from "#protocol/api";
+import { parseBatch } from "#protocol/batch";
+import { Faults, GalleyError } from "#protocol/errors";
+import { ID_RANDOM_BYTES, newId } from "#protocol/id";
+import { parseUpdate } from "#protocol/update";
+import type { Scope } from "../access/authorize.ts";
+import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
+import { attempts, LostRace } from "./attempts.ts";
+import type { Definition, Definitions } from "./definitions.ts";
+import { type Image, readDocument } from "./images.ts";
+import { enforceSchema, type Operation, operate } from "./operation.ts";
+import { PlainReader } from "./plain.ts";
+import { faultyWrite, refused, withoutPlace } from "./refusal.ts";
+import { OPEN_PLACES } from "./schema/schema.ts";
+import { dropped, lineOf, netWrite, type RecordOf, RecordTaken, type Writer } from "./writing.ts";
+
+/** What each operation left: `v` is absent where the document is gone afterwards. */
+export type BatchResults = readonly { readonly id: string; readonly v?: number }[];
+
+export interface Batch {
+  readonly steps: readonly Step[];
+  /** The request's one instant. */
+  readonly now: Date;
+  readonly record?: RecordOf<BatchResults> | undefined;
+}
+
+/** One operation, with the collection's scope. */
+export interface Step {
+  readonly scope: Scope;
+  readonly operation: Operation;
+}
+
+export interface BatchOptions {
+  readonly store: DocumentStore;
+  readonly definitions: Definitions;
+  readonly writer: Writer;
+  readonly clock: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+/** Several operations, applied in order, all or nothing; query-language.md 9. */
+export interface Batches {
+  /**
+   * Reads a batch. Faults of all operations are told at once, beside the first one's index.
+   * @param scopeOf authorizes an operation's collection
+   */
+  parse(body: unknown, scopeOf: (collection: string) => Scope, plain: boolean): Step[];
+  run(batch: Batch): Promise<{ results: BatchResults; position: Position }>;
+}
+
+/** One document of a batch: what was stored, and how the operations so far leave it. */
+interface Entry {
+  readonly collection: string;
+  readonly id: string;
+  readonly before: Image | undefined;
+  after: Image | undefined;
+  /** The one version that the document gets, given at its first change. */
+  version?: number;
+  /** The operation that touched it last. */
+  last: number;
+}
+
+export function createBatches({ store, definitions, writer, clock, random }: BatchOptions): Batches {
+  return {
+    parse(body, scopeOf, plain) {
+      const faults = new Faults();
+      const operations = parseBatch(body, faults);
+      throwFaults(faults);
+      const steps = operations.map(
+        (operation, i): Step =>
+          at(i, () => {
+            const scope = scopeOf(operation.collection);
+            return { scope, operation: parseOperation(operation, i, plain, faults) };
+          }),
+      );
+      throwFaults(faults);
+      return steps;
+    },
+
+    async run(batch) {
+      const release = await writer.hold(
+        batch.steps.map(({ scope, operation }) => lineOf(scope.collection, operation.id)),
+      );
+      try {
+        return await attempts(random, () => attempt(batch));
+      } finally {
+        release();
+      }
+    },
+  };
+
+  function parseOperation(operation: BatchOperation, i: number, plain: boolean, faults: Faults): Operation {
+    const places = definitions.get(operation.collection)?.schema?.places ?? OPEN_PLACES;
+    const reader = plain ? new PlainReader(places) : undefined;
+    const place = `operations.${i}`;
+    const version = operation.ifVersion === undefined ? {} : { ifVersion: operation.ifVersion };
+    switch (operation.op) {
+      case "create":
+      case "set": {
+        const body = reader ? reader.document(operation.document) : operation.document;
+        const { id, fields } = readDocument(body, `${place}.document`, faults);
+        if (operation.id !== undefined && id !== undefined && id !== operation.id) {
+          faults.add(`${place}.document._id`, "bad_value", "expects the operation's id, or none");
+        }
+        const made = operation.id ?? id ?? newId(clock(), random(ID_RANDOM_BYTES));
+        return { op: operation.op, id: made, fields, ...version };
+      }
+      case "update": {
+        const body = reader ? reader.update(operation.update) : operation.update;
+        const update = parseUpdate(body, `${place}.update`, faults);
+        return { op: "update", id: operation.id, update, upsert: operation.upsert ?? false, ...version };
+      }
+      case "delete":
+      case "check":
+        return { op: operation.op, id: operation.id, ...version };
+    }
+  }
+
+  async function attempt({ steps, now, record }: Batch): Promise<{ results: BatchResults; position: Position }> {
+    const entries = await read(steps).catch((error: unknown) => Promise.reject(refused(error)));
+    const order: Entry[] = [];
+    const touched = steps.map(({ scope, operation }, i) =>
+      at(i, () => {
+        const entry = entries.get(lineOf(scope.collection, operation.id)) as Entry;
+        if (!order.includes(entry)) order.push(entry);
+        apply(entry, scope, operation, now);
+        entry.last = i;
+        return { entry, gone: !entry.after };
+      }),
+    );
+    for (const entry of order) at(entry.last, () => enforce(entry));
+    const results = touched.map(({ entry, gone }) => {
+      return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
+    });
+    const writes = order.map(({ collection, id, before, after }) => netWrite(collection, id, before, after));
+    if (record) writes.push(record(results));
+    return { results, position: await commit(writes, order) };
+  }
+
+  /** What is stored, of each document once. */
+  async function read(steps: readonly Step[]): Promise<Map<string, Entry>> {
+    const wanted = new Map<string, Set<string>>();
+    for (const { scope, operation } of steps) {
+      const ids = wanted.get(scope.collection) ?? new Set();
+      wanted.set(scope.collection, ids.add(operation.id));
+    }
+    const entries = new Map<string, Entry>();
+    const reads = [...wanted].map(async ([collection, ids]) => {
+      const list = [...ids];
+      const rows = await store.get(collection, list);
+      for (const [i, id] of list.entries()) {
+        entries.set(lineOf(collection, id), { collection, id, before: rows[i], after: rows[i], last: 0 });
+      }
+    });
+    await Promise.all(reads);
+    return entries;
+  }
+
+  function apply(entry: Entry, scope: Scope, operation: Operation, now: Date): void {
+    const { before } = entry;
+    entry.after = operate(operation, entry.after, {
+      scope,
+      schema: definitions.get(entry.collection)?.schema,
+      now,
+      nextVersion() {
+        entry.version ??= store.nextVersion(before?.version ?? 0);
+        return entry.version;
+      },
+      // Of a document that the batch has changed, its sender can know only the version from before.
+      hasVersion(image, version) {
+        if (!image) return version === 0;
+        return version === (before?.version ?? image.version);
+      },
+    });
+  }
+
+  /** Rules were judged step by step; the schema judges what is stored in the end. */
+  function enforce({ collection, before, after }: Entry): void {
+    if (!after || after === before) return;
+    const definition: Definition | undefined = definitions.get(collection);
+    if (!definition) throw dropped();
+    enforceSchema(after, definition.schema, "document");
+  }
+
+  async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {
+    try {
+      return await store.commit(writes);
+    } catch (error) {
+      const faulty = faultyWrite(error);
+      if (faulty === undefined) throw error;
+      if (error instanceof GalleyError && error.code === "version_conflict") {
+        throw faulty === order.length ? new RecordTaken() : new LostRace();
+      }
+      const last = order[faulty]?.last;
+      const bare = withoutPlace(error);
+      throw bare instanceof GalleyError && last !== undefined ? bare.with({ operation: last }) : bare;
+    }
+  }
+}
+
+/** Runs what belongs to one operation; its error names the operation. */
+function at<T>(operation: number, part: () => T): T {
+  try {
+    return part();
+  } catch (error) {
+    throw error instanceof GalleyError ? error.with({ operation, outcome: "not_applied" }) : error;
+  }
+}
+
+function throwFaults(faults: Faults): void {
+  try {
+    faults.throwIfAny();
+  } catch (error) {
+    const operation = /^operations\.(\d+)/.exec(faults.list[0]?.path ?? "")?.[1];
+    const place = operation === undefined ? {} : { operation: Number(operation) };
+    throw error instanceof GalleyError ? error.with({ ...place, outcome: "not_applied" }) : error;
+  }
+}

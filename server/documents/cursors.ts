@@ -1,0 +1,67 @@
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import type { Node, SortKey } from "#protocol/ast";
+import { canonicalKey } from "#protocol/canonical";
+import type { Key } from "#protocol/compare";
+import { decodeCursor, encodeCursor } from "#protocol/cursor";
+import { GalleyError } from "#protocol/errors";
+
+/** Characters of a signature: 128 bits in base64url. */
+const SIGNATURE = 22;
+
+/** The question that a page answers; a cursor serves no other. The caller's rights are no part of it. */
+export interface Question {
+  readonly collection: string;
+  /** The client's own filter, normalised. */
+  readonly filter: Node;
+  readonly sort: readonly SortKey[];
+}
+
+/** Signed cursors: base64url of `[k1..kn, id, h]`, a point, and its signature; query-language.md 4. */
+export interface Cursors {
+  write(question: Question, keys: readonly Key[]): string;
+  /** @throws GalleyError `cursor_mismatch` for one that is changed, foreign or of another question */
+  read(question: Question, text: unknown): readonly Key[];
+}
+
+/** @param secrets newest first: the first signs, all are believed */
+export function createCursors(secrets: readonly string[]): Cursors {
+  const keys = secrets.map((secret) => Buffer.from(hkdfSync("sha256", secret, "", "cursor", 32)));
+  const [newest] = keys;
+  if (!newest) throw new Error("cursors need a secret");
+
+  return {
+    write(question, tuple) {
+      const payload = encodeCursor(tuple, hashOf(question));
+      return `${payload}.${sign(newest, payload)}`;
+    },
+    read(question, text) {
+      const cursor = typeof text === "string" ? verified(text) : undefined;
+      // A tuple has one part for each key of the sort, whoever signed it.
+      if (!cursor || cursor.hash !== hashOf(question) || cursor.keys.length !== question.sort.length) throw mismatch();
+      return cursor.keys;
+    },
+  };
+
+  function verified(text: string): ReturnType<typeof decodeCursor> {
+    const point = text.length - SIGNATURE - 1;
+    if (point < 1 || text[point] !== "." || !/^[\x21-\x7e]+$/.test(text)) return undefined;
+    const payload = text.slice(0, point);
+    const given = Buffer.from(text.slice(point + 1), "latin1");
+    const good = keys.some((key) => timingSafeEqual(Buffer.from(sign(key, payload), "latin1"), given));
+    return good ? decodeCursor(payload) : undefined;
+  }
+}
+
+function sign(key: Buffer, payload: string): string {
+  return createHmac("sha256", key).update(payload).digest().subarray(0, 16).toString("base64url");
+}
+
+function hashOf({ collection, filter, sort }: Question): string {
+  const keys = sort.map(({ path, descending }) => (descending ? "-" : "") + path.join("."));
+  const text = JSON.stringify([collection, canonicalKey(filter), keys]);
+  return createHash("sha256").update(text).digest("base64url").slice(0, SIGNATURE);
+}
+
+function mismatch(): GalleyError {
+  return new GalleyError("cursor_mismatch", "after: this is no cursor of this question: ask for its first page again");
+}

@@ -1,0 +1,111 @@
+import { TRUE } from "#protocol/ast";
+import type { Fault } from "#protocol/errors";
+import { Faults, GalleyError } from "#protocol/errors";
+import { LIMITS } from "#protocol/limits";
+import type { DocumentStore, FindResult, IndexDefinition } from "../stores/document-store.ts";
+import type { SchemaCheck } from "./contract.ts";
+import type { Definition, DefinitionContent, Definitions } from "./definitions.ts";
+import { fieldsOf } from "./images.ts";
+import type { Schema } from "./schema/schema.ts";
+
+/** Documents that a check or a refused change names. */
+const MAX_EXAMPLES = 100;
+const PAGE = 200;
+
+export interface DefinitionStores {
+  readonly store: DocumentStore;
+  readonly definitions: Definitions;
+}
+
+/** What to change; what is absent stays. */
+export interface DefinitionChange {
+  /** null takes the schema off. */
+  readonly schema?: Schema | null;
+  readonly indexes?: readonly IndexDefinition[];
+  /** Stored documents that do not fit the new schema stay; each must fit at its next write. */
+  readonly acceptExisting?: boolean;
+}
+
+/**
+ * Changes a definition under load (http-api.md "Collections" 3): it holds for new writes first, then stored documents
+ * are checked, and if one does not fit it is taken back. Call it with the definition locked.
+ *
+ * @throws GalleyError `failed_precondition` with `details.violations`
+ */
+export async function changeDefinition(
+  { store, definitions }: DefinitionStores,
+  before: Definition,
+  change: DefinitionChange,
+): Promise<Definition> {
+  const { name } = before;
+  const content: DefinitionContent = {
+    schema: change.schema === undefined ? before.schema : (change.schema ?? undefined),
+    indexes: change.indexes ?? before.indexes,
+  };
+  const pending = { kind: "change", schema: before.schema, indexes: before.indexes } as const;
+  const tried = await definitions.put(name, before.version, { ...content, pending });
+  try {
+    await store.ensureCollection({ name, indexes: content.indexes });
+    if (change.schema && !change.acceptExisting) await demandFit(store, name, change.schema);
+    return await definitions.put(name, tried.version, content);
+  } catch (error) {
+    await definitions.put(name, tried.version, { schema: before.schema, indexes: before.indexes });
+    await store.ensureCollection({ name, indexes: before.indexes });
+    throw error;
+  }
+}
+
+/** Adds an index unless it is there or no more fit; development mode's own declaring. */
+export async function addIndex(stores: DefinitionStores, collection: string, index: IndexDefinition): Promise<void> {
+  await stores.definitions.locked(collection, async () => {
+    const definition = stores.definitions.get(collection);
+    if (!definition || definition.indexes.length >= LIMITS.indexesPerCollection) return;
+    const text = JSON.stringify(index.paths);
+    if (definition.indexes.some(({ paths, unique }) => !unique && JSON.stringify(paths) === text)) return;
+    await changeDefinition(stores, definition, { indexes: [...definition.indexes, index] });
+  });
+}
+
+/** Judges every stored document by a schema, page by page. */
+export async function checkSchema(store: DocumentStore, collection: string, schema: Schema): Promise<SchemaCheck> {
+  let [checked, violating] = [0, 0];
+  const examples: { id: string; faults: readonly Fault[] }[] = [];
+  for await (const { rows } of pagesOf(store, collection, PAGE)) {
+    for (const row of rows) {
+      checked++;
+      const faults = new Faults();
+      schema.judge(fieldsOf(row.value), "document", faults, row.text.length);
+      if (!faults.any) continue;
+      violating++;
+      if (examples.length < MAX_EXAMPLES) examples.push({ id: row.id, faults: faults.list });
+    }
+  }
+  return { checked, violating, examples };
+}
+
+async function demandFit(store: DocumentStore, name: string, schema: Schema): Promise<void> {
+  const { checked, violating, examples } = await checkSchema(store, name, schema);
+  if (violating === 0) return;
+  const advice = 'mend them, or repeat with "acceptExisting": true';
+  throw new GalleyError("failed_precondition", `${violating} of ${checked} stored documents do not fit: ${advice}`, {
+    reason: "documents_violate",
+    violating,
+    violations: examples,
+    outcome: "not_applied",
+  });
+}
+
+/** All documents of a collection in `_id` order, each page of one state. */
+export async function* pagesOf(store: DocumentStore, collection: string, limit: number): AsyncGenerator<FindResult> {
+  const sort = [{ path: ["_id"], descending: false }];
+  let after: [string] | undefined;
+  for (;;) {
+    const budget = { candidates: Infinity, milliseconds: 60_000 };
+    const query = { collection, filter: TRUE, sort, limit, budget };
+    const page = await store.find(after ? { ...query, after } : query);
+    yield page;
+    const last = page.rows.at(-1);
+    if (!page.more || !last) return;
+    after = [last.id];
+  }
+}

@@ -1,0 +1,50 @@
+import { referencedIds } from "#protocol/expand";
+import { LIMITS } from "#protocol/limits";
+import type { Scope } from "../access/authorize.ts";
+import type { DocumentStore } from "../stores/document-store.ts";
+import type { Image } from "./images.ts";
+import { mayDo } from "./judgement.ts";
+import type { View } from "./requests.ts";
+import { type ReplySize, show } from "./views.ts";
+
+/**
+ * Reads what the images refer to, each collection by one merged get, under the target's own rule, and writes it as JSON:
+ * `{"users": {"u1": {…}}}`. Hidden or gone is absent; query-language.md 5.7.
+ */
+export async function includedText(
+  store: DocumentStore,
+  scope: Scope,
+  images: readonly Image[],
+  view: View,
+  size: ReplySize,
+): Promise<string> {
+  const wanted = new Map<string, Set<string>>();
+  let left: number = LIMITS.expandIds;
+  for (const { path, target } of view.expand) {
+    const ids = wanted.get(target) ?? new Set();
+    wanted.set(target, ids);
+    const before = ids.size;
+    for (const id of referencedIds(
+      images.map(({ value }) => value),
+      path,
+      left,
+    ))
+      ids.add(id);
+    left -= ids.size - before;
+  }
+  const shape = { select: undefined, plain: view.plain };
+  const parts: string[] = [];
+  for (const [target, ids] of wanted) {
+    const there = scope.on(target);
+    const rows = ids.size > 0 ? await store.get(target, [...ids]) : [];
+    const texts: string[] = [];
+    for (const row of rows) {
+      if (!row || !mayDo(there, "get", row)) continue;
+      const text = `${JSON.stringify(row.id)}:${show(shape, row)}`;
+      size.add(text);
+      texts.push(text);
+    }
+    parts.push(`${JSON.stringify(target)}:{${texts.join(",")}}`);
+  }
+  return `{${parts.join(",")}}`;
+}

@@ -1,0 +1,55 @@
+import type { Node } from "#protocol/ast";
+import type { Log } from "../log.ts";
+import type { DocumentStore, Write } from "../stores/document-store.ts";
+import { COMMITS } from "./idempotency.ts";
+
+const INTERVAL = 10 * 60 * 1000;
+/** Records removed in one commit. */
+const AT_ONCE = 500;
+
+export interface SweepOptions {
+  readonly store: DocumentStore;
+  readonly clock: () => number;
+  readonly log: Log;
+}
+
+/** Removes records of keyed writes once their time is over, every ten minutes. `close` waits for a sweep under way. */
+export function startSweep(options: SweepOptions): { close(): Promise<void> } {
+  let closed = false;
+  let sweeping: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    sweeping = sweepRecords(options, () => closed).catch((error: unknown) => {
+      options.log.warn({ err: error }, "old idempotency records could not be removed; trying again later");
+    });
+  }, INTERVAL);
+  timer.unref();
+  return {
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await sweeping;
+    },
+  };
+}
+
+/** Removes what has expired. @returns how many records */
+export async function sweepRecords(options: SweepOptions, isOver: () => boolean = () => false): Promise<number> {
+  const { store, clock } = options;
+  const path = ["expiresAt"];
+  const filter: Node = { kind: "compare", op: "lt", path, value: new Date(clock()) };
+  const sort = [
+    { path, descending: false },
+    { path: ["_id"], descending: false },
+  ];
+  let removed = 0;
+  while (!isOver()) {
+    const budget = { candidates: Infinity, milliseconds: 60_000 };
+    const { rows, more } = await store.find({ collection: COMMITS, filter, sort, limit: AT_ONCE, budget });
+    if (rows.length === 0) return removed;
+    const writes = rows.map(({ id, version }): Write => ({ kind: "delete", collection: COMMITS, id, expect: version }));
+    await store.commit(writes);
+    removed += rows.length;
+    if (!more) return removed;
+  }
+  return removed;
+}

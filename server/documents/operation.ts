@@ -1,0 +1,144 @@
+import { GalleyError } from "#protocol/errors";
+import { sameData } from "#protocol/same-data";
+import { applyUpdate } from "#protocol/update";
+import type { Update } from "#protocol/update-ast";
+import type { ObjectValue } from "#protocol/values";
+import type { Scope } from "../access/authorize.ts";
+import { createdAt, fieldsOf, type Image, imageOf } from "./images.ts";
+import { mayDo, passes } from "./judgement.ts";
+import type { Schema } from "./schema/schema.ts";
+
+/** One thing to do with one document, parsed. */
+export type Operation = Change & {
+  readonly id: string;
+  /** The version that must be stored; 0 demands absence. */
+  readonly ifVersion?: number;
+  /** Any version, but one must be stored. */
+  readonly mustExist?: boolean;
+};
+
+type Change =
+  | { readonly op: "create" | "set"; readonly fields: ObjectValue }
+  | { readonly op: "update"; readonly update: Update; readonly upsert: boolean }
+  | { readonly op: "delete" | "check" };
+
+/** What an operation is judged and computed with. */
+export interface OperationContext {
+  readonly scope: Scope;
+  readonly schema: Schema | undefined;
+  /** The request's one instant. */
+  readonly now: Date;
+  /** The version of what is stored in place of an image. */
+  nextVersion(before: Image | undefined): number;
+  /** Whether `ifVersion` holds for an image. Absence is 0. */
+  hasVersion?(before: Image | undefined, version: number): boolean;
+}
+
+/**
+ * The image that an operation leaves, judged by the rule before and after; undefined: none. It is `before` itself if
+ * nothing changes. The schema is the caller's to enforce, on what is stored in the end.
+ *
+ * @throws GalleyError what the operation ends with for this caller
+ */
+export function operate(operation: Operation, before: Image | undefined, context: OperationContext): Image | undefined {
+  switch (operation.op) {
+    case "create":
+      if (before) throw new GalleyError("already_exists", "a document with this _id exists already");
+      checkVersion(operation, before, context);
+      return insert(operation.id, operation.fields, context);
+    case "set":
+      if (!before) {
+        checkVersion(operation, before, context);
+        return insert(operation.id, operation.fields, context);
+      }
+      admit("update", operation, before, context);
+      return replace(before, filled(operation.fields, context), context);
+    case "update": {
+      const { now } = context;
+      if (!before) {
+        if (!operation.upsert) throw missing(operation, context);
+        checkVersion(operation, before, context);
+        return insert(operation.id, applyUpdate(operation.update, {}, { now, inserting: true }), context);
+      }
+      admit("update", operation, before, context);
+      return replace(before, applyUpdate(operation.update, before.value, { now, inserting: false }), context);
+    }
+    case "delete":
+      if (!before) throw missing(operation, context);
+      admit("delete", operation, before, context);
+      return undefined;
+    case "check":
+      if (before && !mayDo(context.scope, "get", before)) throw notFound();
+      if (!before && operation.ifVersion !== 0) throw missing(operation, context);
+      checkVersion(operation, before, context);
+      return before;
+  }
+}
+
+/** Enforces the schema on an image that is going to be stored. */
+export function enforceSchema(image: Image, schema: Schema | undefined, at: string): void {
+  schema?.enforce(fieldsOf(image.value), at, image.text.length);
+}
+
+function insert(id: string, fields: ObjectValue, context: OperationContext): Image {
+  const { now } = context;
+  const server = { _id: id, _v: context.nextVersion(undefined), _createdAt: now, _updatedAt: now };
+  const image = imageOf(server, filled(fields, context));
+  if (!passes(context.scope, "create", image)) throw denied();
+  return image;
+}
+
+/** @param next the document's own fields; the server's are made anew */
+function replace(before: Image, next: ObjectValue, context: OperationContext): Image {
+  if (sameData(before.value, next)) return before;
+  const server = {
+    _id: before.id,
+    _v: context.nextVersion(before),
+    _createdAt: createdAt(before.value, context.now),
+    _updatedAt: context.now,
+  };
+  const image = imageOf(server, fieldsOf(next));
+  if (!passes(context.scope, "update", image)) throw denied();
+  return image;
+}
+
+function filled(fields: ObjectValue, { schema }: OperationContext): ObjectValue {
+  return schema ? schema.fill(fields) : fields;
+}
+
+/** The rule on what is stored, then the version: a document that may not be seen tells nothing, not even that. */
+function admit(action: "update" | "delete", operation: Operation, before: Image, context: OperationContext): void {
+  if (!passes(context.scope, action, before)) throw mayDo(context.scope, "get", before) ? denied() : notFound();
+  checkVersion(operation, before, context);
+}
+
+function checkVersion(operation: Operation, before: Image | undefined, context: OperationContext): void {
+  const { ifVersion, mustExist } = operation;
+  if (mustExist && !before) throw versionConflict("there is no such document");
+  if (ifVersion === undefined) return;
+  const has = context.hasVersion ?? ((image, version) => (image?.version ?? 0) === version);
+  if (has(before, ifVersion)) return;
+  throw versionConflict(
+    ifVersion === 0
+      ? "the document exists already"
+      : "the document has changed since that version was read: read it again",
+  );
+}
+
+/** Where nothing can be hidden from the caller, absence may be told as the version conflict that it is. */
+function missing(operation: Operation, { scope }: OperationContext): GalleyError {
+  const demands = operation.mustExist || (operation.ifVersion ?? 0) > 0;
+  return demands && mayDo(scope, "get") ? versionConflict("there is no such document any more") : notFound();
+}
+
+function versionConflict(message: string): GalleyError {
+  return new GalleyError("version_conflict", message);
+}
+
+export function notFound(): GalleyError {
+  return new GalleyError("not_found", "there is no such document");
+}
+
+function denied(): GalleyError {
+  return new GalleyError("permission_denied", "the access rules do not allow this change");
+}

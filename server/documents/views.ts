@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import { GalleyError } from "#protocol/errors";
+import { project } from "#protocol/select";
+import { encodeValue, utf8Length } from "#protocol/values";
+import type { Image } from "./images.ts";
+import { encodePlain } from "./plain.ts";
+import type { View } from "./requests.ts";
+
+/** UTF-8 bytes of documents in one reply; http-api.md "Limits". */
+const RESPONSE_BYTES = 8 * 1024 * 1024;
+
+type Shape = Pick<View, "select" | "plain">;
+
+/** A document as a reply shows it. Its stored text as it is, unless the request asks for a part or for plain values. */
+export function show({ select, plain }: Shape, image: Image): string {
+  if (!select && !plain) return image.text;
+  const value = select ? project(image.value, select) : image.value;
+  return plain ? encodePlain(value) : encodeValue(value);
+}
+
+/** The part of an ETag that tells representations of one version apart. */
+export function shapeOf({ select, plain }: Shape): string {
+  if (!select) return plain ? "p" : "0";
+  const paths = select.map((path) => path.join(".")).sort();
+  return createHash("sha256")
+    .update(JSON.stringify([paths, plain]))
+    .digest("base64url")
+    .slice(0, 8);
+}
+
+/** Counts the bytes of one reply. */
+export class ReplySize {
+  /** What was added, until it is counted exactly. */
+  #texts: string[] = [];
+  /** A text has at most three bytes a character, so small replies are never counted exactly. */
+  #most = 0;
+  #exact = 0;
+
+  /** @throws GalleyError `payload_too_large` when the reply grows over its limit */
+  add(text: string): void {
+    this.#texts.push(text);
+    this.#most += text.length * 3;
+    if (this.#most <= RESPONSE_BYTES) return;
+    for (const added of this.#texts) this.#exact += utf8Length(added);
+    this.#texts = [];
+    this.#most = this.#exact;
+    if (this.#exact <= RESPONSE_BYTES) return;
+    const message = `the reply would be larger than ${RESPONSE_BYTES} bytes: lower the limit or select fewer fields`;
+    throw new GalleyError("payload_too_large", message);
+  }
+}

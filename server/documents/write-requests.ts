@@ -1,0 +1,191 @@
+import { Faults } from "#protocol/errors";
+import { ID_RANDOM_BYTES, idFault, newId } from "#protocol/id";
+import { parseUpdate } from "#protocol/update";
+import { type Document, parseText } from "#protocol/values";
+import type { Scope } from "../access/authorize.ts";
+import type { Action } from "../access/scopes.ts";
+import type { DocumentStore } from "../stores/document-store.ts";
+import type { Batches, BatchResults } from "./batch.ts";
+import type { BatchReply, DocumentService, WriteReply, WriteRequest } from "./contract.ts";
+import type { Definitions } from "./definitions.ts";
+import type { Idempotency } from "./idempotency.ts";
+import { type DocumentBody, readDocument } from "./images.ts";
+import { mayDo, passes } from "./judgement.ts";
+import { notFound, type Operation } from "./operation.ts";
+import { PlainReader } from "./plain.ts";
+import { refused, refusing } from "./refusal.ts";
+import { OPEN_PLACES } from "./schema/schema.ts";
+import { shapeOf, show } from "./views.ts";
+import type { SingleWrite, Writer, Written } from "./writing.ts";
+
+export interface WriteRequestOptions {
+  readonly store: DocumentStore;
+  readonly definitions: Definitions;
+  readonly writer: Writer;
+  readonly batches: Batches;
+  readonly idempotency: Idempotency;
+  readonly clock: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+export type WriteRequests = Pick<DocumentService, "create" | "set" | "update" | "delete" | "batch">;
+
+/** Writes as requests bring them: parsed, authorized, done once where they carry a key, answered. */
+export function createWriteRequests(options: WriteRequestOptions): WriteRequests {
+  const { store, definitions, writer, batches, idempotency, clock, random } = options;
+
+  return {
+    async create(scope, body, request) {
+      const operation = refusing((): Operation => {
+        requireAny(scope, ["create"]);
+        const { id, fields } = parsing((faults) => documentOf(scope, body, request, faults));
+        return { op: "create", id: id ?? newId(clock(), random(ID_RANDOM_BYTES)), fields };
+      });
+      return submit(scope, operation, request);
+    },
+
+    async set(scope, id, body, request) {
+      const operation = refusing((): Operation => {
+        requireAny(scope, ["update", "create"]);
+        const document = parsing((faults) => {
+          checkId(id, faults);
+          const read = documentOf(scope, body, request, faults);
+          if (read.id !== undefined && read.id !== id) {
+            faults.add("document._id", "bad_value", "expects the _id of the URL, or none");
+          }
+          return read;
+        });
+        return { op: "set", id, fields: document.fields, ...conditionsOf(request) };
+      });
+      return submit(scope, operation, request);
+    },
+
+    async update(scope, id, body, request) {
+      const operation = refusing((): Operation => {
+        const { upsert = false } = request;
+        requireAny(scope, upsert ? ["update", "create"] : ["update"]);
+        const update = parsing((faults) => {
+          checkId(id, faults);
+          return parseUpdate(request.plain ? readerOf(scope).update(body) : body, "document", faults);
+        });
+        return { op: "update", id, update, upsert, ...conditionsOf(request) };
+      });
+      return submit(scope, operation, request);
+    },
+
+    async delete(scope, id, request) {
+      const operation = refusing((): Operation => {
+        requireAny(scope, ["delete"]);
+        if (idFault(id) !== undefined) throw notFound();
+        return { op: "delete", id, ...conditionsOf(request) };
+      });
+      return submit(scope, operation, request);
+    },
+
+    async batch(scopeOf, body, request) {
+      const steps = batches.parse(body, scopeOf, request.plain ?? false);
+      const now = new Date(clock());
+      for (const { scope, operation } of steps) await declare(scope, operation);
+      if (!request.idempotency) return batches.run({ steps, now });
+      const [first] = steps;
+      const principal = first?.scope.principal;
+      if (!principal) return batches.run({ steps, now });
+      return idempotency.once<BatchResults, BatchReply>(
+        principal,
+        request.idempotency,
+        (record) => batches.run({ steps, now, record }),
+        (results) => ({ results, position: store.position() }),
+      );
+    },
+  };
+
+  async function submit(scope: Scope, operation: Operation, request: WriteRequest): Promise<WriteReply> {
+    const write = { scope, operation, now: new Date(clock()) };
+    const commit = (one: SingleWrite) => (operation.op === "create" ? writer.create(one) : writer.change(one));
+    const run = async (record?: SingleWrite["record"]) => {
+      await declare(scope, operation);
+      return replyTo(await commit({ ...write, record }), scope, operation, request);
+    };
+    if (!request.idempotency) return run();
+    return idempotency.once<Answer, WriteReply>(
+      scope.principal,
+      request.idempotency,
+      (record) =>
+        run(({ image, created }) => record({ id: image.id, version: image.version, text: image.text, created })),
+      (answer) => replay(answer, scope, operation, request),
+    );
+  }
+
+  /** A first write declares its collection, for those who may. */
+  async function declare(scope: Scope, operation: Operation): Promise<void> {
+    const inserts =
+      operation.op === "create" || operation.op === "set" || (operation.op === "update" && operation.upsert);
+    if (!inserts || !scope.mayDeclare || definitions.get(scope.collection)) return;
+    await refusing(() => definitions.declare(scope.collection));
+  }
+
+  function replay(answer: Answer, scope: Scope, operation: Operation, request: WriteRequest): WriteReply {
+    const { id, version, text, created } = answer;
+    const image = { id, version, text, value: parseText(text) as Document };
+    // By today's rights: they may have shrunk since.
+    const action = operation.op === "delete" ? "delete" : created ? "create" : "update";
+    if (!refusing(() => passes(scope, action, image))) throw refused(notFound());
+    return replyTo({ image, created, position: store.position() }, scope, operation, request);
+  }
+
+  function documentOf(scope: Scope, body: unknown, { plain }: WriteRequest, faults: Faults): DocumentBody {
+    return readDocument(plain ? readerOf(scope).document(body) : body, "document", faults);
+  }
+
+  function readerOf(scope: Scope): PlainReader {
+    return new PlainReader(definitions.get(scope.collection)?.schema?.places ?? OPEN_PLACES);
+  }
+}
+
+/** What the record of a keyed write keeps of its answer. */
+interface Answer {
+  readonly id: string;
+  readonly version: number;
+  readonly text: string;
+  readonly created: boolean;
+}
+
+function replyTo(written: Written, scope: Scope, operation: Operation, { plain = false }: WriteRequest): WriteReply {
+  const { image, created, position } = written;
+  const shape = { select: undefined, plain };
+  const answer = { id: image.id, version: image.version, shape: shapeOf(shape), created, position };
+  if (operation.op === "delete") return { ...answer, created: false, text: "" };
+  // Who may write but not read learns what was stored under which version, and nothing that stood there before.
+  const seen = mayDo(scope, "get", image) ? shape : { ...shape, select: [] };
+  return { ...answer, text: show(seen, image) };
+}
+
+function conditionsOf({ ifVersion, mustExist }: WriteRequest): Pick<Operation, "ifVersion" | "mustExist"> {
+  return { ...(ifVersion === undefined ? {} : { ifVersion }), ...(mustExist ? { mustExist } : {}) };
+}
+
+/** @throws GalleyError of the first action, if none of them is allowed at all */
+function requireAny(scope: Scope, actions: readonly Action[]): void {
+  let refusal: unknown;
+  for (const action of actions) {
+    try {
+      scope.require(action);
+      return;
+    } catch (error) {
+      refusal ??= error;
+    }
+  }
+  throw refusal;
+}
+
+function parsing<T>(parse: (faults: Faults) => T): T {
+  const faults = new Faults();
+  const parsed = parse(faults);
+  faults.throwIfAny();
+  return parsed;
+}
+
+function checkId(id: string, faults: Faults): void {
+  const fault = idFault(id);
+  if (fault !== undefined) faults.add("_id", "bad_value", fault);
+}
