@@ -2,7 +2,7 @@ import type { Node, SortKey } from "#protocol/ast";
 import { RANK } from "#protocol/compare";
 import type { Path } from "#protocol/paths";
 import type { IndexFacts, IndexUse, PrimaryUse } from "./plan.ts";
-import type { Interval, Width } from "./plan-intervals.ts";
+import type { Interval } from "./plan-intervals.ts";
 import { constantKey, intersect, isPoints, WIDTH, wholeClass, widthOf } from "./plan-intervals.ts";
 import type { Predicate } from "./plan-predicates.ts";
 import { holdTogether, predicatesOf, requiredPaths } from "./plan-predicates.ts";
@@ -123,16 +123,8 @@ function boundsOf(index: IndexFacts, predicates: readonly Predicate[]) {
 }
 
 function narrowest(predicates: readonly Predicate[]): Predicate[] {
-  let best: Predicate | undefined;
-  let least: Width | undefined;
-  for (const predicate of predicates) {
-    const width = widthOf(predicate.intervals);
-    if (least === undefined || width < least) {
-      best = predicate;
-      least = width;
-    }
-  }
-  return best ? [best] : [];
+  const width = ({ intervals }: Predicate) => widthOf(intervals);
+  return predicates.toSorted((a, b) => width(a) - width(b) || a.intervals.length - b.intervals.length).slice(0, 1);
 }
 
 function intersectAll(predicates: readonly Predicate[], within?: readonly Interval[]): readonly Interval[] {
