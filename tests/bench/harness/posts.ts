@@ -7,10 +7,20 @@ export const HEADERS = { authorization: `Bearer ${BENCH_KEY}` };
 const FILLER =
   "Content and media go out in pieces, news is pushed to those who asked for it, and what people keep here must still be here tomorrow. ";
 
+export interface Post {
+  readonly author: string;
+  readonly createdAt: { readonly $date: string };
+  readonly title: string;
+  readonly status: string;
+  readonly likes: number;
+  readonly tags: readonly string[];
+  readonly body: string;
+}
+
 export const postId = (n: number) => `post-${String(n).padStart(8, "0")}`;
 
 /** One post of 1,000 authors' `n`-th, created one second after the last. */
-export function post(n: number): Record<string, unknown> {
+export function post(n: number): Post {
   return {
     author: `author-${n % 1000}`,
     createdAt: { $date: new Date(Date.UTC(2026, 0, 1) + n * 1000).toISOString() },
