@@ -1,0 +1,210 @@
+/** The command line as a user runs it: processes of the built program, on folders of their own. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { startGalley } from "../support/server-process.ts";
+
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function galley(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
+  const options = { env: { ...process.env, GALLEY_DATA_DIR: folder, ...env }, maxBuffer: 64 * 2 ** 20 };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["server/galley.cjs", ...args], options, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err });
+    });
+  });
+}
+
+function temporaryFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), "galley-cli-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+t.test("every command tells its use, and what is not understood exits 2", async (t) => {
+  const folder = temporaryFolder(t);
+  for (const name of ["dev", "start", "import", "export", "collections", "keys", "doctor"]) {
+    const { code, out } = await galley(folder, [name, "--help"]);
+    t.equal(code, 0);
+    t.match(out, new RegExp(`^Usage: galley ${name}`));
+  }
+  t.match(await galley(folder, []), { code: 2 });
+  t.match(await galley(folder, ["imprt"]), { code: 2, err: /no command "imprt"/ });
+  t.match(await galley(folder, ["keys", "--scoop", "x"]), { code: 2, err: /^galley keys: .*--scoop.*\n$/ });
+});
+
+t.test("without a server, commands work on the folder themselves", async (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, "todos.json");
+  writeFileSync(
+    file,
+    `[\n{"_id":"a","title":"one, {two} [three] \\"four\\" \\\\","n":{"$numberLong":"9007199254740993"}},\n  {"_id":"b",\n"title":"line\\nbreak"} , {"_id":"c"}]`,
+  );
+  t.match(await galley(folder, ["import", "todos", file]), {
+    code: 0,
+    out: "todos: 3 created, 0 updated, 0 unchanged, 0 refused\n",
+  });
+  t.match(await galley(folder, ["import", "todos", file, "--json"]), {
+    code: 0,
+    out: '{"created":0,"updated":0,"unchanged":3,"refused":0}\n',
+  });
+  const exported = await galley(folder, ["export", "todos"]);
+  t.equal(exported.code, 0);
+  const rows = exported.out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  t.same(
+    rows.map((row) => row._id),
+    ["a", "b", "c"],
+  );
+  t.match(rows[0], { title: 'one, {two} [three] "four" \\', n: { $numberLong: "9007199254740993" } });
+  t.equal(rows[1].title, "line\nbreak");
+
+  const out = join(folder, "todos.ndjson");
+  t.match(await galley(folder, ["export", "todos", "--out", out]), { code: 0, out: "" });
+  const second = temporaryFolder(t);
+  t.match(await galley(second, ["import", "todos", out]), { code: 0, out: /3 created/ });
+  t.match(await galley(second, ["collections", "show", "todos", "--json"]), { out: /"documents":3/ });
+});
+
+t.test("a refused row names its line and fault, and the rest goes on", async (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, "rows.ndjson");
+  writeFileSync(file, '{"_id":"a"}\n{"_id":"b","$bad":1}\nnot json\n{"_id":"c"}\n[1]\n');
+  const run = await galley(folder, ["import", "rows", file]);
+  t.equal(run.code, 1);
+  t.match(run.out, /line 2 \(b\): .*\$bad/);
+  t.match(run.out, /line 3: /);
+  t.match(run.out, /line 5: /);
+  t.match(run.out, /rows: 2 created, 0 updated, 0 unchanged, 3 refused/);
+  t.match(run.err, "galley import: 3 rows were refused\n");
+  for (const [name, args] of [
+    ["a missing file", ["import", "rows", join(folder, "none.json")]],
+    ["an unknown kind of file", ["import", "rows", join(folder, "server.yaml")]],
+    ["a bad name", ["import", "_users", file]],
+    ["a missing argument", ["import"]],
+  ] as const) {
+    const failed = await galley(folder, args);
+    t.equal(failed.code, 1, name);
+    t.equal(failed.err.trimEnd().split("\n").length, 1, `${name}: one line: ${failed.err}`);
+  }
+});
+
+t.test("CSV cells are text but where the schema declares a class; empty ones are absent", async (t) => {
+  const folder = temporaryFolder(t);
+  const schema = join(folder, "schema.json");
+  writeFileSync(
+    schema,
+    JSON.stringify({
+      type: "object",
+      properties: {
+        age: { type: "number" },
+        member: { type: "boolean" },
+        born: { date: true },
+        big: { int64: true },
+        home: { type: "object", properties: { city: { type: "string" } } },
+      },
+    }),
+  );
+  const file = join(folder, "people.csv");
+  writeFileSync(
+    file,
+    '_id,name,age,member,born,big,home.city,zip\np1,"Ann, ""A""",7,true,2001-02-03T00:00:00Z,9007199254740993,"Bern\nWest",0123\np2,Bob,,,,,,\np3,Cy,old,,,,,\n',
+  );
+  t.match(await galley(folder, ["collections", "create", "people", "--schema", schema]), { code: 0 });
+  const run = await galley(folder, ["import", "people", file]);
+  t.match(run, { code: 1, out: /people: 2 created, 0 updated, 0 unchanged, 1 refused/ });
+  t.match(run.out, /line 3 \(p3\): .*age/);
+  const { out } = await galley(folder, ["export", "people"]);
+  const [first, second] = out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  t.match(first, {
+    name: 'Ann, "A"',
+    age: 7,
+    member: true,
+    born: { $date: "2001-02-03T00:00:00.000Z" },
+    big: { $numberLong: "9007199254740993" },
+    home: { city: "Bern\nWest" },
+    zip: "0123",
+  });
+  t.same(
+    Object.keys(second).filter((key) => !key.startsWith("_")),
+    ["name"],
+  );
+});
+
+t.test("commands speak to the server that runs on the folder, or to --url with a key", async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startGalley(folder);
+  t.teardown(() => server.end("SIGTERM"));
+  t.equal(statSync(join(folder, "server.json")).mode & 0o777, 0o600);
+  const made = await galley(folder, ["keys", "create", "reports", "--scope", "documents:todos:list", "--json"]);
+  t.equal(made.code, 0, made.err);
+  const { key, secret } = JSON.parse(made.out) as { key: { id: string }; secret: string };
+  t.match(secret, /^gsk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/);
+  const as = async (method: string, path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${secret}`, "content-type": "application/json" };
+    return (await fetch(server.url + path, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) }))
+      .status;
+  };
+  t.equal(await as("GET", "/v1/documents/todos"), 200, "the key may list");
+  t.equal(await as("POST", "/v1/documents/todos", {}), 403, "and nothing else");
+  const listed = await galley(folder, ["keys", "list"]);
+  t.match(listed.out, /reports: documents:todos:list/);
+  t.notMatch(listed.out, secret);
+  t.match(await galley(folder, ["keys", "revoke", key.id]), { code: 0 });
+  t.equal(await as("GET", "/v1/documents/todos"), 401, "revoked at once");
+
+  const elsewhere = temporaryFolder(t);
+  const full = await galley(folder, ["keys", "create", "full"]);
+  const env = { GALLEY_SERVICE_KEY: full.out.split("\n")[0] };
+  t.match(
+    await galley(
+      elsewhere,
+      ["collections", "create", "notes", "--index", "author,-at", "--unique", "slug", "--url", server.url],
+      env,
+    ),
+    { code: 0 },
+  );
+  t.match(await galley(elsewhere, ["collections", "list"], { ...env, GALLEY_URL: server.url }), {
+    code: 0,
+    out: /notes: 0 documents, 0 bytes\n {2}index author, -at: ready\n {2}index slug \(unique\): ready/,
+  });
+  t.match(await galley(elsewhere, ["collections", "drop", "notes", "--url", server.url], env), {
+    code: 1,
+    err: /--yes/,
+  });
+  t.match(await galley(elsewhere, ["collections", "drop", "notes", "--yes", "--url", server.url], env), { code: 0 });
+  t.match(await galley(elsewhere, ["keys", "list", "--url", server.url]), { code: 1, err: /GALLEY_SERVICE_KEY/ });
+  t.match(await galley(elsewhere, ["keys", "list", "--url", "http://127.0.0.1:1"], env), {
+    code: 1,
+    err: /does not answer/,
+  });
+  const doctor = await galley(folder, ["doctor"]);
+  t.equal(doctor.code, 0, doctor.out + doctor.err);
+  t.match(doctor.out, /ok {4}Node\.js: 2.*\nok {4}disk: .*\nok {4}store: answers/);
+});
+
+t.test("a server that was killed leaves a server.json that misleads nobody", async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startGalley(folder);
+  await server.end("SIGKILL");
+  t.match(readFileSync(join(folder, "server.json"), "utf8"), server.url);
+  t.match(await galley(folder, ["collections", "list"]), { code: 0, out: "No collections yet.\n" });
+});
+
+t.test("a configuration with faults is refused with all of them at once", async (t) => {
+  const folder = temporaryFolder(t);
+  const run = await galley(folder, ["start"], { GALLEY_PORT: "99999", GALLEY_SECRET: "short", GALLEY_HOST: "0.0.0.0" });
+  t.equal(run.code, 1);
+  for (const name of ["GALLEY_PORT", "GALLEY_SECRET", "GALLEY_PUBLIC_URL"]) t.match(run.err, name);
+});
