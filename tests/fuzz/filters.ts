@@ -28,7 +28,7 @@ export function makeFilter(pool: Pool, depth: number, paths: readonly string[] =
 /** What stands at a path: a literal or operators. */
 function makeTest(pool: Pool, depth: number): unknown {
   const { random } = pool;
-  if (random.chance(35)) return wire(makeValue(pool, 2));
+  if (random.chance(35)) return literal(pool);
   const operators: Record<string, unknown> = {};
   const count = random.chance(70) ? 1 : 2;
   for (let i = 0; i < count; i++) {
@@ -102,15 +102,16 @@ function makeAll(pool: Pool, depth: number): unknown[] {
   return Array.from({ length: random.below(3) }, () => literal(pool));
 }
 
-function literal(pool: Pool): unknown {
-  return wire(makeValue(pool, 2));
+/** A value that a document may hold. It may hold arrays, even where the documents have none so far. */
+export function literal(pool: Pool): unknown {
+  return wire(makeValue({ ...pool, arrays: Math.max(pool.arrays, 10) }, 2));
 }
 
 function list(pool: Pool): unknown[] {
   return Array.from({ length: pool.random.below(4) }, () => literal(pool));
 }
 
-function bound(pool: Pool): unknown {
+export function bound(pool: Pool): unknown {
   const { random } = pool;
   return wire(random.pick(pool.scalars.filter((value) => value !== null)));
 }

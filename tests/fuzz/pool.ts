@@ -6,6 +6,9 @@ import { type Random, TRAP_SCALARS } from "../support/trap-pool.ts";
 export interface Pool {
   readonly random: Random;
   readonly scalars: readonly Value[];
+  /** How many of a hundred values are arrays, and how many objects. */
+  readonly arrays: number;
+  readonly objects: number;
 }
 
 /** Paths of filters and updates. Numeric segments and a lookalike ("00") stand among them. */
@@ -24,15 +27,17 @@ export function makePool(random: Random): Pool {
     const start = random.below(TRAP_SCALARS.length);
     scalars.push(...TRAP_SCALARS.slice(start, start + 4));
   }
-  return { random, scalars };
+  // Without arrays indexes are read in other ways than with some, or with a first one that comes later.
+  return { random, scalars, arrays: random.pick([0, 1, 8, 25]), objects: random.pick([10, 20, 40]) };
 }
 
 /** A value of any class, nested at most `depth` levels. */
 export function makeValue(pool: Pool, depth: number): Value {
-  const { random } = pool;
-  if (depth === 0 || random.chance(55)) return random.pick(pool.scalars);
-  if (random.chance(55)) return Array.from({ length: random.below(4) }, () => makeValue(pool, depth - 1));
-  return makeObject(pool, INNER_KEYS, depth - 1);
+  const { random, arrays, objects } = pool;
+  const roll = depth === 0 ? 100 : random.below(100);
+  if (roll < arrays) return Array.from({ length: random.below(4) }, () => makeValue(pool, depth - 1));
+  if (roll < arrays + objects) return makeObject(pool, INNER_KEYS, depth - 1);
+  return random.pick(pool.scalars);
 }
 
 function makeObject(pool: Pool, names: readonly string[], depth: number): ObjectValue {

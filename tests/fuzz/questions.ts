@@ -1,4 +1,5 @@
 import type { IndexDefinition } from "../../server/stores/document-store.ts";
+import { aimAt } from "./aim.ts";
 import { makeFilter, type WireFilter } from "./filters.ts";
 import { PLAIN_PATHS, type Pool, SERVER_PATHS } from "./pool.ts";
 
@@ -26,9 +27,11 @@ export interface FindQuestion {
 export const PAGES = 8;
 const FILTER_DEPTH = 4;
 
-export function makeQuestion(pool: Pool, ids: readonly string[]): Question {
+export function makeQuestion(pool: Pool, ids: readonly string[], indexes: readonly IndexDefinition[]): Question {
   const { random } = pool;
-  const filter = random.chance(6) ? {} : makeFilter(pool, random.below(FILTER_DEPTH + 1));
+  // At random a question hardly ever meets an index in both its filter and its sort, so half of them are aimed at one.
+  const aim = random.chance(50) ? aimAt(pool, random.pick(indexes)) : undefined;
+  const filter = aim?.filter ?? (random.chance(6) ? {} : makeFilter(pool, random.below(FILTER_DEPTH + 1)));
   const kind = random.below(10);
   if (kind === 0) return { kind: "count", filter, cap: random.pick([1, 5, 100_000]) };
   if (kind === 1) return { kind: "distinct", filter, path: random.pick([...PLAIN_PATHS, "_id", "_createdAt"]) };
@@ -37,7 +40,7 @@ export function makeQuestion(pool: Pool, ids: readonly string[]): Question {
     kind: "find",
     filter,
     ...(random.chance(15) && { rule: makeFilter(pool, 1) }),
-    sort: makeSort(pool),
+    sort: aim && random.chance(90) ? aim.sort : makeSort(pool),
     limit: random.pick([1, 2, 3, 7, 25, 1000]),
     ...(ids.length > 0 && random.chance(25) && { after: random.pick(ids) }),
     ...(random.chance(20) && { select: random.some(PLAIN_PATHS, 1 + random.below(3)) }),

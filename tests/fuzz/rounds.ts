@@ -1,4 +1,5 @@
 import type { Document } from "#protocol/values";
+import type { IndexDefinition } from "../../server/stores/document-store.ts";
 import { Random } from "../support/trap-pool.ts";
 import { type Case, type Difference, Subject } from "./case.ts";
 import type { Change } from "./collection-state.ts";
@@ -39,7 +40,7 @@ export async function runRound(stores: ReadonlyMap<string, QueriedStore>, seed: 
       lanes.push(await openLane(store, subject, { documents, indexes: [], indexesLast: false }));
       lanes.push(await openLane(store, subject, { documents, indexes, indexesLast }));
     }
-    return await askAll(lanes, pool);
+    return await askAll(lanes, pool, indexes);
   } finally {
     for (const lane of lanes) await lane.subject.drop();
   }
@@ -62,7 +63,7 @@ async function openLane(name: string, store: QueriedStore, start: Lane["start"])
   return { store: name, subject, start: { ...start, documents }, commits: [], refused };
 }
 
-async function askAll(lanes: readonly Lane[], pool: Pool): Promise<RoundResult> {
+async function askAll(lanes: readonly Lane[], pool: Pool, indexes: readonly IndexDefinition[]): Promise<RoundResult> {
   let version = 1_000_000;
   let asked = 0;
   while (asked < QUESTIONS) {
@@ -76,10 +77,8 @@ async function askAll(lanes: readonly Lane[], pool: Pool): Promise<RoundResult> 
         if (finding) return { asked, finding };
       }
     }
-    const question = makeQuestion(
-      pool,
-      known.map((document) => document._id),
-    );
+    const ids = known.map((document) => document._id);
+    const question = makeQuestion(pool, ids, indexes);
     if (!prepare(question)) continue;
     asked++;
     for (const lane of lanes) {

@@ -1,22 +1,22 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import { applyUpdate, parseUpdate } from "#protocol/update";
 import type { Document, ObjectValue } from "#protocol/values";
-import { makeElemMatch } from "./filters.ts";
-import { makeValue, PATHS, PLAIN_PATHS, type Pool, wire } from "./pool.ts";
+import { literal, makeElemMatch } from "./filters.ts";
+import { PATHS, PLAIN_PATHS, type Pool, wire } from "./pool.ts";
 
 type Make = (pool: Pool) => unknown;
 
 const OPERATORS: readonly [name: string, make: Make][] = [
-  ["$set", anyValue],
-  ["$set", anyValue],
+  ["$set", literal],
+  ["$set", literal],
   ["$inc", number],
   ["$mul", number],
-  ["$min", anyValue],
-  ["$max", anyValue],
+  ["$min", literal],
+  ["$max", literal],
   ["$push", push],
-  ["$addToSet", (pool) => ({ $each: [anyValue(pool), anyValue(pool)] })],
+  ["$addToSet", (pool) => ({ $each: [literal(pool), literal(pool)] })],
   ["$pull", (pool) => (pool.random.chance(50) ? anyScalar(pool) : makeElemMatch(pool, 1))],
-  ["$pullAll", (pool) => [anyValue(pool), anyScalar(pool)]],
+  ["$pullAll", (pool) => [literal(pool), anyScalar(pool)]],
   ["$pop", ({ random }) => random.pick([1, -1])],
   ["$rename", ({ random }) => random.pick(PLAIN_PATHS)],
 ];
@@ -48,10 +48,6 @@ export function updateDocument(pool: Pool, document: Document): ObjectValue {
   return document;
 }
 
-function anyValue(pool: Pool): unknown {
-  return wire(makeValue(pool, 2));
-}
-
 function anyScalar(pool: Pool): unknown {
   return wire(pool.random.pick(pool.scalars));
 }
@@ -63,9 +59,9 @@ function number({ random, scalars }: Pool): unknown {
 
 function push(pool: Pool): unknown {
   const { random } = pool;
-  if (random.chance(40)) return anyValue(pool);
+  if (random.chance(40)) return literal(pool);
   return {
-    $each: [anyValue(pool), anyValue(pool)].slice(random.below(3)),
+    $each: [literal(pool), literal(pool)].slice(random.below(3)),
     ...(random.chance(50) && { $position: random.below(7) - 3 }),
     ...(random.chance(40) && { $sort: random.pick<unknown>([1, -1, ["b"], ["-b", "c"]]) }),
     ...(random.chance(40) && { $slice: random.below(7) - 3 }),
