@@ -10,7 +10,7 @@ import type { Schema } from "./schema/schema.ts";
 
 /** Documents that a check or a refused change names. */
 const MAX_EXAMPLES = 100;
-const PAGE = 200;
+const PAGE = 100;
 
 export interface DefinitionStores {
   readonly store: DocumentStore;

@@ -44,6 +44,11 @@ export interface Definitions {
    */
   declare(name: string): Promise<Definition>;
   /**
+   * Declares a collection as given.
+   * @throws GalleyError `already_exists`, also if another node was faster; `failed_precondition` beyond the limit
+   */
+  create(name: string, content: DefinitionContent): Promise<Definition>;
+  /**
    * Stores a definition over the version that is expected, 0 for none, and resolves once writes follow it.
    * @throws GalleyError `version_conflict`
    */
@@ -138,7 +143,7 @@ class HeldDefinitions implements Definitions {
     const known = this.get(name) ?? this.#declaring.get(name);
     if (known) return known;
     if (!isCollectionName(name)) throw noSuchCollection();
-    const declaring = this.locked(name, async () => this.get(name) ?? (await this.#create(name)));
+    const declaring = this.locked(name, async () => this.get(name) ?? (await this.#declare(name)));
     this.#declaring.set(name, declaring);
     try {
       return await declaring;
@@ -147,27 +152,36 @@ class HeldDefinitions implements Definitions {
     }
   }
 
-  async #create(name: string): Promise<Definition> {
-    await this.#store.ensureCollection({ name, indexes: [] });
+  async #declare(name: string): Promise<Definition> {
     try {
-      return await this.put(name, 0, { schema: undefined, indexes: [] });
+      return await this.create(name, { schema: undefined, indexes: [] });
     } catch (error) {
-      if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
+      if (!(error instanceof GalleyError) || error.code !== "already_exists") throw error;
       // Another node was faster.
       const [row] = await this.#store.get(COLLECTIONS, [name]);
       if (!row) throw error;
-      const definition = readDefinition(row);
-      await this.#store.ensureCollection({ name, indexes: definition.indexes });
-      return definition;
+      return readDefinition(row);
     }
   }
 
-  async put(name: string, expect: number, content: DefinitionContent): Promise<Definition> {
-    if (expect === 0 && this.#held.size >= MAX_COLLECTIONS) {
+  async create(name: string, content: DefinitionContent): Promise<Definition> {
+    if (this.#held.size >= MAX_COLLECTIONS) {
       throw new GalleyError("failed_precondition", `a server holds at most ${MAX_COLLECTIONS} collections`, {
         reason: "too_many_collections",
       });
     }
+    await this.#store.ensureCollection({ name, indexes: content.indexes });
+    try {
+      return await this.put(name, 0, content);
+    } catch (error) {
+      if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
+      const [row] = await this.#store.get(COLLECTIONS, [name]);
+      if (row) await this.#store.ensureCollection({ name, indexes: readDefinition(row).indexes });
+      throw alreadyDeclared(name);
+    }
+  }
+
+  async put(name: string, expect: number, content: DefinitionContent): Promise<Definition> {
     const now = new Date(this.#clock());
     const created = expect === 0 ? now : (this.#held.get(name)?.createdAt ?? now);
     const definition = { name, version: this.#store.nextVersion(expect), createdAt: created, ...content };
@@ -218,6 +232,10 @@ class HeldDefinitions implements Definitions {
       waiter.resolve();
     }
   }
+}
+
+export function alreadyDeclared(name: string): GalleyError {
+  return new GalleyError("already_exists", `the collection "${name}" exists already`, { outcome: "not_applied" });
 }
 
 /** What reads and writes answer where no collection can be. */

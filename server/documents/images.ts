@@ -25,6 +25,8 @@ export interface Image {
 export interface DocumentBody {
   readonly id?: string;
   readonly fields: ObjectValue;
+  /** A date given as `_createdAt`, which import keeps. */
+  readonly createdAt?: Date;
 }
 
 /**
@@ -43,7 +45,11 @@ export function readDocument(body: unknown, at: string, faults: Faults): Documen
   if (reserved.length === 0) return { fields: value };
   for (const key of reserved) judgeServerField(key, value[key], at, faults);
   const { _id, _v, _createdAt, _updatedAt, ...fields } = value;
-  return typeof _id === "string" ? { id: _id, fields } : { fields };
+  return {
+    fields,
+    ...(typeof _id === "string" ? { id: _id } : {}),
+    ...(_createdAt instanceof Date ? { createdAt: _createdAt } : {}),
+  };
 }
 
 const UNDERSCORE = 95;

@@ -1,0 +1,64 @@
+import { parseDate } from "#protocol/dates";
+import { describe } from "#protocol/describe";
+import { type Fault, type FaultCode, Faults, type GalleyError } from "#protocol/errors";
+import { ID_RANDOM_BYTES, newId } from "#protocol/id";
+import { isObjectValue, type ObjectValue } from "#protocol/values";
+import { readDocument } from "./images.ts";
+import type { ImportOptions, ImportTarget } from "./import.ts";
+import type { Line } from "./import-lines.ts";
+import { PlainReader } from "./plain.ts";
+import { OPEN_PLACES } from "./schema/schema.ts";
+
+/** What became of one line. */
+export type Verdict =
+  | { readonly line: number; readonly id: string; readonly status: "created" | "updated" | "unchanged" }
+  | { readonly line: number; readonly id?: string; readonly status: "refused"; readonly faults: readonly Fault[] };
+
+/** A line that may be stored. */
+export interface ImportRow {
+  readonly line: number;
+  readonly id: string;
+  readonly fields: ObjectValue;
+  readonly createdAt: Date | undefined;
+}
+
+/** Reads a line as a document; a faulty one is refused here already. */
+export function parseRow(line: Line, target: ImportTarget, options: ImportOptions): ImportRow | Verdict {
+  const { number } = line;
+  if ("fault" in line) return refuseLine(number, line.fault.code, line.fault.message);
+  let body: unknown;
+  try {
+    body = JSON.parse(line.text);
+  } catch {
+    return refuseLine(number, "bad_value", "expects a JSON object, got text that is not JSON");
+  }
+  if (!isObjectValue(body)) return refuseLine(number, "bad_value", `expects a JSON object, got ${describe(body)}`);
+  const faults = new Faults();
+  const { id, fields, createdAt } = readDocument(
+    target.plain ? fromPlain(body, target, options) : body,
+    "document",
+    faults,
+  );
+  if (faults.any) return { line: number, ...(id === undefined ? {} : { id }), status: "refused", faults: faults.list };
+  const made = id ?? newId(options.clock(), options.random(ID_RANDOM_BYTES));
+  return { line: number, id: made, fields, createdAt };
+}
+
+/** The verdict on a row that an error of a write refuses. */
+export function refusal(line: number, error: GalleyError, id: string): Verdict {
+  const { faults } = error.details;
+  if (faults) return { line, id, status: "refused", faults };
+  const code: FaultCode = error.code === "payload_too_large" ? "too_long" : "bad_value";
+  return { line, id, status: "refused", faults: [{ path: "document", code, message: `document: ${error.message}` }] };
+}
+
+function fromPlain(body: ObjectValue, target: ImportTarget, { definitions }: ImportOptions): unknown {
+  const places = definitions.get(target.collection)?.schema?.places ?? OPEN_PLACES;
+  const read = new PlainReader(places).document(body) as object;
+  const created = body._createdAt;
+  return typeof created === "string" && parseDate(created) ? { ...read, _createdAt: { $date: created } } : read;
+}
+
+function refuseLine(line: number, code: FaultCode, message: string): Verdict {
+  return { line, status: "refused", faults: [{ path: "line", code, message: `line ${line}: ${message}` }] };
+}
