@@ -5,7 +5,7 @@ import type { Principal } from "../access/principal.ts";
 /** Tells who a service key is; server/accounts/service-keys.ts. */
 export interface KeyVerifier {
   /** @throws GalleyError `unauthenticated` */
-  verify(token: string, address: string): Promise<Principal>;
+  verify(token: string, address: string): Principal | Promise<Principal>;
 }
 
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;

@@ -96,7 +96,7 @@ rows("GET reads", [
   },
   { name: "nothing where nothing is", send: "GET /v1/documents/posts/none", status: 404, shows: '"not_found"' },
   { name: "nothing in a collection that is not declared", send: "GET /v1/documents/nowhere/x", status: 404 },
-  { name: "no id that is none", send: "GET /v1/documents/posts/a%20b", status: 400 },
+  { name: "nothing under what is no id", send: "GET /v1/documents/posts/a%20b", status: 404 },
   {
     name: "no parameter it does not know",
     send: "GET /v1/documents/posts/p1?fields=title",

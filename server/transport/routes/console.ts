@@ -14,10 +14,10 @@ export function consoleRoutes(replies: Replies, folder: string): Route[] {
   let files: ReadonlyMap<string, StaticFile> | undefined;
   const shared = { method: "GET", tag: "Console", open: true, cache: "own", authorize: () => undefined } as const;
   const redirect = {
-    replies: { 308: { description: "The console", headers: ["location"] } },
+    replies: { 302: { description: "The console", headers: ["location"] } },
     errors: [],
     answer: ({ reply }: Call<undefined>) => {
-      replies.empty(reply, 308, ["location", "/console/", "cache-control", "no-cache"]);
+      replies.empty(reply, 302, ["location", "/console/", "cache-control", "no-cache"]);
     },
   } as const;
   return [
