@@ -1,7 +1,18 @@
+import { TRUE } from "#protocol/ast";
+import { GalleyError } from "#protocol/errors";
+import { idFault } from "#protocol/id";
+import { LIMITS } from "#protocol/limits";
 import type { AdminScope } from "../access/authorize.ts";
 import type { Principal } from "../access/principal.ts";
+import { ScopeSet } from "../access/scopes.ts";
 import type { Log } from "../log.ts";
-import type { DocumentStore } from "../stores/document-store.ts";
+import { attempts, LostRace } from "../stores/attempts.ts";
+import type { DocumentStore, Write } from "../stores/document-store.ts";
+import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
+import { parseKeyInput, parseOverlap } from "./key-input.ts";
+import { KEYS, type KeyRecord, readKey, writeKey } from "./key-records.ts";
+import { createKeyVerifier } from "./key-verifier.ts";
+import { createLastUse } from "./last-use.ts";
 
 export interface ServiceKeyOptions {
   readonly store: DocumentStore;
@@ -20,7 +31,7 @@ export interface ServiceKeys {
    * Who a token is.
    * @throws GalleyError `unauthenticated`, the same for every reason
    */
-  verify(token: string, address: string): Promise<Principal>;
+  verify(token: string, address: string): Principal | Promise<Principal>;
   list(scope: AdminScope): Promise<{ keys: KeyInfo[] }>;
   /** `body`: `{name, scopes, expiresAt?, networks?}`. The secret is shown this once. */
   create(scope: AdminScope, body: unknown): Promise<{ key: KeyInfo; secret: string }>;
@@ -48,4 +59,138 @@ export interface KeyInfo {
   readonly lastUsedFrom?: string;
 }
 
-export declare function createServiceKeys(options: ServiceKeyOptions): Promise<ServiceKeys>;
+/** A year, which a key lives unless the request says otherwise. */
+const DEFAULT_LIFE = 365 * 24 * 60 * 60 * 1000;
+
+/** Opens the keys of a store. */
+export async function createServiceKeys(options: ServiceKeyOptions): Promise<ServiceKeys> {
+  const { store, clock, random, log } = options;
+  await store.ensureCollection({ name: KEYS, indexes: [] });
+  const verifier = createKeyVerifier({ ...options, onUse: createLastUse({ store, clock, log }) });
+
+  return {
+    verify: (token, address) => verifier.verify(token, address),
+
+    async list() {
+      const sort = [
+        { path: ["_createdAt"], descending: false },
+        { path: ["_id"], descending: false },
+      ];
+      const budget = { candidates: Infinity, milliseconds: 5000 };
+      const { rows } = await store.find({ collection: KEYS, filter: TRUE, sort, limit: LIMITS.pageMax, budget });
+      return { keys: rows.map((row) => infoOf(readKey(row))) };
+    },
+
+    async create(scope, body) {
+      const now = clock();
+      const input = parseKeyInput(body, ["name", "scopes"], now);
+      demandCover(scope, input.scopes ?? []);
+      const parts = newKeyParts(random);
+      const expiresAt = input.expiresAt === undefined ? new Date(now + DEFAULT_LIFE) : input.expiresAt;
+      const key: KeyRecord = {
+        id: parts.id,
+        version: 0,
+        name: input.name ?? "",
+        scopes: input.scopes ?? [],
+        hash: hashSecret(parts.secret),
+        createdAt: new Date(now),
+        createdBy: whoIs(scope),
+        networks: input.networks ?? [],
+        ...(expiresAt ? { expiresAt } : {}),
+      };
+      await store.commit([writeKey(store, key, now)]);
+      log.info({ keyId: key.id, scopes: key.scopes, by: key.createdBy }, "service key made");
+      return { key: infoOf(key), secret: formatKey(parts) };
+    },
+
+    async change(scope, id, body) {
+      const input = parseKeyInput(body, [], clock());
+      demandCover(scope, input.scopes ?? []);
+      const key = await replace(scope, id, (stored) => {
+        const { expiresAt: before, ...kept } = stored;
+        const expiresAt = input.expiresAt === undefined ? before : input.expiresAt;
+        return {
+          ...kept,
+          name: input.name ?? stored.name,
+          scopes: input.scopes ?? stored.scopes,
+          networks: input.networks ?? stored.networks,
+          ...(expiresAt ? { expiresAt } : {}),
+        };
+      });
+      log.info({ keyId: id, by: whoIs(scope), changed: Object.keys(input) }, "service key changed");
+      return infoOf(key);
+    },
+
+    async rotate(scope, id, body) {
+      const overlap = parseOverlap(body);
+      const parts = { id, secret: newKeyParts(random).secret };
+      const key = await replace(scope, id, ({ previous: _, ...stored }) => ({
+        ...stored,
+        hash: hashSecret(parts.secret),
+        ...(overlap > 0 ? { previous: { hash: stored.hash, until: new Date(clock() + overlap * 1000) } } : {}),
+      }));
+      log.info({ keyId: id, by: whoIs(scope), overlap }, "service key rotated");
+      return { key: infoOf(key), secret: formatKey(parts) };
+    },
+
+    async remove(scope, id) {
+      await attempts(random, async () => {
+        const { version } = await stored(id);
+        await commit({ kind: "delete", collection: KEYS, id, expect: version });
+      });
+      log.warn({ keyId: id, by: whoIs(scope) }, "service key revoked");
+    },
+
+    close: () => verifier.close(),
+  };
+
+  /** Changes a key that lies within the caller's own scopes: a narrow key must not get at a wider one's secret. */
+  async function replace(scope: AdminScope, id: string, change: (key: KeyRecord) => KeyRecord): Promise<KeyRecord> {
+    return attempts(random, async () => {
+      const before = await stored(id);
+      demandCover(scope, before.scopes);
+      const key = change(before);
+      await commit(writeKey(store, key, clock()));
+      return key;
+    });
+  }
+
+  async function stored(id: string): Promise<KeyRecord> {
+    const [row] = idFault(id) === undefined ? await store.get(KEYS, [id]) : [];
+    if (row) return readKey(row);
+    throw new GalleyError("not_found", "there is no such key", { outcome: "not_applied" });
+  }
+
+  /** A key's last use may be noted at any moment; that is a race to run again. */
+  async function commit(write: Write): Promise<void> {
+    try {
+      await store.commit([write]);
+    } catch (error) {
+      throw error instanceof GalleyError && error.code === "version_conflict" ? new LostRace() : error;
+    }
+  }
+}
+
+/** @throws GalleyError `permission_denied` naming the first scope beyond the caller's own */
+function demandCover({ principal }: AdminScope, scopes: readonly string[]): void {
+  const missing = scopes.find((text) => principal.kind !== "key" || !principal.scopes.covers(new ScopeSet([text])));
+  if (missing === undefined) return;
+  throw new GalleyError("permission_denied", `your own scopes do not cover ${missing}`, {
+    scope: missing,
+    outcome: "not_applied",
+  });
+}
+
+function whoIs({ principal }: AdminScope): string {
+  return principal.kind === "key" ? principal.id : principal.kind;
+}
+
+function infoOf(key: KeyRecord): KeyInfo {
+  const { id, name, scopes, createdBy, networks, lastUsed } = key;
+  return {
+    ...{ id, name, scopes, createdBy, networks },
+    createdAt: key.createdAt.toISOString(),
+    expiresAt: key.expiresAt?.toISOString() ?? null,
+    ...(lastUsed ? { lastUsedAt: lastUsed.at.toISOString(), lastUsedFrom: lastUsed.from } : {}),
+  };
+}

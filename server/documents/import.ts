@@ -1,7 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import { sameData } from "#protocol/same-data";
+import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Write } from "../stores/document-store.ts";
-import { attempts, LostRace } from "./attempts.ts";
 import type { Definitions } from "./definitions.ts";
 import { createdAt, type Image, imageOf } from "./images.ts";
 import { type Line, linesOf } from "./import-lines.ts";

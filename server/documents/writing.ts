@@ -1,7 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import type { Scope } from "../access/authorize.ts";
+import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
-import { attempts, LostRace } from "./attempts.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Image } from "./images.ts";
 import { enforceSchema, type Operation, operate } from "./operation.ts";
