@@ -1,46 +1,21 @@
-import { ApiError, refused } from "./error.ts";
+import { refused } from "./error.ts";
 import type { Http } from "./http.ts";
-import { type AnyWriter, bodyOf, createWriter, type Operation } from "./operations.ts";
+import { bodyOf, createWriter, type Operation } from "./operations.ts";
 import type { BatchReply } from "./protocol/api.ts";
-import type { BatchOptions, BatchResult } from "./types/batch.ts";
+import type { Batch, BatchOptions, BatchResult } from "./types/batch.ts";
+import type { AnySchema } from "./types/client.ts";
 import { writeKey } from "./write-key.ts";
 import type { WriteOrder } from "./write-order.ts";
-
-export interface AnyBatch {
-  collection(name: string): AnyWriter;
-}
-
-/** Collects operations while a function runs, and refuses those that come later: they would be lost. */
-export interface Collected {
-  readonly operations: readonly Operation[];
-  add(operation: Operation): void;
-  end(): void;
-}
-
-export function createCollected(): Collected {
-  const operations: Operation[] = [];
-  let ended = false;
-  return {
-    operations,
-    add(operation) {
-      if (ended) throw new ApiError("failed_precondition", "this write came after the end of its batch or transaction");
-      operations.push(operation);
-    },
-    end: () => {
-      ended = true;
-    },
-  };
-}
 
 export async function runBatch(
   http: Http,
   order: WriteOrder,
-  fn: (batch: AnyBatch) => unknown,
-  options: BatchOptions = {},
+  fn: (batch: Batch<AnySchema>) => unknown,
+  options?: BatchOptions,
 ): Promise<BatchResult[]> {
-  const { operations, add, end } = createCollected();
-  const returned = fn({ collection: (name) => createWriter(name, add) });
-  end();
+  const operations: Operation[] = [];
+  const returned = fn({ collection: (name) => createWriter(name, operations) });
+  Object.freeze(operations);
   if (returned instanceof Promise) throw refused("batch", "expects a function that is not async");
   return commit(http, order, operations, options);
 }
@@ -50,14 +25,12 @@ export async function commit(
   http: Http,
   order: WriteOrder,
   operations: readonly Operation[],
-  options: BatchOptions,
+  options: BatchOptions = {},
 ): Promise<BatchResult[]> {
   if (operations.length === 0) return [];
-  const body = bodyOf(operations);
-  const headers = writeKey(options);
+  const { signal } = options;
+  const call = { method: "POST", path: "batch", body: bodyOf(operations), headers: writeKey(options), signal } as const;
   const documents = operations.map(({ collection, id }) => `${collection}/${id}`);
-  const reply = await order.run(documents, () => {
-    return http.send({ method: "POST", path: "batch", body, headers, signal: options.signal, write: true });
-  });
-  return (reply as BatchReply).results.map(({ id, v = 0 }) => ({ id, version: v }));
+  const { results } = (await order.run(documents, () => http.send({ ...call, write: true }))) as BatchReply;
+  return results.map(({ id, v = 0 }) => ({ id, version: v }));
 }

@@ -1,8 +1,11 @@
-import { runBatch } from "./batch.ts";
-import { createCollection } from "./collection.ts";
-import { refused } from "./error.ts";
+import { commit, runBatch } from "./batch.ts";
+import { type AnyCollection, createCollection } from "./collection.ts";
+import { ApiError, refused } from "./error.ts";
 import { createHttp } from "./http.ts";
-import { runTransaction } from "./transaction.ts";
+import { createWriter } from "./operations.ts";
+import { waitBefore } from "./retry.ts";
+import type { Core } from "./transaction.ts";
+import type { Batch, BatchOptions, Transaction, TransactionOptions } from "./types/batch.ts";
 import type { AnySchema, Client, ClientOptions } from "./types/client.ts";
 import { createWriteOrder } from "./write-order.ts";
 
@@ -16,27 +19,29 @@ const TIMEOUT = 30_000;
  */
 export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   const { url, serviceKey, timeout = TIMEOUT } = options;
-  if (!/^https?:\/\/[^/?#@]+[^?#]*$/.test(url)) throw refused("url", "expects an http:// or https:// address");
-  if (!(timeout > 0 && timeout < 2 ** 31)) throw refused("timeout", "expects milliseconds");
-  if (serviceKey !== undefined) {
-    if (!/^[!-~]+$/.test(serviceKey)) throw refused("serviceKey", "expects a key as `galley keys create` prints it");
-    if (isBrowser()) throw refused("serviceKey", "is for servers only: whoever opens the page could take it");
-  }
+  if (!/^https?:\/\/[^/?#@]+[^?#]*$/.test(url)) throw refused("url", "expects an http or https address");
+  if (serviceKey && isBrowser()) throw refused("serviceKey", "is for servers: a page would give it to everyone");
   const http = createHttp({
     url: url.replace(/\/+$/, ""),
     token: serviceKey,
-    timeout,
+    // What a timer can hold; beyond it, it would ring at once.
+    timeout: Math.min(timeout, 2 ** 31 - 1),
     fetch: options.fetch ?? ((...request) => fetch(...request)),
   });
   const order = createWriteOrder();
+  const collection = (name: string): AnyCollection => createCollection(http, order, name);
+  const core: Core = {
+    collection,
+    writer: createWriter,
+    commit: (operations, batch) => commit(http, order, operations, batch),
+    wait: (n, error, signal) => http.sleep(waitBefore(n - 1, error), signal),
+    failure: ({ code, message, status, details }) => new ApiError(code, message, { status, details }),
+  };
   const client = {
-    collection: (name: string) => createCollection(http, order, name),
-    batch: (...batch: Parameters<typeof runBatch> extends [unknown, unknown, ...infer Rest] ? Rest : never) => {
-      return runBatch(http, order, ...batch);
-    },
-    transaction: (...transaction: Parameters<typeof runTransaction> extends [unknown, unknown, ...infer Rest] ? Rest : never) => {
-      return runTransaction(http, order, ...transaction);
-    },
+    collection,
+    batch: (fn: (b: Batch<AnySchema>) => void, batch?: BatchOptions) => runBatch(http, order, fn, batch),
+    transaction: async <R>(fn: (tx: Transaction<AnySchema>) => Promise<R>, transaction?: TransactionOptions) =>
+      (await import("./transaction.ts")).runTransaction(core, fn, transaction),
     close: http.close,
   };
   // From here on the types know the documents; the code below them does not.

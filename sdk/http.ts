@@ -1,8 +1,8 @@
+import { decode } from "./decode.ts";
 import { ApiError } from "./error.ts";
-import { parseText } from "./protocol/values.ts";
+import { startLimit } from "./limit.ts";
 import { errorOf } from "./reply.ts";
-import { mayRetry, pause, RETRIES, waitBefore } from "./retry.ts";
-import { createStop } from "./stop.ts";
+import { mayRetry, RETRIES, waitBefore } from "./retry.ts";
 
 /** One request, before it is sent. */
 export interface Call {
@@ -22,6 +22,8 @@ export interface Call {
 export interface Http {
   /** Sends, and sends again where that may help. Resolves with the decoded body of the reply. */
   send(call: Call): Promise<unknown>;
+  /** Waits, unless the signal or {@link close} ends it. @throws ApiError `aborted` */
+  sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<unknown>;
   /** The highest position that a write's answer carried. */
   readonly position: string | undefined;
   /** Aborts every request, for good. */
@@ -50,47 +52,53 @@ export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
       redirect: "manual",
       headers: {
         ...(token && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { "content-type": "application/json" }),
+        ...(body && { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body !== undefined && { body }),
+      ...(body && { body }),
     });
     const text = await response.text();
     if (!response.ok) throw errorOf(response, text);
-    const reply = text && parseText(text);
-    const at = response.headers.get("x-galley-position");
-    if (at) position = later(position, at);
+    const reply = text && decode(text);
+    position = later(position, response.headers.get("x-galley-position"));
     return reply;
   }
 
   async function send(call: Call): Promise<unknown> {
-    const stop = createStop(timeout, [closing.signal, call.signal]);
+    const limit = startLimit([closing.signal, call.signal], timeout);
     const deadline = Date.now() + timeout;
     /** Whether some try may have had its effect although no answer said so. */
     let doubt = false;
     try {
       for (let n = 0; ; n++) {
-        if (stop.error) throw told(stop.error, call, doubt);
+        await limit.race(undefined);
         try {
-          return await stop.race(once(call, stop.signal));
+          return await limit.race(once(call, limit.signal));
         } catch (cause) {
-          const error = cause instanceof ApiError ? cause : (stop.error ?? noAnswer(cause));
-          doubt ||= mayBeApplied(error);
+          const error = cause instanceof ApiError ? cause : noAnswer(cause);
+          // `not_applied` needs proof: the server's word, or a refusal by its 4xx status.
+          doubt ||= error.outcome !== "not_applied" && !(error.status > 399 && error.status < 500);
           const wait = waitBefore(n, error);
-          if (stop.error || n === RETRIES || !mayRetry(error) || Date.now() + wait > deadline) {
-            throw told(error, call, doubt);
-          }
-          await pause(wait, stop.signal);
+          if (limit.signal.aborted || n === RETRIES || !mayRetry(error) || Date.now() + wait > deadline) throw error;
+          await limit.sleep(wait);
           call.onRetry?.();
         }
       }
+    } catch (error) {
+      if (!(call.write && error instanceof ApiError)) throw error;
+      const outcome = doubt ? "unknown" : "not_applied";
+      throw Object.assign(error, { details: { ...error.details, outcome } });
     } finally {
-      stop.end();
+      limit.end();
     }
   }
 
   return {
     send,
+    async sleep(milliseconds, signal) {
+      const limit = startLimit([closing.signal, signal]);
+      await limit.sleep(milliseconds).finally(limit.end);
+    },
     get position() {
       return position;
     },
@@ -98,27 +106,12 @@ export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
   };
 }
 
-/** Positions of one history compare as text. Another history follows a restore: then the newest answer counts. */
-function later(held: string | undefined, position: string): string {
-  const same = held?.split(".")[0] === position.split(".")[0];
-  return held && same && held > position ? held : position;
+/** Positions of one history compare as text. After a restore there is another history: then the newest counts. */
+function later(held: string | undefined, position: string | null): string | undefined {
+  const other = held?.split(".")[0] !== position?.split(".")[0];
+  return position && (!held || other || position > held) ? position : held;
 }
 
 function noAnswer(cause: unknown): ApiError {
-  return new ApiError("network", "no answer: the server could not be reached, or the connection broke", { cause });
-}
-
-/** `not_applied` needs proof: the server's word, or a refusal by its 4xx status. */
-function mayBeApplied({ outcome, status }: ApiError): boolean {
-  return outcome !== "not_applied" && !(status >= 400 && status < 500);
-}
-
-function told(error: ApiError, { write }: Call, doubt: boolean): ApiError {
-  if (!write) return error;
-  const { code, message, details, cause } = error;
-  return new ApiError(code, message, {
-    ...error,
-    details: { ...details, outcome: doubt ? "unknown" : "not_applied" },
-    cause,
-  });
+  return new ApiError("network", "the server could not be reached, or the connection broke", { cause });
 }

@@ -1,6 +1,7 @@
-import type { WriteOptions } from "./types/collection.ts";
+import { encode, encodeObject, withMember } from "./encode.ts";
+import { ApiError } from "./error.ts";
+import type { BatchCollection } from "./types/batch.ts";
 import type { Json } from "./types/document.ts";
-import { encode, encodeObject } from "./wire.ts";
 import { makeId } from "./write-key.ts";
 
 /** One operation of a batch, ready to go; `content` is the JSON text of its document or update. */
@@ -8,44 +9,42 @@ export interface Operation {
   readonly op: "create" | "set" | "update" | "delete" | "check";
   readonly collection: string;
   readonly id: string;
-  readonly content?: string;
-  readonly upsert?: boolean;
   readonly ifVersion?: number | undefined;
+  readonly upsert?: boolean | undefined;
+  readonly content?: string;
 }
 
-/** What `batch` and `transaction` collect operations by, below the types that know the documents. */
-export interface AnyWriter {
-  create(value: Json): string;
-  set(id: string, value: Json, options?: Pick<WriteOptions, "ifVersion">): void;
-  update(id: string, change: Json, options?: Pick<WriteOptions, "ifVersion"> & { upsert?: boolean }): void;
-  delete(id: string, options?: Pick<WriteOptions, "ifVersion">): void;
-  check(id: string, options: { ifVersion: number }): void;
-}
-
-/** @param add takes each operation; it throws when none is taken any more */
-export function createWriter(collection: string, add: (operation: Operation) => void): AnyWriter {
+/**
+ * Collects operations on one collection.
+ *
+ * @param operations where they go; once that is frozen, more would be lost and are refused
+ */
+export function createWriter(collection: string, operations: Operation[]): BatchCollection<Json> {
+  const add = (op: Operation["op"], id: string, more?: Partial<Operation>): void => {
+    if (Object.isFrozen(operations)) {
+      throw new ApiError("failed_precondition", "this write came after the end of its batch", { status: 412 });
+    }
+    operations.push({ op, collection, id, ...more });
+  };
   return {
     create(value) {
       const content = encodeObject(value, "document");
-      const id = (value._id as string | undefined) ?? makeId();
-      add({ op: "create", collection, id, content });
+      const { _id: id = makeId() } = value;
+      add("create", id, { content });
       return id;
     },
-    set: (id, value, { ifVersion } = {}) =>
-      add({ op: "set", collection, id, content: encodeObject(value, "document"), ifVersion }),
-    update: (id, change, { ifVersion, upsert = false } = {}) =>
-      add({ op: "update", collection, id, content: encodeObject(change, "update"), upsert, ifVersion }),
-    delete: (id, { ifVersion } = {}) => add({ op: "delete", collection, id, ifVersion }),
-    check: (id, { ifVersion }) => add({ op: "check", collection, id, ifVersion }),
+    set: (id, value, options) => add("set", id, { ...options, content: encodeObject(value, "document") }),
+    update: (id, change, options) => add("update", id, { ...options, content: encodeObject(change, "update") }),
+    delete: (id, options) => add("delete", id, options),
+    check: (id, options) => add("check", id, options),
   };
 }
 
 /** The body of `POST /v1/batch`. */
 export function bodyOf(operations: readonly Operation[]): string {
-  const items = operations.map(({ op, content, upsert, ...rest }) => {
-    const members = encode({ op, ...rest, ...(upsert && { upsert }) }, "operation");
-    if (content === undefined) return members;
-    return `${members.slice(0, -1)},"${op === "update" ? "update" : "document"}":${content}}`;
+  const items = operations.map(({ content, ...operation }) => {
+    const members = encode(operation, "operation");
+    return content ? withMember(operation.op === "update" ? "update" : "document", content, members) : members;
   });
   return `{"operations":[${items}]}`;
 }

@@ -1,12 +1,14 @@
+import { encode, withMember } from "./encode.ts";
 import { attach } from "./expand.ts";
 import type { Call, Http } from "./http.ts";
-import type { AggregateReply, CountReply, DistinctReply, Page as PageReply } from "./protocol/api.ts";
-import { Asked, question } from "./question.ts";
+import type { Page as PageReply } from "./protocol/api.ts";
+import { Asked, keyOf, question } from "./question.ts";
 import { parameters, type Shape } from "./shape.ts";
-import type { Json } from "./types/document.ts";
+import type { Doc, Json } from "./types/document.ts";
 import type { One, Page, Query, Question } from "./types/question.ts";
 import type { Aggregate } from "./types/result.ts";
-import { encode } from "./wire.ts";
+
+type Documents = Doc<Json>[];
 
 /** Up to so many characters a query goes into the URL of a GET, which logs and caches understand; else into a body. */
 const MAX_URL = 1000;
@@ -22,77 +24,72 @@ interface Parts {
 }
 
 /** A query with all the questions that can be asked of it. */
-export function findQuery(parts: Parts): Query<Json> {
+export function findQuery(parts: Parts): Query<Doc<Json>> {
   return Object.freeze(new FindQuery(parts));
 }
 
-class FindQuery extends Asked<Json[]> implements Query<Json> {
+class FindQuery extends Asked<Documents> implements Query<Doc<Json>> {
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
-    super(keyOf("find", parts, parts.shape), async () => (await findPage(parts)).documents);
+    const { collection, filter, shape } = parts;
+    super(keyOf("find", collection, filter, shape), async () => (await findPage(parts)).documents);
     this.#parts = parts;
   }
 
-  page(after?: string): Promise<Page<Json>> {
+  page(after?: string): Promise<Page<Doc<Json>>> {
     return findPage(this.#parts, after === undefined ? {} : { after });
   }
 
-  async *pages(): AsyncGenerator<Json[], void> {
-    for (let page = await this.page(); page.documents.length > 0; page = await this.page(page.next)) {
-      yield page.documents;
-      if (page.next === undefined) return;
+  async *pages(): AsyncGenerator<Documents, void> {
+    for (let after: string | undefined; ; ) {
+      const { documents, next } = await this.page(after);
+      if (documents.length > 0) yield documents;
+      if (next === undefined) return;
+      after = next;
     }
   }
 
-  first(): One<Json> {
+  first(): One<Doc<Json>> {
     const parts = this.#parts;
-    return question(keyOf("first", parts, parts.shape), async () => {
+    return question(keyOf("first", parts.collection, parts.filter, parts.shape), async () => {
       return (await findPage(parts, { limit: 1 })).documents[0] ?? null;
     });
   }
 
   count({ cap }: { cap?: number } = {}): Question<{ count: number; more: boolean }> {
-    return this.#ask("count", encode({ cap }, "count"), ({ count, more }: CountReply) => ({ count, more }));
+    return this.#ask("count", { cap });
   }
 
   distinct(path: string): Question<{ values: never[]; more: boolean }> {
-    const members = encode({ path }, "distinct");
-    return this.#ask("distinct", members, ({ values, more }: DistinctReply) => ({ values: values as never[], more }));
+    return this.#ask("distinct", { path });
   }
 
-  aggregate(aggregate: Aggregate<Json>): Question<{ groups: never[]; more: boolean }> {
-    const members = encode(aggregate, "aggregate");
-    return this.#ask("aggregate", members, ({ groups, more }: AggregateReply) => ({ groups: groups as never[], more }));
+  aggregate(aggregate: Aggregate<Doc<Json>>): Question<{ groups: never[]; more: boolean }> {
+    return this.#ask("aggregate", aggregate);
   }
 
-  #ask<Reply, R>(kind: string, members: string, read: (reply: Reply) => R): Question<R> {
-    const { http, route, filter, signal } = this.#parts;
-    const call = { ...post(`${route}/${kind}`, filter, members), signal };
-    return question(keyOf(kind, this.#parts, members), async () => read((await http.send(call)) as Reply));
+  #ask<R>(kind: string, members: object): Question<R> {
+    const { http, collection, route, filter, signal } = this.#parts;
+    const text = encode(members, kind);
+    const call = post(`${route}/${kind}`, filter, text);
+    return question(keyOf(kind, collection, filter, text), async () => (await http.send({ ...call, signal })) as R);
   }
 }
 
-async function findPage({ http, route, filter, shape, signal }: Parts, change: Shape = {}): Promise<Page<Json>> {
+async function findPage({ http, route, filter, shape, signal }: Parts, change: Shape = {}): Promise<Page<Doc<Json>>> {
   const wanted: Shape = { ...JSON.parse(shape), ...change };
   const url = parameters({ filter: filter === "{}" ? undefined : filter, ...wanted });
-  const call: Call =
+  const call =
     url === undefined || url.length > MAX_URL
       ? post(`${route}/query`, filter, encode(wanted, "find"))
-      : { method: "GET", path: route + url };
-  const { documents, next, position, included } = (await http.send({ ...call, signal })) as PageReply<Json>;
+      : ({ method: "GET", path: route + url } as const);
+  const { documents, next, position, included } = (await http.send({ ...call, signal })) as PageReply<Doc<Json>>;
   const { expand } = wanted;
-  return {
-    documents: expand ? documents.map((document) => attach(document, expand, included)) : [...documents],
-    ...(next !== undefined && { next }),
-    position,
-  };
+  if (expand) for (const document of documents) attach(document, expand, included);
+  return { documents: documents as Documents, ...(next !== undefined && { next }), position };
 }
 
 function post(path: string, filter: string, members: string): Call {
-  return { method: "POST", path, body: `{"filter":${filter}${members === "{}" ? "" : ","}${members.slice(1)}` };
-}
-
-function keyOf(kind: string, { collection, filter }: Parts, members: string): string[] {
-  return [`"${kind}"`, JSON.stringify(collection), filter, members];
+  return { method: "POST", path, body: withMember("filter", filter, members) };
 }

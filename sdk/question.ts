@@ -1,8 +1,12 @@
 import type { Question } from "./types/question.ts";
 
-/** @param parts what makes up the key, each as JSON text */
-export function question<R>(parts: readonly string[], ask: () => Promise<R>): Question<R> {
-  return Object.freeze(new Asked(parts, ask));
+export function question<R>(key: string, ask: () => Promise<R>): Question<R> {
+  return Object.freeze(new Asked(key, ask));
+}
+
+/** @param parts the rest of the question, as JSON texts */
+export function keyOf(kind: string, collection: string, ...parts: string[]): string {
+  return `["${kind}","${collection}",${parts}]`;
 }
 
 /** Awaited like a promise, but holds no answer: each `then` asks. */
@@ -10,8 +14,8 @@ export class Asked<R> implements Question<R> {
   readonly key: string;
   readonly #ask: () => Promise<R>;
 
-  constructor(parts: readonly string[], ask: () => Promise<R>) {
-    this.key = `[${parts}]`;
+  constructor(key: string, ask: () => Promise<R>) {
+    this.key = key;
     this.#ask = ask;
   }
 

@@ -1,26 +1,34 @@
-import { commit, createCollected } from "./batch.ts";
-import { createCollection } from "./collection.ts";
-import { ApiError } from "./error.ts";
-import type { Http } from "./http.ts";
-import { type AnyWriter, createWriter, type Operation } from "./operations.ts";
-import { pause, waitBefore } from "./retry.ts";
-import { abortedBy } from "./stop.ts";
-import type { TransactionOptions } from "./types/batch.ts";
-import type { Json } from "./types/document.ts";
-import type { WriteOrder } from "./write-order.ts";
+import type { AnyCollection } from "./collection.ts";
+import type { ApiError } from "./error.ts";
+import type { createWriter, Operation } from "./operations.ts";
+import type { GalleyError } from "./protocol/errors.ts";
+import type { BatchOptions, Transaction, TransactionOptions } from "./types/batch.ts";
+import type { AnySchema } from "./types/client.ts";
+import type { Doc, Json } from "./types/document.ts";
 
 const ATTEMPTS = 5;
 
-export interface AnyTransaction {
-  collection(name: string): AnyWriter & { get(id: string): Promise<Json | null> };
+/**
+ * What a transaction needs of the client. It is handed in and not imported, so that this file, which is loaded when it
+ * is first used, shares no module with the core: bundlers would tear the core into pieces for it.
+ */
+export interface Core {
+  collection(name: string): AnyCollection;
+  writer: typeof createWriter;
+  /** Sends operations as one batch. */
+  commit(operations: readonly Operation[], options: BatchOptions): Promise<unknown>;
+  /** Waits before try `n` + 1, the first being 1. @throws ApiError `aborted` */
+  wait(n: number, error: ApiError, signal: AbortSignal | undefined): Promise<unknown>;
+  /** Makes an ApiError of what the language throws. */
+  failure(error: GalleyError): ApiError;
 }
 
-/** What was read of a document: its first answer, which the whole attempt goes by. */
+/** What was read of a document: the first answer, which the whole attempt goes by. */
 interface Read {
   readonly collection: string;
   readonly id: string;
-  readonly document: Promise<Json | null>;
-  /** 0: there is none. Undefined until the answer is there. */
+  readonly document: Promise<Doc<Json> | null>;
+  /** 0: there is none. Undefined until the answer came. */
   version?: number;
 }
 
@@ -29,77 +37,77 @@ interface Read {
  * serialisable over the documents read; query-language.md 9.7. What `fn` itself throws ends it.
  */
 export async function runTransaction<R>(
-  http: Http,
-  order: WriteOrder,
-  fn: (transaction: AnyTransaction) => Promise<R>,
+  core: Core,
+  fn: (transaction: Transaction<AnySchema>) => Promise<R>,
   { attempts = ATTEMPTS, signal }: TransactionOptions = {},
 ): Promise<R> {
   for (let n = 1; ; n++) {
-    if (signal?.aborted) throw abortedBy(signal);
-    const attempt = createAttempt(http, order, signal);
-    const result = await attempt.run(fn);
+    const reads = new Map<string, Read>();
+    const writes: Operation[] = [];
+    const result = await fn(createTransaction(core, reads, writes, signal));
+    Object.freeze(writes);
     try {
-      await commit(http, order, attempt.operations(), { signal });
+      await core.commit(guarded(writes, reads), signal ? { signal } : {});
       return result;
-    } catch (error) {
-      if (n >= attempts || !ApiError.is(error, "version_conflict", "contention")) throw error;
-      await pause(waitBefore(n - 1, error), signal);
+    } catch (thrown) {
+      const error = thrown as ApiError;
+      if (n >= attempts || !(error.code === "version_conflict" || error.code === "contention")) throw error;
+      await core.wait(n, error, signal);
     }
   }
 }
 
-function createAttempt(http: Http, order: WriteOrder, signal: AbortSignal | undefined) {
-  const reads = new Map<string, Read>();
-  const written = createCollected();
-
-  function read(collection: string, id: string): Read {
+function createTransaction(
+  core: Core,
+  reads: Map<string, Read>,
+  writes: Operation[],
+  signal: AbortSignal | undefined,
+): Transaction<AnySchema> {
+  function read(collection: string, id: string): Promise<Doc<Json> | null> {
     const key = `${collection}/${id}`;
     const held = reads.get(key);
-    if (held) return held;
-    const document = createCollection(http, order, collection)
-      .get(id, { signal })
-      .then((found) => {
-        made.version = (found?._v as number | undefined) ?? 0;
-        return found;
-      });
+    if (held) return held.document;
+    const answer = core.collection(collection).get(id, signal && { signal });
+    const document = answer.then((found) => {
+      made.version = found?._v ?? 0;
+      return found;
+    });
     const made: Read = { collection, id, document };
     reads.set(key, made);
-    return made;
+    return document;
   }
-
-  async function get(collection: string, id: string): Promise<Json | null> {
-    const own = written.operations.filter((write) => write.collection === collection && write.id === id);
-    const document = await read(collection, id).document;
-    return own.length === 0 ? document : (await import("./pending.ts")).withWrites(document, own);
-  }
-
-  const transaction: AnyTransaction = {
-    collection: (name) => ({ ...createWriter(name, written.add), get: (id) => get(name, id) }),
-  };
 
   return {
-    async run<R>(fn: (transaction: AnyTransaction) => Promise<R>): Promise<R> {
-      try {
-        return await fn(transaction);
-      } finally {
-        written.end();
-      }
-    },
-    /** The writes, each document's first one bound to what was read of it, and checks of what was only read. */
-    operations(): Operation[] {
-      const unbound = new Map(reads);
-      const writes = written.operations.map((write): Operation => {
-        const key = `${write.collection}/${write.id}`;
-        const version = unbound.get(key)?.version;
-        unbound.delete(key);
-        return { ...write, ifVersion: write.ifVersion ?? version };
-      });
-      // One document read alone is a consistent state by itself.
-      if (writes.length === 0 && unbound.size < 2) return [];
-      const checks = [...unbound.values()].map(({ collection, id, version }): Operation => {
-        return { op: "check", collection, id, ifVersion: version };
-      });
-      return [...writes, ...checks.filter(({ ifVersion }) => ifVersion !== undefined)];
-    },
+    collection: (name) => ({
+      ...core.writer(name, writes),
+      async get(id) {
+        const own = writes.filter((write) => write.collection === name && write.id === id);
+        const document = await read(name, id);
+        if (own.length === 0) return document;
+        const { withWrites } = await import("./pending.ts");
+        try {
+          return withWrites(document, own);
+        } catch (error) {
+          throw core.failure(error as GalleyError);
+        }
+      },
+    }),
   };
+}
+
+/** The writes, each document's first one bound to what was read of it, then checks of what was only read. */
+function guarded(writes: readonly Operation[], reads: Map<string, Read>): Operation[] {
+  const unbound = new Map(reads);
+  const bound = writes.map((write): Operation => {
+    const key = `${write.collection}/${write.id}`;
+    const { version } = unbound.get(key) ?? {};
+    unbound.delete(key);
+    return { ifVersion: version, ...write };
+  });
+  // A document that was read alone, with nothing written, is a consistent state by itself.
+  if (writes.length === 0 && unbound.size < 2) return [];
+  for (const { collection, id, version } of unbound.values()) {
+    if (version !== undefined) bound.push({ op: "check", collection, id, ifVersion: version });
+  }
+  return bound;
 }

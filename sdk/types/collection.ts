@@ -1,7 +1,7 @@
-import type { One, Query } from "./question.ts";
 import type { Doc, Expanded, New, Ref } from "./document.ts";
 import type { Filter } from "./filter.ts";
 import type { Path, SortKey } from "./path.ts";
+import type { One, Query } from "./question.ts";
 import type { Picked } from "./result.ts";
 import type { Update } from "./update.ts";
 

@@ -52,21 +52,23 @@ export interface Expanded<T, E extends string, S> {
   readonly _expanded: { readonly [P in E]: Referred<T, P, S> };
 }
 
-type Referred<T, P extends string, S> = MetaOf<T> extends { refs: infer R }
-  ? P extends keyof R
-    ? Shaped<T, P, (R[P] extends keyof S ? Doc<S[R[P]]> : Doc<Json>) | null>
-    : never
-  : Doc<Json> | null | (Doc<Json> | null)[];
+type Referred<T, P extends string, S> =
+  MetaOf<T> extends { refs: infer R }
+    ? P extends keyof R
+      ? Shaped<T, P, (R[P] extends keyof S ? Doc<S[R[P]]> : Doc<Json>) | null>
+      : never
+    : Doc<Json> | null | (Doc<Json> | null)[];
 
 type Shaped<T, P extends string, D> = ThroughArray<Body<T>, P> extends true ? D[] : D;
-type ThroughArray<T, P extends string> = NonNullable<T> extends readonly unknown[]
-  ? true
-  : P extends `${infer Head}.${infer Rest}`
-    ? Head extends keyof NonNullable<T>
-      ? ThroughArray<NonNullable<T>[Head], Rest>
-      : false
-    : P extends keyof NonNullable<T>
-      ? NonNullable<NonNullable<T>[P]> extends readonly unknown[]
-        ? true
+type ThroughArray<T, P extends string> =
+  NonNullable<T> extends readonly unknown[]
+    ? true
+    : P extends `${infer Head}.${infer Rest}`
+      ? Head extends keyof NonNullable<T>
+        ? ThroughArray<NonNullable<T>[Head], Rest>
         : false
-      : false;
+      : P extends keyof NonNullable<T>
+        ? NonNullable<NonNullable<T>[P]> extends readonly unknown[]
+          ? true
+          : false
+        : false;

@@ -9,7 +9,11 @@ type Pruned<T, P extends string> = T extends Leaf
   ? never
   : T extends readonly (infer E)[]
     ? readonly Pruned<E, P>[]
-    : { readonly [K in keyof T as K extends First<P> ? K : never]: K extends P ? T[K] : Kept<T[K], After<P, K & string>> };
+    : {
+        readonly [K in keyof T as K extends First<P> ? K : never]: K extends P
+          ? T[K]
+          : Kept<T[K], After<P, K & string>>;
+      };
 type Kept<V, P extends string> = V extends null | undefined ? V : Pruned<V, P>;
 type First<P extends string> = P extends `${infer Head}.${string}` ? Head : P;
 type After<P extends string, K extends string> = P extends `${K}.${infer Rest}` ? Rest : never;

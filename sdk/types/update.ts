@@ -1,7 +1,6 @@
 import type { Body, Json } from "./document.ts";
-import type { Element, Operators } from "./filter.ts";
-import type { Conditions } from "./filter.ts";
-import type { At, Leaf, UpdatePath, Untyped } from "./path.ts";
+import type { Conditions, Element, Operators } from "./filter.ts";
+import type { At, Leaf, Untyped, UpdatePath } from "./path.ts";
 
 /**
  * How to change a document: either fields by path, each of which is set, or operators; never both. query-language.md 6.

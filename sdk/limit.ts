@@ -1,0 +1,48 @@
+import { ApiError } from "./error.ts";
+
+/** The time that some work has, and whoever may stop it before. */
+export interface Limit {
+  /** For `fetch`; aborts when the limit is reached. */
+  readonly signal: AbortSignal;
+  /** Settles as the work does, or throws once the limit is reached: also if the work takes no notice of the signal. */
+  race<R>(work: R): Promise<Awaited<R>>;
+  /** Waits, or throws once the limit is reached. */
+  sleep(milliseconds: number): Promise<unknown>;
+  /** Lets go of timers and listeners. */
+  end(): void;
+}
+
+/** @param timeout milliseconds from now; none if undefined */
+export function startLimit(sources: readonly (AbortSignal | undefined)[], timeout?: number): Limit {
+  const controller = new AbortController();
+  const timers: unknown[] = [];
+  const after = (milliseconds: number, act: () => void): unknown => timers.push(setTimeout(act, milliseconds));
+  let reached: (error: ApiError) => void = () => {};
+  const never = new Promise<never>((_, reject) => {
+    reached = (error) => {
+      reject(error);
+      controller.abort();
+    };
+  });
+  // Reached between two races, it is told by the next one.
+  never.catch(() => {});
+  const race: Limit["race"] = (work) => Promise.race([never, work]);
+
+  const onAbort = ({ target }: { target: unknown }): void => {
+    reached(new ApiError("aborted", "the request was aborted", { cause: (target as AbortSignal).reason }));
+  };
+  for (const source of sources) {
+    source?.addEventListener("abort", onAbort);
+    if (source?.aborted) onAbort({ target: source });
+  }
+  if (timeout) after(timeout, () => reached(new ApiError("network", `no answer within ${timeout} ms`)));
+  return {
+    signal: controller.signal,
+    race,
+    sleep: (milliseconds) => race(new Promise<void>((resolve) => after(milliseconds, resolve))),
+    end() {
+      for (const timer of timers) clearTimeout(timer as number);
+      for (const source of sources) source?.removeEventListener("abort", onAbort);
+    },
+  };
+}
