@@ -55,7 +55,6 @@ export interface ReplyShape {
 /** One request that passed every check of its route. */
 export interface Call<S> {
   readonly scope: S;
-  readonly principal: Principal;
   readonly params: PathParams;
   readonly parameters: Parameters;
   readonly body: unknown;
@@ -74,7 +73,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Undefined until a route was found. */
     route: Route | undefined;
-    principal: Principal;
+    /** What the route's `authorize` gave. */
+    scope: unknown;
     /** `performance.now()` at its start. */
     began: number;
     /** SHA-256 of the body's bytes, kept where an idempotency key binds it. */

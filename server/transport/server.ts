@@ -67,7 +67,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const server: HttpServer = http;
 
   fastify.decorateRequest("route", undefined);
-  fastify.decorateRequest("principal");
+  fastify.decorateRequest("scope", undefined);
   fastify.decorateRequest("began", 0);
   fastify.decorateRequest("bodyHash", undefined);
   fastify.decorateRequest("bodyTimer", undefined);
@@ -96,22 +96,26 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       url: route.path.replace(/\{(\w+)\}/g, ":$1"),
       onRequest: (request, reply, done) => enter(route, request, reply, done),
       handler: async (request, reply) => {
-        const { principal, raw } = request;
-        const params = request.params as PathParams;
-        const scope = route.authorize(principal, params);
-        const parameters = readParameters(raw.url ?? "", allowed);
-        if (route.body !== undefined) checkBody(route, request.body);
-        await route.answer({ scope, principal, params, parameters, body: request.body, request, reply });
+        const { scope, body } = request;
+        const parameters = readParameters(request.raw.url ?? "", allowed);
+        if (route.body !== undefined) checkBody(route, body);
+        await route.answer({ scope, params: request.params as PathParams, parameters, body, request, reply });
       },
     });
   }
 
-  /** What every request passes before its body is read. */
+  /** What every request passes before its body is read: nobody without a right makes the server read one. */
   function enter(route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     request.route = route;
     request.began = performance.now();
-    const go = (principal: Principal) => {
-      request.principal = principal;
+    const fail = (error: unknown) => failures.send(reply, error);
+    const judge = (principal: Principal) => {
+      try {
+        request.scope = route.authorize(principal, request.params as PathParams);
+      } catch (error) {
+        fail(error);
+        return;
+      }
       done();
     };
     try {
@@ -123,10 +127,10 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       const principal = route.open
         ? anonymous(address)
         : identify(request.headers, request.raw.url ?? "", address, keys);
-      if (principal instanceof Promise) principal.then(go, (error) => failures.send(reply, error));
-      else go(principal);
+      if (principal instanceof Promise) principal.then(judge, fail);
+      else judge(principal);
     } catch (error) {
-      failures.send(reply, error);
+      fail(error);
     }
   }
 

@@ -1,8 +1,9 @@
 import { LIMITS } from "#protocol/limits";
 import { type AdminScope, authorizeAdmin } from "../../access/authorize.ts";
+import type { Principal } from "../../access/principal.ts";
 import type { CollectionInfo, CollectionService } from "../../documents/contract.ts";
 import type { Replies } from "../reply.ts";
-import type { Call, Route } from "../route.ts";
+import type { Call, PathParams, Route } from "../route.ts";
 import { object, type Schema } from "../schema.ts";
 import { checkCollectionName } from "./names.ts";
 import { INDEX } from "./schemas.ts";
@@ -138,7 +139,7 @@ export function judged(action: "read" | "write") {
   return {
     tag: "Collections",
     cache: "no-store",
-    authorize(principal: Call<AdminScope>["principal"], { collection }: Call<AdminScope>["params"]): AdminScope {
+    authorize(principal: Principal, { collection }: PathParams): AdminScope {
       const scope = authorizeAdmin(principal, "collections", action);
       if (collection !== undefined) checkCollectionName(collection);
       return scope;

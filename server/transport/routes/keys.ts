@@ -1,4 +1,5 @@
 import { type AdminScope, authorizeAdmin } from "../../access/authorize.ts";
+import type { Principal } from "../../access/principal.ts";
 import type { ServiceKeys } from "../../accounts/service-keys.ts";
 import type { Replies } from "../reply.ts";
 import type { Call, Route } from "../route.ts";
@@ -98,6 +99,6 @@ function shared(action: "read" | "write") {
   return {
     tag: "Service keys",
     cache: "no-store",
-    authorize: (principal: Call<AdminScope>["principal"]) => authorizeAdmin(principal, "keys", action),
+    authorize: (principal: Principal) => authorizeAdmin(principal, "keys", action),
   } as const;
 }

@@ -1,10 +1,11 @@
 import { GalleyError } from "#protocol/errors";
 import { LIMITS } from "#protocol/limits";
 import type { Scope } from "../../access/authorize.ts";
+import type { Principal } from "../../access/principal.ts";
 import type { DocumentService, PageReply } from "../../documents/contract.ts";
 import { goneSignal } from "../gone-signal.ts";
 import type { Replies } from "../reply.ts";
-import type { Call, Route } from "../route.ts";
+import type { Call, PathParams, Route } from "../route.ts";
 import { object } from "../schema.ts";
 import { scopeFor } from "./names.ts";
 import { FILTER, PAGE, PATHS, POSITION, SORT } from "./schemas.ts";
@@ -19,8 +20,7 @@ export function queryRoutes(documents: DocumentService, replies: Replies): Route
   const shared = {
     tag: "Queries",
     errors: ERRORS,
-    authorize: (principal: Call<Scope>["principal"], { collection }: Call<Scope>["params"]) =>
-      scopeFor(principal, collection, "list"),
+    authorize: (principal: Principal, { collection }: PathParams) => scopeFor(principal, collection, "list"),
   };
   const page = { 200: { description: "A page of documents", schema: PAGE } };
   return [
