@@ -36,7 +36,7 @@ function equality(pool: Pool): unknown {
   if (random.chance(20)) return { $in: Array.from({ length: 1 + random.below(3) }, () => literal(pool)) };
   return random.chance(15)
     ? literal(pool)
-    : { $eq: literal({ ...pool, scalars: scalars.slice(0, 4), arrays: 0, objects: 0 }) };
+    : { $eq: literal({ ...pool, scalars: scalars.slice(0, 5), arrays: 0, objects: 0 }) };
 }
 
 function range(pool: Pool): unknown {

@@ -9,6 +9,8 @@ export interface Pool {
   /** How many of a hundred values are arrays, and how many objects. */
   readonly arrays: number;
   readonly objects: number;
+  /** How many of a hundred documents hold rows: an array of objects with the same fields, as orders hold their lines. */
+  readonly rows: number;
 }
 
 /** Paths of filters and updates. Numeric segments and a lookalike ("00") stand among them. */
@@ -23,12 +25,18 @@ const INNER_KEYS = ["b", "c", "a", "0", "1"];
 export function makePool(random: Random): Pool {
   const scalars: Value[] = [null, 1, "a"];
   // Neighbours of the list are neighbours in some order or encoding, so whole stretches of it are taken.
-  for (let i = 0; i < 3; i++) {
+  for (let stretches = 1 + random.below(3); stretches > 0; stretches--) {
     const start = random.below(TRAP_SCALARS.length);
     scalars.push(...TRAP_SCALARS.slice(start, start + 4));
   }
   // Without arrays indexes are read in other ways than with some, or with a first one that comes later.
-  return { random, scalars, arrays: random.pick([0, 1, 8, 25]), objects: random.pick([10, 20, 40]) };
+  return {
+    random,
+    scalars,
+    arrays: random.pick([0, 1, 8, 25]),
+    objects: random.pick([10, 20, 40]),
+    rows: random.pick([0, 0, 2, 60]),
+  };
 }
 
 /** A value of any class, nested at most `depth` levels. */
@@ -47,6 +55,15 @@ function makeObject(pool: Pool, names: readonly string[], depth: number): Object
   return object;
 }
 
+function makeRows(pool: Pool): Value {
+  const { random, scalars } = pool;
+  const cell = () => (random.chance(10) ? makeValue(pool, 1) : random.pick(scalars.slice(0, 5)));
+  return Array.from({ length: random.below(4) }, () => {
+    const row = { b: cell(), c: cell() };
+    return random.chance(80) ? row : makeValue(pool, 1);
+  });
+}
+
 /** What JSON holds of a value: tags in place of dates, binaries and int64. A -0 stays, to be made 0 by who reads it. */
 export function wire(value: Value): unknown {
   if (Object.is(value, -0)) return -0;
@@ -61,7 +78,13 @@ export function makeDocument(pool: Pool, taken: ReadonlySet<string>, version: nu
   const { random } = pool;
   let id = "";
   while (id === "" || id === "." || id === ".." || taken.has(id)) id += random.pick(ID_CHARACTERS);
-  return withServerFields(makeObject(pool, TOP_KEYS, 2), id, version, random.pick(DATES));
+  const data = makeObject(pool, TOP_KEYS, 2);
+  return withServerFields(
+    random.chance(pool.rows) ? { ...data, a: makeRows(pool) } : data,
+    id,
+    version,
+    random.pick(DATES),
+  );
 }
 
 export function withServerFields(data: ObjectValue, id: string, version: number, createdAt: Date): Document {

@@ -82,16 +82,18 @@ async function askAll(lanes: readonly Lane[], pool: Pool, indexes: readonly Inde
     if (!prepare(question)) continue;
     asked++;
     for (const lane of lanes) {
-      const finding = await ask(lane, question);
+      const finding = await ask(lane, question, lane === first);
       if (finding) return { asked, finding };
     }
   }
   return { asked, finding: undefined };
 }
 
-async function ask(lane: Lane, question: Question): Promise<Finding | undefined> {
+/** @param laws whether to check the laws too, which need no store and so only one lane */
+async function ask(lane: Lane, question: Question, laws: boolean): Promise<Finding | undefined> {
   const { store, subject, start, commits } = lane;
-  const difference = brokenLaw(subject.documents, question) ?? (await subject.ask(question));
+  const broken = laws ? brokenLaw(subject.documents, question) : undefined;
+  const difference = broken ?? (await subject.ask(question));
   return difference && { store, difference, case: { ...start, commits: [...commits], question } };
 }
 
