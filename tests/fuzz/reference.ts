@@ -7,7 +7,7 @@ import { Grouping } from "#protocol/grouping";
 import { LIMITS } from "#protocol/limits";
 import { compileFilter } from "#protocol/match";
 import { compareKeys, sortKeyOf } from "#protocol/sort";
-import { type Document, encodeValue } from "#protocol/values";
+import { type Document, encodeValue, type ObjectValue } from "#protocol/values";
 import { describeError, type Prepared } from "./prepare.ts";
 import { PAGES } from "./questions.ts";
 
@@ -50,19 +50,19 @@ function answerOver(matching: readonly Document[], all: readonly Document[], que
   }
 }
 
-interface Keyed {
-  readonly document: Document;
+interface Keyed<T> {
+  readonly document: T;
   readonly key: Key[];
 }
 
 /** In the order of the sort. @throws GalleyError if one has two arrays on the sort's paths */
-export function sortedByKey(documents: readonly Document[], sort: readonly SortKey[]): Keyed[] {
+export function sortedByKey<T extends ObjectValue>(documents: readonly T[], sort: readonly SortKey[]): Keyed<T>[] {
   return documents
     .map((document) => ({ document, key: keyOf(sort, document) }))
     .sort((a, b) => compareKeys(sort, a.key, b.key));
 }
 
-function keyOf(sort: readonly SortKey[], document: Document): Key[] {
+function keyOf(sort: readonly SortKey[], document: ObjectValue): Key[] {
   const key = sortKeyOf(sort, document);
   if (key) return key;
   const message = "sort: a matching document has two arrays on the sort's paths";
