@@ -1,0 +1,96 @@
+/**
+ * Makes what the SDK is handed out as, from its compiled files: `galley.js` for a page without a bundler, `index.cjs`
+ * with types for CommonJS, and `galley.tgz`, the npm package.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const IMPORTS = /((?:from|import)\s*\(?\s*")(\.[^"]+)(")/g;
+/** The time npm gives every file, so that equal sources make equal packages. */
+const PACKAGE_TIME = 499_162_500;
+
+/** @param {string} folder the SDK's, compiled */
+export async function packSdk(folder) {
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const dist = join(folder, "dist");
+  const bundle = (options) =>
+    build({ entryPoints: [join(dist, "index.js")], bundle: true, target: "es2022", logLevel: "warning", ...options });
+  const banner = { js: `/*! ${manifest.name} ${manifest.version} | MIT licence */` };
+  await bundle({ format: "esm", minify: true, legalComments: "none", banner, outfile: join(dist, "galley.js") });
+  await bundle({ format: "cjs", banner, outfile: join(dist, "index.cjs") });
+
+  const files = new Map([
+    ["package.json", `${JSON.stringify(published(manifest), null, 2)}\n`],
+    ["README.md", readFileSync(join(folder, "README.md"), "utf8")],
+    ["LICENSE", readFileSync(join(folder, "../LICENSE"), "utf8")],
+    ["dist/index.cjs", readFileSync(join(dist, "index.cjs"), "utf8")],
+  ]);
+  for (const name of reachable(dist, "index.js")) files.set(`dist/${name}`, plain(dist, name));
+  for (const name of reachable(dist, "index.d.ts")) {
+    const types = plain(dist, name).replace(IMPORTS, (_, before, path, after) => before + swap(path, ".js") + after);
+    const common = types.replace(IMPORTS, (_, before, path, after) => before + swap(path, ".cjs") + after);
+    files.set(`dist/${name}`, types);
+    files.set(`dist/${name.replace(/ts$/, "cts")}`, common);
+    writeFileSync(join(dist, name.replace(/ts$/, "cts")), common);
+  }
+  writeFileSync(join(dist, "galley.tgz"), gzipSync(tar(files), { level: 9 }));
+}
+
+/** The manifest without what only this repository's tests use. */
+function published({ exports, ...manifest }) {
+  const { "galley-source": _, ...main } = exports["."];
+  return { ...manifest, exports: { ...exports, ".": main } };
+}
+
+/** A file and all that it imports, so that neither leftovers of a build nor the server's half of the language slip in. */
+function reachable(dist, entry, found = new Set()) {
+  if (found.has(entry)) return found;
+  found.add(entry);
+  for (const [, , path] of readFileSync(join(dist, entry), "utf8").matchAll(IMPORTS)) {
+    const extension = entry.endsWith(".d.ts") ? ".d.ts" : ".js";
+    reachable(dist, posix.join(dirname(entry), swap(path, extension)), found);
+  }
+  return found;
+}
+
+function swap(path, extension) {
+  return path.replace(/\.[cm]?[jt]s$/, extension);
+}
+
+/** A compiled file without the pointer to its source map, which stays at home. */
+function plain(dist, name) {
+  return readFileSync(join(dist, name), "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
+}
+
+/** A tar archive of POSIX.1-1988 (ustar), as npm reads it. */
+function tar(files) {
+  const blocks = [];
+  for (const [name, text] of files) {
+    const content = Buffer.from(text);
+    blocks.push(header(`package/${name}`, content.length), content, Buffer.alloc(-content.length & 511));
+  }
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+function header(name, size) {
+  if (Buffer.byteLength(name) > 100) throw new Error(`${name}: expects a path of at most 100 bytes`);
+  const block = Buffer.alloc(512);
+  const octal = (number, length) => `${number.toString(8).padStart(length - 1, "0")}\0`;
+  const fields = [
+    [0, name],
+    [100, octal(0o644, 8)],
+    [108, octal(0, 8)],
+    [116, octal(0, 8)],
+    [124, octal(size, 12)],
+    [136, octal(PACKAGE_TIME, 12)],
+    [148, " ".repeat(8)],
+    [156, "0"],
+    [257, "ustar\x0000"],
+  ];
+  for (const [at, text] of fields) block.write(text, at);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return block;
+}
