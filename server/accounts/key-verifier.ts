@@ -12,7 +12,8 @@ const MAX_REMEMBERED = 10_000;
 
 /** A token that was found good, and what must still hold at each use. */
 interface Remembered {
-  readonly key: KeyRecord;
+  /** Undefined: a preset one. */
+  readonly key: KeyRecord | undefined;
   readonly scopes: ScopeSet;
   /** Epoch milliseconds: when the key or, in a rotation, its old secret ends. */
   readonly until: number;
@@ -36,7 +37,6 @@ export interface KeyVerifier {
 
 export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierOptions): KeyVerifier {
   const presetDigests = presets.map(digest);
-  const everything = new ScopeSet(["*"]);
   const remembered = new Map<string, Remembered>();
   /** Raised with every change of a key, so that a look-up under way does not remember what was true before. */
   let epoch = 0;
@@ -45,19 +45,21 @@ export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierO
     for (const change of changes) {
       if (change.collection !== KEYS) continue;
       epoch++;
-      for (const [token, { key }] of remembered) if (key.id === change.id) remembered.delete(token);
+      for (const [token, { key }] of remembered) if (key?.id === change.id) remembered.delete(token);
     }
   });
 
-  return {
+  const verifier: KeyVerifier = {
     verify(token, address) {
       const known = remembered.get(token);
       if (known) return admit(known, address);
-      if (isPreset(token)) return { kind: "key", id: "preset", scopes: everything, address };
-      return lookUp(token, address);
+      if (!isPreset(token)) return lookUp(token, address);
+      remember(token, { key: undefined, scopes: new ScopeSet(["*"]), until: Infinity, admits: () => true });
+      return verifier.verify(token, address);
     },
     close: () => tail.close(),
   };
+  return verifier;
 
   async function lookUp(token: string, address: string): Promise<Principal> {
     const parts = parseKey(token);
@@ -68,10 +70,14 @@ export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierO
       if (before !== epoch) continue;
       const found = row && recognise(readKey(row), hashSecret(parts.secret));
       if (!found) throw invalid();
-      if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? "");
-      remembered.set(token, found);
+      remember(token, found);
       return admit(found, address);
     }
+  }
+
+  function remember(token: string, found: Remembered): void {
+    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? "");
+    remembered.set(token, found);
   }
 
   function recognise(key: KeyRecord, hash: string): Remembered | undefined {
@@ -89,8 +95,8 @@ export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierO
 
   function admit({ key, scopes, until, admits }: Remembered, address: string): Principal {
     if (clock() >= until || !admits(address)) throw invalid();
-    onUse(key, address);
-    return { kind: "key", id: key.id, scopes, address };
+    if (key) onUse(key, address);
+    return { kind: "key", id: key?.id ?? "preset", scopes, address };
   }
 
   function isPreset(token: string): boolean {

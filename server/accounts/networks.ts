@@ -31,7 +31,8 @@ function parseNetwork(text: string): { address: string; prefix: number; family: 
   return prefix <= longest ? { address, prefix, family: version === 4 ? "ipv4" : "ipv6" } : undefined;
 }
 
-/** An IPv4 address as a socket for both families shows it: `::ffff:192.0.2.1`. */
+/** As a list knows it: without an IPv6 zone, and IPv4 not as a socket for both families shows it (`::ffff:192.0.2.1`). */
 function unmapped(address: string): string {
-  return address.toLowerCase().startsWith("::ffff:") && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+  const [bare = ""] = address.split("%");
+  return bare.toLowerCase().startsWith("::ffff:") && isIP(bare.slice(7)) === 4 ? bare.slice(7) : bare;
 }

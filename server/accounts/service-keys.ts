@@ -1,4 +1,3 @@
-import { TRUE } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
 import { idFault } from "#protocol/id";
 import { LIMITS } from "#protocol/limits";
@@ -8,6 +7,7 @@ import { ScopeSet } from "../access/scopes.ts";
 import type { Log } from "../log.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Write } from "../stores/document-store.ts";
+import { pagesOf } from "../stores/pages.ts";
 import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
 import { parseKeyInput, parseOverlap } from "./key-input.ts";
 import { KEYS, type KeyRecord, readKey, writeKey } from "./key-records.ts";
@@ -72,13 +72,11 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
     verify: (token, address) => verifier.verify(token, address),
 
     async list() {
-      const sort = [
-        { path: ["_createdAt"], descending: false },
-        { path: ["_id"], descending: false },
-      ];
-      const budget = { candidates: Infinity, milliseconds: 5000 };
-      const { rows } = await store.find({ collection: KEYS, filter: TRUE, sort, limit: LIMITS.pageMax, budget });
-      return { keys: rows.map((row) => infoOf(readKey(row))) };
+      const keys: KeyInfo[] = [];
+      for await (const { rows } of pagesOf(store, KEYS, LIMITS.pageMax)) {
+        keys.push(...rows.map((row) => infoOf(readKey(row))));
+      }
+      return { keys: keys.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)) };
     },
 
     async create(scope, body) {

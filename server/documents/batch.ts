@@ -4,10 +4,12 @@ import { Faults, GalleyError } from "#protocol/errors";
 import { ID_RANDOM_BYTES, newId } from "#protocol/id";
 import { parseUpdate } from "#protocol/update";
 import type { Scope } from "../access/authorize.ts";
+import type { Action } from "../access/scopes.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { type Image, readDocument } from "./images.ts";
+import { requireAny } from "./judgement.ts";
 import { enforceSchema, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { faultyWrite, refused, withoutPlace } from "./refusal.ts";
@@ -37,6 +39,15 @@ export interface BatchOptions {
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
 }
+
+/** What an operation may need, by what is stored. A batch is refused before it is read if none of it is allowed at all. */
+const ACTIONS: Readonly<Record<BatchOperation["op"], readonly Action[]>> = {
+  create: ["create"],
+  set: ["update", "create"],
+  update: ["update", "create"],
+  delete: ["delete"],
+  check: ["get"],
+};
 
 /** Several operations, applied in order, all or nothing; query-language.md 9. */
 export interface Batches {
@@ -70,6 +81,7 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
         (operation, i): Step =>
           at(i, () => {
             const scope = scopeOf(operation.collection);
+            requireAny(scope, ACTIONS[operation.op]);
             return { scope, operation: parseOperation(operation, i, plain, faults) };
           }),
       );
@@ -118,11 +130,11 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
 
   async function attempt({ steps, now, record }: Batch): Promise<{ results: BatchResults; position: Position }> {
     const entries = await read(steps).catch((error: unknown) => Promise.reject(refused(error)));
-    const order: Entry[] = [];
+    const order = new Set<Entry>();
     const touched = steps.map(({ scope, operation }, i) =>
       at(i, () => {
         const entry = entries.get(lineOf(scope.collection, operation.id)) as Entry;
-        if (!order.includes(entry)) order.push(entry);
+        order.add(entry);
         apply(entry, scope, operation, now);
         entry.last = i;
         return { entry, gone: !entry.after };
@@ -132,9 +144,10 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
     const results = touched.map(({ entry, gone }) => {
       return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
     });
-    const writes = order.map(({ collection, id, before, after }) => netWrite(collection, id, before, after));
+    const changed = [...order];
+    const writes = changed.map(({ collection, id, before, after }) => netWrite(collection, id, before, after));
     if (record) writes.push(record(results));
-    return { results, position: await commit(writes, order) };
+    return { results, position: writes.length === 0 ? store.position() : await commit(writes, changed) };
   }
 
   /** What is stored, of each document once. */

@@ -1,8 +1,8 @@
-import { TRUE } from "#protocol/ast";
 import type { Fault } from "#protocol/errors";
 import { Faults, GalleyError } from "#protocol/errors";
 import { LIMITS } from "#protocol/limits";
-import type { DocumentStore, FindResult, IndexDefinition } from "../stores/document-store.ts";
+import type { DocumentStore, IndexDefinition } from "../stores/document-store.ts";
+import { pagesOf } from "../stores/pages.ts";
 import type { SchemaCheck } from "./contract.ts";
 import type { Definition, DefinitionContent, Definitions } from "./definitions.ts";
 import { fieldsOf } from "./images.ts";
@@ -93,19 +93,4 @@ async function demandFit(store: DocumentStore, name: string, schema: Schema): Pr
     violations: examples,
     outcome: "not_applied",
   });
-}
-
-/** All documents of a collection in `_id` order, each page of one state. */
-export async function* pagesOf(store: DocumentStore, collection: string, limit: number): AsyncGenerator<FindResult> {
-  const sort = [{ path: ["_id"], descending: false }];
-  let after: [string] | undefined;
-  for (;;) {
-    const budget = { candidates: Infinity, milliseconds: 60_000 };
-    const query = { collection, filter: TRUE, sort, limit, budget };
-    const page = await store.find(after ? { ...query, after } : query);
-    yield page;
-    const last = page.rows.at(-1);
-    if (!page.more || !last) return;
-    after = [last.id];
-  }
 }

@@ -1,9 +1,9 @@
-import { TRUE } from "#protocol/ast";
 import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
 import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
 import type { Log } from "../log.ts";
 import type { DocumentStore, IndexDefinition, Position, Row } from "../stores/document-store.ts";
+import { pagesOf } from "../stores/pages.ts";
 import { Schema } from "./schema/schema.ts";
 
 /** Where definitions are stored: one document a collection, named like it. */
@@ -110,19 +110,12 @@ class HeldDefinitions implements Definitions {
   }
 
   async load(): Promise<void> {
-    const sort = [{ path: ["_id"], descending: false }];
-    const budget = { candidates: Infinity, milliseconds: 60_000 };
-    let after: [string] | undefined;
-    do {
-      const query = { collection: COLLECTIONS, filter: TRUE, sort, limit: MAX_COLLECTIONS, budget };
-      const page = await this.#store.find(after ? { ...query, after } : query);
-      for (const row of page.rows) {
+    for await (const { rows } of pagesOf(this.#store, COLLECTIONS, MAX_COLLECTIONS)) {
+      for (const row of rows) {
         // What the tail brought meanwhile is newer.
         if (!this.#held.has(row.id)) this.#held.set(row.id, readDefinition(row));
       }
-      const last = page.rows.at(-1);
-      after = page.more && last ? [last.id] : undefined;
-    } while (after);
+    }
   }
 
   get(name: string): Definition | undefined {

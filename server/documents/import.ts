@@ -78,7 +78,8 @@ async function storeRows(options: ImportOptions, target: ImportTarget, rows: rea
     if (only && rows.length === 1) return [refusal(only.line, error as GalleyError, only.id)];
   }
   // Rows of one document stay in order; the others share commits in the store.
-  const byId = Map.groupBy(rows, ({ id }) => id);
+  const byId = new Map<string, ImportRow[]>();
+  for (const row of rows) byId.set(row.id, [...(byId.get(row.id) ?? []), row]);
   const verdicts = [...byId.values()].map(async (same) => {
     const each: Verdict[] = [];
     for (const row of same) each.push(...(await storeRows(options, target, [row])));

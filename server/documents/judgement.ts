@@ -36,3 +36,17 @@ export function mayDo(scope: Scope, action: Action, image?: Image): boolean {
   }
   return image ? matches(filter, image) : filter.kind === "true";
 }
+
+/** @throws GalleyError of the first action, if none of them is allowed at all */
+export function requireAny(scope: Scope, actions: readonly Action[]): void {
+  let refusal: unknown;
+  for (const action of actions) {
+    try {
+      scope.require(action);
+      return;
+    } catch (error) {
+      refusal ??= error;
+    }
+  }
+  throw refusal;
+}

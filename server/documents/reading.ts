@@ -13,7 +13,7 @@ import { includedText } from "./expansion.ts";
 import { matches } from "./judgement.ts";
 import { encodePlain } from "./plain.ts";
 import { parseCount, parseDistinct, parseFind, parseGrouping, parseView } from "./requests.ts";
-import { ReplySize, shapeOf, show } from "./views.ts";
+import { mostCharacters, ReplySize, shapeOf, show } from "./views.ts";
 
 /** Documents a query may evaluate for callers that are not exempt; query-language.md 8. */
 const CANDIDATES = 100_000;
@@ -50,7 +50,8 @@ export function createReading({ store, definitions, cursors, advisor }: ReadingO
       const { filter, sort, limit, ...view } = parseFind(request, definitions.get(collection));
       const question = { collection, filter, sort };
       const after = request.after === undefined ? undefined : cursors.read(question, request.after);
-      const query = { ...ask(scope, filter, rule, request), sort, limit };
+      const asked = ask(scope, filter, rule, request);
+      const query = { ...asked, budget: { ...asked.budget, characters: mostCharacters(view) }, sort, limit };
       const result = await store.find(after ? { ...query, after } : query);
       const size = new ReplySize();
       const documents = result.rows.map((row) => {

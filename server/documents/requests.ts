@@ -98,7 +98,7 @@ function filterOf(
 ): Node {
   const places = definition?.schema?.places ?? OPEN_PLACES;
   const before = faults.list.length;
-  const given = request.filter ?? {};
+  const given = request.filter === undefined ? {} : request.filter;
   const node = parseFilter(request.plain ? new PlainReader(places).filter(given) : given, "filter", faults);
   if (faults.list.length === before) checkLiterals(node, places, "filter", faults);
   return normalise(node);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { GalleyError } from "#protocol/errors";
+import { LIMITS } from "#protocol/limits";
 import { project } from "#protocol/select";
 import { encodeValue, utf8Length } from "#protocol/values";
 import type { Image } from "./images.ts";
@@ -8,6 +9,8 @@ import type { View } from "./requests.ts";
 
 /** UTF-8 bytes of documents in one reply; http-api.md "Limits". */
 const RESPONSE_BYTES = 8 * 1024 * 1024;
+/** Characters of the documents that a reply's parts are taken from. */
+const SELECTED_FROM = 64 * 1024 * 1024;
 
 type Shape = Pick<View, "select" | "plain">;
 
@@ -16,6 +19,11 @@ export function show({ select, plain }: Shape, image: Image): string {
   if (!select && !plain) return image.text;
   const value = select ? project(image.value, select) : image.value;
   return plain ? encodePlain(value) : encodeValue(value);
+}
+
+/** Characters of documents that a page may hold in memory, the one after it included. What is shown is counted again. */
+export function mostCharacters({ select }: Shape): number {
+  return select ? SELECTED_FROM : RESPONSE_BYTES + LIMITS.documentBytes;
 }
 
 /** The part of an ETag that tells representations of one version apart. */

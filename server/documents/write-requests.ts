@@ -3,14 +3,13 @@ import { ID_RANDOM_BYTES, idFault, newId } from "#protocol/id";
 import { parseUpdate } from "#protocol/update";
 import { type Document, parseText } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
-import type { Action } from "../access/scopes.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import type { Batches, BatchResults } from "./batch.ts";
 import type { BatchReply, DocumentService, WriteReply, WriteRequest } from "./contract.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { type DocumentBody, readDocument } from "./images.ts";
-import { mayDo, passes } from "./judgement.ts";
+import { mayDo, passes, requireAny } from "./judgement.ts";
 import { notFound, type Operation } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { refused, refusing } from "./refusal.ts";
@@ -162,20 +161,6 @@ function replyTo(written: Written, scope: Scope, operation: Operation, { plain =
 
 function conditionsOf({ ifVersion, mustExist }: WriteRequest): Pick<Operation, "ifVersion" | "mustExist"> {
   return { ...(ifVersion === undefined ? {} : { ifVersion }), ...(mustExist ? { mustExist } : {}) };
-}
-
-/** @throws GalleyError of the first action, if none of them is allowed at all */
-function requireAny(scope: Scope, actions: readonly Action[]): void {
-  let refusal: unknown;
-  for (const action of actions) {
-    try {
-      scope.require(action);
-      return;
-    } catch (error) {
-      refusal ??= error;
-    }
-  }
-  throw refusal;
 }
 
 function parsing<T>(parse: (faults: Faults) => T): T {

@@ -17,8 +17,8 @@ interface Wall {
 }
 
 const SERVICES = ["documents", "accounts", "files", "realtime"];
-/** The ports, and how a compare-and-swap on one is tried again. */
-const PORTS = ["server/stores/document-store.ts", "server/stores/file-store.ts", "server/stores/attempts.ts"];
+/** The ports, and what any service does with one. */
+const PORTS = ["document-store", "file-store", "attempts", "pages"].map((name) => `server/stores/${name}.ts`);
 
 export const WALLS: readonly Wall[] = [
   { inside: "sdk/protocol/", may: [], packages: [], why: "the language imports nothing" },

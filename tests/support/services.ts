@@ -1,0 +1,70 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type AdminScope, authorize, authorizeAdmin, type Scope } from "../../server/access/authorize.ts";
+import type { Principal } from "../../server/access/principal.ts";
+import { ScopeSet } from "../../server/access/scopes.ts";
+import { createCollectionService } from "../../server/documents/collections.ts";
+import type { IdempotencyRequest } from "../../server/documents/contract.ts";
+import { openDefinitions } from "../../server/documents/definitions.ts";
+import { createDocumentService } from "../../server/documents/service.ts";
+import type { Log } from "../../server/log.ts";
+import type { DocumentStore } from "../../server/stores/document-store.ts";
+import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
+
+export interface ServiceSetting {
+  readonly folder?: string;
+  readonly development?: boolean;
+  readonly secrets?: readonly string[];
+  /** Stands between the services and the store, for faults and counts. */
+  readonly between?: (store: DocumentStore) => DocumentStore;
+}
+
+export type Services = Awaited<ReturnType<typeof startServices>>;
+
+/** The document services on an embedded store of their own, without transport, with a clock that tests move. */
+export async function startServices(setting: ServiceSetting = {}) {
+  const folder = setting.folder ?? mkdtempSync(join(tmpdir(), "galley-services-"));
+  const time = { now: Date.UTC(2026, 0, 31, 10) };
+  const clock = () => time.now;
+  const random = (bytes: number) => randomBytes(bytes);
+  const lines: { event: object; message: string }[] = [];
+  const note = (event: object, message: string) => void lines.push({ event, message });
+  const log: Log = { debug: note, info: note, warn: note, error: note };
+  const embedded = await openSqliteStore({ folder, clock });
+  const store = setting.between?.(embedded) ?? embedded;
+  const definitions = await openDefinitions({ store, clock, log });
+  const secrets = setting.secrets ?? ["a secret for tests, at least 32 bytes"];
+  const development = setting.development ?? false;
+  const documents = await createDocumentService({ store, definitions, clock, random, log, secrets, development });
+  const collections = createCollectionService({ store, definitions, clock, random, log });
+  return {
+    ...{ folder, time, clock, random, log, lines, embedded, store, definitions, documents, collections },
+    /** Ends everything; the folder goes too unless the test brought its own. */
+    async close() {
+      await documents.close();
+      definitions.close();
+      await embedded.close();
+      if (setting.folder === undefined) rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export function keyPrincipal(scopes: readonly string[] = ["*"], id = "k1"): Principal {
+  return { kind: "key", id, scopes: new ScopeSet(scopes), address: "127.0.0.1" };
+}
+
+/** What a key with these scopes may do in a collection; everything by default. */
+export function scopeOf(collection: string, scopes?: readonly string[], id?: string): Scope {
+  return authorize(keyPrincipal(scopes, id), collection);
+}
+
+export function adminScope(scopes?: readonly string[]): AdminScope {
+  return authorizeAdmin(keyPrincipal(scopes), "collections", "write");
+}
+
+/** An idempotency key as transport hands it on. */
+export function keyed(key: string, body: unknown = {}, route = "POST /v1/documents/posts"): IdempotencyRequest {
+  return { key, route, bodyHash: createHash("sha256").update(JSON.stringify(body)).digest("hex") };
+}
