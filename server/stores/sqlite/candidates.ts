@@ -76,11 +76,9 @@ function* byIndex(use: IndexUse<StoredIndex>, search: Search): Generator<Candida
 }
 
 function seenBefore(seen: Set<number> | undefined, n: number): boolean {
-  if (!seen || !seen.has(n)) {
-    seen?.add(n);
-    return false;
-  }
-  return true;
+  if (seen?.has(n)) return true;
+  seen?.add(n);
+  return false;
 }
 
 /** The row numbers of the documents that an index use finds, in its order. */

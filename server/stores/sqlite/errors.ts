@@ -8,7 +8,7 @@ export function sqliteCode(error: unknown): string | undefined {
 
 /** Whether a statement failed because its table is not there: the collection never was, or was just dropped. */
 export function isMissingTable(error: unknown): boolean {
-  return sqliteCode(error) === "SQLITE_ERROR" && /^no such table/.test((error as Error).message);
+  return sqliteCode(error) !== undefined && (error as Error).message.startsWith("no such table");
 }
 
 /** Turns what a read threw into an error of the port. */

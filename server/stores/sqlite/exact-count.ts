@@ -6,11 +6,10 @@ import { documentTable, indexTable } from "./schema/tables.ts";
 import type { ReadSession } from "./session.ts";
 import type { Work } from "./slices.ts";
 
+/** Where to count. */
 export interface CountRun {
   readonly session: ReadSession;
   readonly collection: { readonly name: string };
-  readonly plan: Plan<StoredIndex>;
-  readonly size: { readonly documents: number };
 }
 
 type Use = IndexUse<StoredIndex> | PrimaryUse;
@@ -26,13 +25,27 @@ const SEEK = 100;
  * @param most where to stop
  * @returns undefined if documents have to be evaluated
  */
-export function* countRows(run: CountRun, most: number): Work<number | undefined> {
+export function* countRows(
+  run: CountRun & { readonly plan: Plan<StoredIndex>; readonly size: { readonly documents: number } },
+  most: number,
+): Work<number | undefined> {
   const { plan } = run;
   if (plan.access.kind === "none") return 0;
   if (plan.residual.kind !== "true") return undefined;
   const uses = usesOf(plan.access);
   if (!uses) return run.size.documents;
   return plan.repeats ? yield* countDistinct(run, uses, most) : yield* countEach(run, uses, most);
+}
+
+/**
+ * How many index rows an access reads, counted no further than `most`: at least as many as it finds documents.
+ *
+ * @returns undefined if it reads every document
+ */
+export function* countReads(run: CountRun, access: Access<StoredIndex>, most: number): Work<number | undefined> {
+  if (access.kind === "none") return 0;
+  const uses = usesOf(access);
+  return uses && (yield* countEach(run, uses, most));
 }
 
 /** Undefined if every document is found. */

@@ -4,11 +4,13 @@ import type { IndexDefinition } from "../document-store.ts";
 /** Counts the documents that a query looked at, and stops it at its budget. */
 export class Expense {
   examined = 0;
-  readonly #most: number;
+  readonly #budget: number;
+  #most: number;
   readonly #advise: () => IndexDefinition | undefined;
 
   /** @param advise finds the index that would have helped, asked only if the budget is not enough */
   constructor(most: number, advise: () => IndexDefinition | undefined) {
+    this.#budget = most;
     this.#most = most;
     this.#advise = advise;
   }
@@ -18,6 +20,11 @@ export class Expense {
     return Math.max(0, this.#most - this.examined);
   }
 
+  /** Gives the whole budget once more, to a plan that takes over. */
+  renew(): void {
+    this.#most = this.examined + this.#budget;
+  }
+
   /** @throws GalleyError `index_required` or `query_too_expensive` if there are fewer left */
   count(documents: number): void {
     this.examined += documents;
@@ -25,7 +32,7 @@ export class Expense {
   }
 
   exceeded(): GalleyError {
-    const spent = `the query has to look at more than ${this.#most} documents`;
+    const spent = `the query has to look at more than ${this.#budget} documents`;
     const index = this.#advise();
     if (!index) return new GalleyError("query_too_expensive", `${spent}: narrow the filter`);
     const declared = JSON.stringify(index.paths);

@@ -5,6 +5,7 @@ import { type Plan, planQuery } from "../plan.ts";
 import { adviseIndex } from "../plan-advice.ts";
 import { candidates } from "./candidates.ts";
 import type { Collection, StoredIndex } from "./catalog.ts";
+import { countReads } from "./exact-count.ts";
 import { Expense } from "./expense.ts";
 import { needlesOf } from "./prefilter.ts";
 import type { Cursor } from "./ranges.ts";
@@ -14,6 +15,10 @@ import type { QueryClock } from "./slices.ts";
 
 /** Documents, and bytes of them, that one statement reads. */
 const CHUNK = { documents: 256, bytes: 512 * 1024 };
+
+const PATIENCE = 500;
+/** Beyond this many documents no other plan is thought of. */
+const MOST_READS = 100_000;
 
 export interface RunOptions {
   readonly query: Query;
@@ -29,11 +34,12 @@ export interface RunOptions {
 
 /** One query on one state of the store: how it is planned, what it finds and what it costs. */
 export class QueryRun {
-  readonly plan: Plan<StoredIndex>;
+  plan: Plan<StoredIndex>;
   readonly session: ReadSession;
   readonly collection: Collection;
   readonly #options: RunOptions;
   readonly #expense: Expense;
+  #overtaken = false;
 
   constructor(options: RunOptions) {
     const { query, sort, collection, session } = options;
@@ -68,12 +74,50 @@ export class QueryRun {
       seen: repeats ? new Set<number>() : undefined,
       expense: this.#expense,
     });
+    let patience = this.plan.ordered && matches ? this.#firstPatience() : Number.POSITIVE_INFINITY;
     for (const candidate of found) {
       if (clock.due) yield undefined;
+      if (this.#expense.examined > patience) {
+        patience = yield* this.#otherwise();
+        this.#overtaken = this.#expense.examined > patience;
+        if (this.#overtaken) return;
+      }
       if (!candidate) continue;
       const row = new StoredRow(candidate[1], candidate[2], candidate[3], meter);
       if (!matches || matches(row.value)) yield row;
     }
+  }
+
+  /**
+   * Whether {@link matches} ended early, because reading what the filter narrows and sorting it has become cheaper than
+   * going on in the order of the sort. It is then the plan, with the budget renewed, and the work begins anew.
+   *
+   * Which of the two is cheaper cannot be known before: twenty matches may stand at the start of the order or at its end.
+   * So the order is followed for as many documents as the other plan would read; no query costs twice what it had to.
+   */
+  get overtaken(): boolean {
+    if (!this.#overtaken) return false;
+    this.#overtaken = false;
+    this.plan = this.#unordered();
+    this.#expense.renew();
+    return true;
+  }
+
+  #unordered(): Plan<StoredIndex> {
+    const { query, collection } = this.#options;
+    return { ...planQuery(query.filter, undefined, collection.indexes), ordered: false };
+  }
+
+  /** Documents in the order of the sort after which the other plan is thought of at all. */
+  #firstPatience(): number {
+    return Math.min(PATIENCE, this.#options.query.budget.candidates / 2);
+  }
+
+  /** Documents that the other plan would read; infinite if it is no better. */
+  *#otherwise(): Generator<undefined, number, undefined> {
+    const { access } = this.#unordered();
+    const reads = yield* countReads(this, access, Math.min(this.#options.query.budget.candidates, MOST_READS));
+    return reads === undefined || reads >= MOST_READS ? Number.POSITIVE_INFINITY : reads;
   }
 
   /** What the query has cost so far. */

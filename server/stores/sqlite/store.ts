@@ -105,11 +105,14 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
   }
 
   async function close(): Promise<void> {
-    await queries.close();
-    await writer.close();
-    log.close();
-    database.close();
-    unlock();
+    try {
+      await queries.close();
+      await writer.close();
+    } finally {
+      log.close();
+      database.close();
+      unlock();
+    }
   }
 
   return {

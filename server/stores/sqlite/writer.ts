@@ -49,16 +49,28 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
   let size = 0;
   let last = 0;
   let scheduled = false;
+  let starting = false;
   let closing: Promise<void> | undefined;
   /** Replies are told one after the other, also when a test holds one up. */
   let telling: Promise<void> | undefined;
 
   async function start(): Promise<void> {
-    const started = await startThread(options, receive, lostThread);
-    thread = started.thread;
-    last = started.sequence;
-    events.started(started.sequence, started.highest);
+    starting = true;
+    try {
+      const started = await startThread(options, receive, lostThread);
+      thread = started.thread;
+      last = started.sequence;
+      events.started(started.sequence, started.highest);
+    } finally {
+      starting = false;
+    }
     send();
+  }
+
+  function restart(): void {
+    start().catch((cause) => {
+      for (const job of takeAll()) job.reject(unavailable("the store's writer does not start", "not_applied", cause));
+    });
   }
 
   function lostThread(cause: unknown): void {
@@ -66,9 +78,7 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
     const jobs = underWay ?? [];
     underWay = undefined;
     for (const job of jobs) job.reject(unavailable("the store's writer stopped", "unknown", cause));
-    start().catch((error) => {
-      for (const job of takeAll()) job.reject(unavailable("the store's writer does not start", "not_applied", error));
-    });
+    restart();
   }
 
   function enqueue(request: Job["request"], length: number): Promise<number | undefined> {
@@ -89,15 +99,15 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
   }
 
   function send(): void {
-    if (!thread || underWay || waiting.length === 0) return;
+    if (underWay || starting || waiting.length === 0) return;
+    if (!thread) {
+      restart();
+      return;
+    }
     underWay = takeGroup();
+    const commits = underWay.flatMap(({ request }) => (request.kind === "commit" ? [request.writes] : []));
     const [first] = underWay;
-    if (first?.request.kind !== "commit") thread.send(first?.request as WriterRequest);
-    else
-      thread.send({
-        kind: "group",
-        commits: underWay.map(({ request }) => ("writes" in request ? request.writes : [])),
-      });
+    thread.send(first && first.request.kind !== "commit" ? first.request : { kind: "group", commits });
   }
 
   /** The commits at the head of the queue, or the one other request there. */
