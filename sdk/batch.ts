@@ -31,6 +31,6 @@ export async function commit(
   const { signal } = options;
   const call = { method: "POST", path: "batch", body: bodyOf(operations), headers: writeKey(options), signal } as const;
   const documents = operations.map(({ collection, id }) => `${collection}/${id}`);
-  const { results } = (await order.run(documents, () => http.send({ ...call, write: true }))) as BatchReply;
+  const { results } = (await order.run(documents, (turn) => http.send({ ...call, turn }))) as BatchReply;
   return results.map(({ id, v = 0 }) => ({ id, version: v }));
 }

@@ -35,7 +35,7 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
     writer: createWriter,
     commit: (operations, batch) => commit(http, order, operations, batch),
     wait: (n, error, signal) => http.sleep(waitBefore(n - 1, error), signal),
-    failure: ({ code, message, status, details }) => new ApiError(code, message, { status, details }),
+    ApiError,
   };
   const client = {
     collection,

@@ -32,7 +32,7 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
       ...call.headers,
       ...(ifVersion !== undefined && (ifVersion === 0 ? { "if-none-match": "*" } : { "if-match": `"${ifVersion}"` })),
     };
-    const sent = order.run([`${collection}/${id}`], () => http.send({ ...call, headers, signal, write: true }));
+    const sent = order.run([`${collection}/${id}`], (turn) => http.send({ ...call, headers, signal, turn }));
     return (await sent) as Doc<Json>;
   }
 

@@ -12,8 +12,8 @@ export interface Call {
   readonly body?: string | undefined;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
-  /** A write's error tells its outcome. */
-  readonly write?: boolean;
+  /** Writes only, whose errors tell their outcome: resolves when it is this write's turn. */
+  readonly turn?: Promise<unknown>;
   /** Called before each retry. */
   readonly onRetry?: () => void;
 }
@@ -65,13 +65,14 @@ export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
   }
 
   async function send(call: Call): Promise<unknown> {
-    const limit = startLimit([closing.signal, call.signal], timeout);
-    const deadline = Date.now() + timeout;
+    const limit = startLimit([closing.signal, call.signal]);
     /** Whether some try may have had its effect although no answer said so. */
     let doubt = false;
     try {
+      await limit.race(call.turn);
+      limit.expire(timeout);
+      const deadline = Date.now() + timeout;
       for (let n = 0; ; n++) {
-        await limit.race(undefined);
         try {
           return await limit.race(once(call, limit.signal));
         } catch (cause) {
@@ -85,7 +86,7 @@ export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
         }
       }
     } catch (error) {
-      if (!(call.write && error instanceof ApiError)) throw error;
+      if (!(call.turn && error instanceof ApiError)) throw error;
       const outcome = doubt ? "unknown" : "not_applied";
       throw Object.assign(error, { details: { ...error.details, outcome } });
     } finally {

@@ -8,12 +8,14 @@ export interface Limit {
   race<R>(work: R): Promise<Awaited<R>>;
   /** Waits, or throws once the limit is reached. */
   sleep(milliseconds: number): Promise<unknown>;
+  /** Sets the time: from now, in milliseconds. */
+  expire(milliseconds: number): void;
   /** Lets go of timers and listeners. */
   end(): void;
 }
 
-/** @param timeout milliseconds from now; none if undefined */
-export function startLimit(sources: readonly (AbortSignal | undefined)[], timeout?: number): Limit {
+/** A limit without a time yet. */
+export function startLimit(sources: readonly (AbortSignal | undefined)[]): Limit {
   const controller = new AbortController();
   const timers: unknown[] = [];
   const after = (milliseconds: number, act: () => void): unknown => timers.push(setTimeout(act, milliseconds));
@@ -35,11 +37,13 @@ export function startLimit(sources: readonly (AbortSignal | undefined)[], timeou
     source?.addEventListener("abort", onAbort);
     if (source?.aborted) onAbort({ target: source });
   }
-  if (timeout) after(timeout, () => reached(new ApiError("network", `no answer within ${timeout} ms`)));
   return {
     signal: controller.signal,
     race,
     sleep: (milliseconds) => race(new Promise<void>((resolve) => after(milliseconds, resolve))),
+    expire: (timeout) => {
+      after(timeout, () => reached(new ApiError("network", `no answer within ${timeout} ms`)));
+    },
     end() {
       for (const timer of timers) clearTimeout(timer as number);
       for (const source of sources) source?.removeEventListener("abort", onAbort);

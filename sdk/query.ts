@@ -73,7 +73,10 @@ class FindQuery extends Asked<Documents> implements Query<Doc<Json>> {
     const { http, collection, route, filter, signal } = this.#parts;
     const text = encode(members, kind);
     const call = post(`${route}/${kind}`, filter, text);
-    return question(keyOf(kind, collection, filter, text), async () => (await http.send({ ...call, signal })) as R);
+    return question(keyOf(kind, collection, filter, text), async () => {
+      const { position: _, ...answer } = (await http.send({ ...call, signal })) as R & { position: string };
+      return answer as R;
+    });
   }
 }
 

@@ -19,8 +19,7 @@ export interface Core {
   commit(operations: readonly Operation[], options: BatchOptions): Promise<unknown>;
   /** Waits before try `n` + 1, the first being 1. @throws ApiError `aborted` */
   wait(n: number, error: ApiError, signal: AbortSignal | undefined): Promise<unknown>;
-  /** Makes an ApiError of what the language throws. */
-  failure(error: GalleyError): ApiError;
+  ApiError: typeof ApiError;
 }
 
 /** What was read of a document: the first answer, which the whole attempt goes by. */
@@ -49,9 +48,8 @@ export async function runTransaction<R>(
     try {
       await core.commit(guarded(writes, reads), signal ? { signal } : {});
       return result;
-    } catch (thrown) {
-      const error = thrown as ApiError;
-      if (n >= attempts || !(error.code === "version_conflict" || error.code === "contention")) throw error;
+    } catch (error) {
+      if (n >= attempts || !core.ApiError.is(error, "version_conflict", "contention")) throw error;
       await core.wait(n, error, signal);
     }
   }
@@ -88,7 +86,8 @@ function createTransaction(
         try {
           return withWrites(document, own);
         } catch (error) {
-          throw core.failure(error as GalleyError);
+          const { code, message, status, details } = error as GalleyError;
+          throw new core.ApiError(code, message, { status, details, cause: error });
         }
       },
     }),
