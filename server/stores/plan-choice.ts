@@ -17,6 +17,8 @@ export interface Choice<I extends IndexFacts> {
   readonly decided: ReadonlySet<number>;
   readonly ordered: boolean;
   readonly repeats: boolean;
+  /** Whether some path is held at keys that only few documents are likely to share. */
+  readonly selective: boolean;
   /** How far it is to be preferred; see {@link prefer}. */
   readonly score: readonly number[];
 }
@@ -72,6 +74,7 @@ function choosePrimary<I extends IndexFacts>(
     decided: decidedBy(used),
     ordered: inOrder !== undefined,
     repeats: false,
+    selective: bounds !== undefined && isSelective(bounds),
     score: scoreOf(bounds ? [bounds] : [], inOrder !== undefined, 1, true),
   };
 }
@@ -91,6 +94,7 @@ function chooseIndex<I extends IndexFacts>(
     decided: decidedBy(used),
     ordered: order !== undefined,
     repeats: index.multikey.some((multikey, i) => multikey && constantKey(bounds[i]) === undefined),
+    selective: bounds.some(isSelective),
     score: scoreOf(bounds, order !== undefined, index.keys.length, index.unique),
   };
 }
@@ -192,7 +196,7 @@ function scoreOf(bounds: readonly (readonly Interval[])[], ordered: boolean, pat
   for (const bound of bounds) {
     const width = widthOf(bound);
     if (width <= WIDTH.commonPoints) equalities++;
-    if (width <= WIDTH.points) rare++;
+    if (isSelective(bound)) rare++;
     if (width === WIDTH.closed) rest += 6;
     if (width === WIDTH.open) rest += 2;
     if (width === WIDTH.classes) rest += 1;
@@ -200,6 +204,10 @@ function scoreOf(bounds: readonly (readonly Interval[])[], ordered: boolean, pat
   }
   const one = unique && equalities === paths && intervals === 1 ? 1 : 0;
   return [one, equalities, rare, rest, bounds.length - paths, -intervals];
+}
+
+function isSelective(bound: readonly Interval[]): boolean {
+  return widthOf(bound) <= WIDTH.points;
 }
 
 function samePath(a: Path, b: Path): boolean {

@@ -123,7 +123,7 @@ function later(a: Edge, b: Edge): Edge {
 }
 
 /** The order of two places: negative, 0 or positive. */
-export function compareEdges(a: Edge, b: Edge): number {
+function compareEdges(a: Edge, b: Edge): number {
   const rank = edgeRank(a) - edgeRank(b);
   if (rank !== 0) return rank;
   if ("rank" in a || "rank" in b) return classSide(a) - classSide(b);

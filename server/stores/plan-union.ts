@@ -8,26 +8,31 @@ export interface UnionChoice<I extends IndexFacts> {
   readonly uses: readonly (PrimaryUse | IndexUse<I>)[];
   /** The conjuncts of the whole filter, the `or` among them, that every candidate passes. */
   readonly decided: ReadonlySet<number>;
+  /** Whether all of the uses are. */
+  readonly selective: boolean;
   /** The score of the use that narrows least. */
   readonly score: readonly number[];
 }
 
 /**
- * The best union over the `or`s among the conjuncts, if it is better than `score`. Every branch must be narrowed: one
+ * The best union over the `or`s among the conjuncts, if it is better than `single`. Every branch must be narrowed: one
  * that is not needs all documents anyway.
  */
 export function chooseUnion<I extends IndexFacts>(
   conjuncts: readonly Node[],
   indexes: readonly I[],
-  score: readonly number[] | undefined,
+  single: Choice<I> | undefined,
 ): UnionChoice<I> | "none" | undefined {
   let best: UnionChoice<I> | undefined;
   for (const [at, node] of conjuncts.entries()) {
     if (node.kind !== "or") continue;
     const union = unionOf(conjuncts, at, node.of, indexes);
     if (union === "none") return union;
-    const toBeat = best?.score ?? score;
-    if (union && (!toBeat || prefer(union.score, toBeat))) best = union;
+    // A union is read to its end. Where a branch like `{public: true}` may be most of the collection, documents that
+    // come in order are better, of which a page needs only the first.
+    if (!union || (single?.ordered && !union.selective)) continue;
+    const toBeat = best?.score ?? single?.score;
+    if (!toBeat || prefer(union.score, toBeat)) best = union;
   }
   return best;
 }
@@ -53,5 +58,6 @@ function unionOf<I extends IndexFacts>(
   const [first, ...others] = choices;
   if (!first) return "none";
   const score = others.reduce((worst, choice) => (prefer(worst, choice.score) ? choice.score : worst), first.score);
-  return { uses: choices.map((choice) => choice.use), decided, score };
+  const selective = choices.every((choice) => choice.selective);
+  return { uses: choices.map((choice) => choice.use), decided, selective, score };
 }

@@ -95,7 +95,7 @@ export function planQuery<I extends IndexFacts>(
   const conjuncts = conjunctsOf(filter);
   const single = choose(conjuncts, sort, indexes);
   if (single === "none") return NOTHING;
-  const union = chooseUnion(conjuncts, indexes, single?.score);
+  const union = chooseUnion(conjuncts, indexes, single);
   if (union === "none") return NOTHING;
   if (union) {
     const access: Access<I> = Object.freeze({ kind: "union", of: Object.freeze(union.uses) });

@@ -290,6 +290,16 @@ t.test("an or uses an index for each branch, or none at all", async (t) => {
   t.same([other.access, other.exact], ["a =, c = | b =, c =", true]);
 });
 
+t.test("an or is not read to its end for a page if a branch may be most of the collection", async (t) => {
+  const documents = [{ by: "u" }, { shared: true }, { by: "v" }, { by: "u", shared: true }];
+  const access = (filter: unknown, sort?: unknown) =>
+    scenario({ documents, indexes: [["by"], ["shared"]], filter, sort }).access;
+  t.equal(access({ $or: [{ by: "u" }, { shared: true }] }, "_id"), "_id");
+  t.equal(access({ $or: [{ by: "u" }, { shared: true }] }, "n"), "by = | shared =");
+  t.equal(access({ $or: [{ by: "u" }, { shared: true }] }), "by = | shared =");
+  t.equal(access({ $or: [{ by: "u" }, { _id: "d1" }] }, "_id"), "_id = | by =");
+});
+
 t.test("the index that narrows most is chosen", async (t) => {
   const documents = [{ a: 1, b: 2, c: 3 }];
   const rows: [indexes: string[][], filter: unknown, sort: unknown, access: string][] = [

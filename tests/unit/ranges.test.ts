@@ -21,7 +21,7 @@ import { answer, type IndexTable, idsOf, indexTable, matching, placeOf, type Sto
 import { filterOf, sortOf } from "../support/plan-scenario.ts";
 import { Random } from "../support/trap-pool.ts";
 
-const ROUNDS = 250;
+const ROUNDS = 150;
 const QUERIES = 40;
 const PATHS = ["a", "b", "c", "a.b", "a.c", "a.b.c", "b.a"];
 const SCALARS: readonly Value[] = [
@@ -172,7 +172,7 @@ t.test(
       }
     }
     t.comment(JSON.stringify(seen));
-    for (const [what, cases] of Object.entries(seen)) t.ok(cases > 100, `${what}: ${cases} cases`);
+    for (const [what, cases] of Object.entries(seen)) t.ok(cases > 50, `${what}: ${cases} cases`);
   },
 );
 
