@@ -61,7 +61,7 @@ function checkMembers(schema: Schema, value: Members, at: string, faults: Faults
     } else if (!additionalProperties) {
       const others = Object.keys(properties ?? {}).join(", ");
       faults.add(join(at, name), "unknown_member", `is not known here; known are ${others}`);
-      if (faults.list.length >= MOST_FAULTS) return;
+      if (faults.full) return;
     }
   }
 }
@@ -116,8 +116,5 @@ function typeText(type: Schema["type"]): string {
 }
 
 function join(at: string, name: string): string {
-  const short = name.length > 60 ? `${name.slice(0, 60)}…` : name;
-  return at === "" ? short : `${at}.${short}`;
+  return at === "" ? name : `${at}.${name}`;
 }
-
-const MOST_FAULTS = 100;
