@@ -106,11 +106,12 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
 
   async function close(): Promise<void> {
     try {
+      // Readers first: the last connection to close moves the log into the file and removes it, and must be able to.
       await queries.close();
+      database.close();
       await writer.close();
     } finally {
       log.close();
-      database.close();
       unlock();
     }
   }
