@@ -12,6 +12,7 @@ import { createLog, type Log } from "./log.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
+import { LOAD, type LoadLimits } from "./transport/load.ts";
 import { allRoutes } from "./transport/routes/index.ts";
 import { createTransport } from "./transport/server.ts";
 
@@ -54,6 +55,9 @@ export interface Overrides {
   /** That many random bytes. */
   readonly random?: (bytes: number) => Uint8Array;
   readonly log?: Log;
+  /** Called at the store's named pauses, for tests of faults (fault-cases.md HOOK). */
+  readonly pause?: (at: "before-reply") => void | Promise<void>;
+  readonly load?: Partial<LoadLimits>;
 }
 
 /** Picks the stores, builds the services by hand, in order, and mounts the transport. START HERE. */
@@ -67,7 +71,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const key = `gsk_run_${Buffer.from(random(32)).toString("hex")}`;
   const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
 
-  const store = await openSqliteStore({ folder: config.dataDir, clock });
+  const store = await openSqliteStore({ folder: config.dataDir, clock, pause: overrides.pause });
   const definitions = await openDefinitions({ store, clock, log });
   const common = { store, definitions, clock, random, log };
   const development = config.mode === "development";
@@ -83,6 +87,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     cors: createCors(origins, development),
     trustedProxies: config.trustedProxies,
     secure: publicUrl?.startsWith("https:") === true,
+    load: { ...LOAD, ...overrides.load },
     requestId: requestIds(random),
     routes: (tools) => {
       return allRoutes({
