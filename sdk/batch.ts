@@ -16,7 +16,10 @@ export async function runBatch(
   const operations: Operation[] = [];
   const returned = fn({ collection: (name) => createWriter(name, operations) });
   Object.freeze(operations);
-  if (returned instanceof Promise) throw refused("batch", "expects a function that is not async");
+  if (returned instanceof Promise) {
+    returned.catch(() => {});
+    throw refused("batch", "expects a function that is not async");
+  }
   return commit(http, order, operations, options);
 }
 

@@ -45,8 +45,7 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
       try {
         const reply = await http.send({ method: "GET", path, signal });
         if (!shape.expand) return reply as Doc<Json>;
-        const { document, included } = reply as Expanded<Doc<Json>>;
-        return attach(document, shape.expand, included);
+        return attach((reply as Expanded<Doc<Json>>).document, reply as Expanded<Doc<Json>>);
       } catch (error) {
         if (ApiError.is(error, "not_found")) return null;
         throw error;

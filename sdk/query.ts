@@ -87,9 +87,9 @@ async function findPage({ http, route, filter, shape, signal }: Parts, change: S
     url === undefined || url.length > MAX_URL
       ? post(`${route}/query`, filter, encode(wanted, "find"))
       : ({ method: "GET", path: route + url } as const);
-  const { documents, next, position, included } = (await http.send({ ...call, signal })) as PageReply<Doc<Json>>;
-  const { expand } = wanted;
-  if (expand) for (const document of documents) attach(document, expand, included);
+  const reply = (await http.send({ ...call, signal })) as PageReply<Doc<Json>>;
+  const { documents, next, position, included, references } = reply;
+  if (included && references) for (const document of documents) attach(document, { included, references });
   return { documents: documents as Documents, ...(next !== undefined && { next }), position };
 }
 

@@ -11,6 +11,7 @@ export interface Page<D> {
   readonly next?: string;
   readonly position: string;
   readonly included?: Included<D>;
+  readonly references?: References;
   /** In development mode: the index that would have made this query cheap. */
   readonly advice?: { readonly index: { readonly paths: readonly string[] } };
 }
@@ -20,10 +21,16 @@ export interface Included<D> {
   readonly [collection: string]: { readonly [id: string]: D };
 }
 
+/** Which collection each expanded path leads to: an id alone does not tell, two collections may share one. */
+export interface References {
+  readonly [path: string]: string;
+}
+
 /** One document asked for with `expand`. */
 export interface Expanded<D> {
   readonly document: D;
   readonly included: Included<D>;
+  readonly references: References;
 }
 
 /** Body of `POST …/query`. */

@@ -9,16 +9,18 @@ export type Leaf = string | number | bigint | boolean | symbol | null | undefine
  */
 type Mode = "read" | "filter" | "write";
 
-/** Dotted paths into `T`, four keys deep; what lies deeper is any text. */
+/** Dotted paths into `T`, four keys deep; what lies deeper, or under keys that are data themselves, is any text. */
 type PathsIn<T, M extends Mode, Depth extends unknown[]> = unknown extends T
   ? string
   : T extends Leaf
     ? never
     : T extends readonly (infer E)[]
       ? Through<PathsIn<E, M, Depth>, M>
-      : Depth extends [unknown, ...infer Below]
-        ? { [K in keyof T & string]: K | `${K}.${PathsIn<NonNullable<T[K]>, M, Below>}` }[keyof T & string]
-        : string;
+      : string extends keyof T
+        ? string
+        : Depth extends [unknown, ...infer Below]
+          ? { [K in keyof T & string]: K | `${K}.${PathsIn<NonNullable<T[K]>, M, Below>}` }[keyof T & string]
+          : string;
 
 type Through<Inner extends string, M extends Mode> =
   | (M extends "write" ? never : Inner)
@@ -54,8 +56,8 @@ type Member<T, K extends string> = unknown extends T
     : Own<T, K>;
 type Own<T, K extends string> = T extends Leaf
   ? never
-  : K extends keyof T
-    ? T[K]
-    : string extends K
-      ? unknown
+  : string extends K
+    ? unknown
+    : K extends keyof T
+      ? T[K]
       : undefined;

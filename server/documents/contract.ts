@@ -59,15 +59,20 @@ export interface DocumentReply {
   readonly version: number;
   readonly shape: string;
   readonly text: string;
-  /** JSON text of the `included` map, if `expand` was asked. */
-  readonly included?: string;
+  readonly expansion?: Expansion;
+}
+
+/** What `expand` brought, as JSON texts: the documents by collection and id, and the collection each path leads to. */
+export interface Expansion {
+  readonly included: string;
+  readonly references: string;
 }
 
 export interface PageReply {
   readonly documents: readonly string[];
   readonly next?: string;
   readonly position: Position;
-  readonly included?: string;
+  readonly expansion?: Expansion;
   /** In development mode: the index that would serve this query. */
   readonly advice?: { readonly index: IndexDefinition };
 }

@@ -2,16 +2,29 @@ import { referencedIds } from "#protocol/expand";
 import { LIMITS } from "#protocol/limits";
 import type { Scope } from "../access/authorize.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
+import type { Expansion } from "./contract.ts";
 import type { Image } from "./images.ts";
 import { mayDo } from "./judgement.ts";
 import type { View } from "./requests.ts";
 import { type ReplySize, show } from "./views.ts";
 
+/** What the images refer to, and which collection each path leads to, as a reply carries it. */
+export async function expand(
+  store: DocumentStore,
+  scope: Scope,
+  images: readonly Image[],
+  view: View,
+  size: ReplySize,
+): Promise<Expansion> {
+  const references = Object.fromEntries(view.expand.map(({ path, target }) => [path.join("."), target]));
+  return { included: await includedText(store, scope, images, view, size), references: JSON.stringify(references) };
+}
+
 /**
  * Reads what the images refer to, each collection by one merged get, under the target's own rule, and writes it as JSON:
  * `{"users": {"u1": {…}}}`. Hidden or gone is absent; query-language.md 5.7.
  */
-export async function includedText(
+async function includedText(
   store: DocumentStore,
   scope: Scope,
   images: readonly Image[],

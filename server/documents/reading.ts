@@ -9,7 +9,7 @@ import type { Advisor } from "./advice.ts";
 import type { DocumentService, ReadRequest } from "./contract.ts";
 import type { Cursors } from "./cursors.ts";
 import type { Definitions } from "./definitions.ts";
-import { includedText } from "./expansion.ts";
+import { expand } from "./expansion.ts";
 import { matches } from "./judgement.ts";
 import { encodePlain } from "./plain.ts";
 import { parseCount, parseDistinct, parseFind, parseGrouping, parseView } from "./requests.ts";
@@ -41,7 +41,7 @@ export function createReading({ store, definitions, cursors, advisor }: ReadingO
       if (request.expand === undefined) return found;
       const size = new ReplySize();
       size.add(found.text);
-      return { ...found, included: await includedText(store, scope, [row], view, size) };
+      return { ...found, expansion: await expand(store, scope, [row], view, size) };
     },
 
     async find(scope, request) {
@@ -64,9 +64,7 @@ export function createReading({ store, definitions, cursors, advisor }: ReadingO
         documents,
         position: result.position,
         ...(result.more ? nextOf(result.rows, (keys) => cursors.write(question, keys), sort) : {}),
-        ...(request.expand === undefined
-          ? {}
-          : { included: await includedText(store, scope, result.rows, view, size) }),
+        ...(request.expand === undefined ? {} : { expansion: await expand(store, scope, result.rows, view, size) }),
         ...(advice ? { advice } : {}),
       };
     },

@@ -184,6 +184,7 @@ t.test("expand brings declared references in a side map", async (t) => {
   t.match(page.json, {
     documents: [{ _id: "rex" }],
     included: { people: { ada: { name: "Ada" }, bob: { name: "Bob" } } },
+    references: { owner: "people" },
   });
   t.notOk("gone" in page.json.included.people, page.text);
   const one = await app.send("GET", "/v1/documents/pets/rex?expand=owner");

@@ -45,7 +45,7 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
       conditional: true,
       replies: {
         200: {
-          description: "The document; with expand: {document, included}, without ETag",
+          description: "The document; with expand: {document, included, references}, without ETag",
           schema: DOCUMENT,
           headers: TAGGED,
         },
@@ -128,10 +128,11 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
     },
   ];
 
-  function sendRead({ request, reply }: Call<unknown>, { text, version, shape, included }: DocumentReply): void {
+  function sendRead({ request, reply }: Call<unknown>, { text, version, shape, expansion }: DocumentReply): void {
     checkReadCondition(request.headers["if-match"], version);
-    if (included !== undefined) {
-      replies.json(reply, 200, `{"document":${text},"included":${included}}`);
+    if (expansion !== undefined) {
+      const { included, references } = expansion;
+      replies.json(reply, 200, `{"document":${text},"included":${included},"references":${references}}`);
       return;
     }
     const etag = entityTag(version, shape);

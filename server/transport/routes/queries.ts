@@ -124,11 +124,13 @@ export function queryRoutes(documents: DocumentService, replies: Replies): Route
     },
   ];
 
-  function sendPage({ reply }: Call<Scope>, { documents: texts, next, position, included, advice }: PageReply): void {
+  function sendPage({ reply }: Call<Scope>, { documents: texts, next, position, expansion, advice }: PageReply): void {
     let text = `{"documents":[${texts.join(",")}]`;
     if (next !== undefined) text += `,"next":${JSON.stringify(next)}`;
     text += `,"position":${JSON.stringify(position)}`;
-    if (included !== undefined) text += `,"included":${included}`;
+    if (expansion !== undefined) {
+      text += `,"included":${expansion.included},"references":${expansion.references}`;
+    }
     if (advice !== undefined) text += `,"advice":${JSON.stringify(advice)}`;
     replies.json(reply, 200, `${text}}`);
   }

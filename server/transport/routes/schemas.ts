@@ -45,12 +45,18 @@ export const INCLUDED: Schema = {
   description: "Documents that `expand` brought, by collection and id.",
   additionalProperties: { type: "object", additionalProperties: DOCUMENT },
 };
+export const REFERENCES: Schema = {
+  type: "object",
+  description: "The collection that each path of `expand` leads to.",
+  additionalProperties: { type: "string" },
+};
 export const PAGE: Schema = object(
   {
     documents: { type: "array", items: DOCUMENT },
     next: { type: "string", description: "Sent back as `after` it gives the next page; absent on the last one." },
     position: POSITION,
     included: INCLUDED,
+    references: REFERENCES,
     advice: object({ index: INDEX }),
   },
   ["documents", "position"],
