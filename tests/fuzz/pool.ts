@@ -9,7 +9,7 @@ export interface Pool {
   /** How many of a hundred values are arrays, and how many objects. */
   readonly arrays: number;
   readonly objects: number;
-  /** How many of a hundred documents hold rows: an array of objects with the same fields, as orders hold their lines. */
+  /** How many of a hundred documents hold, in `a`, objects with the same fields, as orders hold lines; in `b`, tags. */
   readonly rows: number;
 }
 

@@ -66,10 +66,10 @@ function makeAggregate({ random }: Pool): Record<string, unknown> {
 /** One to three indexes of one to three paths, some of them unique. */
 export function makeIndexes({ random }: Pool): IndexDefinition[] {
   return Array.from({ length: 1 + random.below(3) }, () => {
-    const paths = random.some(
-      [...PLAIN_PATHS, ...(random.chance(10) ? ["_createdAt", "_v"] : [])],
-      1 + random.below(3),
-    );
+    // Paths through one array are paired in its tuples, which is where an index is hardest to read rightly.
+    const shared = PLAIN_PATHS.filter((path) => path.startsWith("a."));
+    const others = random.chance(10) ? [...PLAIN_PATHS, "_createdAt", "_v"] : PLAIN_PATHS;
+    const paths = random.some(random.chance(35) ? shared : others, 1 + random.below(3));
     return {
       paths: paths.map((path) => (random.chance(50) ? path : `-${path}`)),
       ...(random.chance(20) && { unique: true }),
