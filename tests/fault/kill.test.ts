@@ -53,6 +53,7 @@ t.test("F01 kill -9 among 1,000 concurrent writes loses nothing acknowledged and
     "ledger",
     sendTo(() => server.url, PROCESS_KEY),
   );
+  let cutOff = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const before = ledger.ends.applied;
     const target = Math.floor(random() * WRITES * 0.7);
@@ -63,10 +64,11 @@ t.test("F01 kill -9 among 1,000 concurrent writes loses nothing acknowledged and
     const started = performance.now();
     server = await startGalley(folder);
     t.ok(performance.now() - started < 5000, "it is ready within 5 s");
-    t.ok(ledger.ends.unknown > 0, "the kill cut writes off");
+    cutOff += ledger.ends.unknown;
     await ledger.settle();
     t.same(await ledger.breaches(), [], `round ${round}: killed after ${target} answers`);
   }
+  t.ok(cutOff > 0, `the kills cut ${cutOff} writes off`);
   await server.end("SIGTERM");
   const database = new Database(join(folder, "galley.db"), { readonly: true });
   t.equal(database.pragma("integrity_check", { simple: true }), "ok");
