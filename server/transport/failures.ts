@@ -15,7 +15,7 @@ export interface Failures {
   text(error: GalleyError, requestId: string): string;
 }
 
-export function createFailures(replies: Replies, log: Log): Failures {
+export function createFailures(replies: Replies, log: Log, lingerMs: number): Failures {
   function note({ request, raw }: FastifyReply, error: GalleyError): void {
     if (error.status < 500 || raw.destroyed) return;
     const event = { requestId: request.id, method: request.method, route: request.route?.path, error: error.code };
@@ -35,12 +35,13 @@ export function createFailures(replies: Replies, log: Log): Failures {
         reply.raw.destroy();
         return;
       }
-      endAfterLinger(request);
+      endAfterLinger(reply, lingerMs);
       replies.json(reply, error.status, envelope(error, request.id), headersOf(error));
     },
     late(reply, thrown) {
       const error = judged(reply, thrown);
       note(reply, error);
+      endAfterLinger(reply, lingerMs);
       return envelope(error, reply.request.id);
     },
     text: envelope,

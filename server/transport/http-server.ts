@@ -1,42 +1,37 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { GalleyError } from "#protocol/errors";
-
-const HEADERS_TIMEOUT_MS = 10_000;
-/** How often Node looks for late headers; its own 30 s would make 10 s of headers up to 40. */
-const CHECK_INTERVAL_MS = 1000;
-/** Longer than the 60 s after which common proxies drop an idle connection, so that they drop first. */
-const KEEP_ALIVE_MS = 75_000;
-const MAX_CONNECTIONS = 50_000;
-/** How long idle connections stay after the stop began, so that requests already on the wire get an answer. */
-const FAREWELL_MS = 500;
-const DRAIN_MS = 30_000;
+import type { LoadLimits } from "./load.ts";
 
 /** The listening socket with the laws of http-api.md "Time and load", and its orderly end. */
 export interface HttpServer {
   readonly server: Server;
   readonly closing: boolean;
-  /** Counts a request in; false above `most`. */
-  enter(response: { once(event: "close", listener: () => void): unknown }, most: number): boolean;
+  /** Counts a request in until its reply is out or its connection gone; false if there are too many. */
+  enter(response: ServerResponse): boolean;
   listen(host: string, port: number): Promise<AddressInfo>;
   /** Stops listening, waits for the requests in flight, 30 s at most, then ends every connection. */
   close(): Promise<void>;
 }
 
 /** @param errorText the envelope of an error on a connection that never became a request */
-export function createHttpServer(listener: RequestListener, errorText: (error: GalleyError) => string): HttpServer {
+export function createHttpServer(
+  listener: RequestListener,
+  load: LoadLimits,
+  errorText: (error: GalleyError) => string,
+): HttpServer {
   const server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: load.headersMs,
+      connectionsCheckingInterval: load.checkMs,
+      keepAliveTimeout: load.keepAliveMs,
       // A limit on whole requests would cut long uploads and imports.
       requestTimeout: 0,
       noDelay: true,
     },
     listener,
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = load.connections;
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, error, errorText));
 
   let closing = false;
@@ -46,14 +41,21 @@ export function createHttpServer(listener: RequestListener, errorText: (error: G
     if (--inFlight === 0) idle?.();
   };
 
+  function drained(): Promise<void> {
+    if (inFlight === 0) return Promise.resolve();
+    return within(load.drainMs, (done) => {
+      idle = done;
+    });
+  }
+
   return {
     server,
     get closing() {
       return closing;
     },
-    enter(response, most) {
+    enter(response) {
       response.once("close", leave);
-      return ++inFlight <= most;
+      return ++inFlight <= load.inFlight;
     },
     listen: (host, port) =>
       new Promise((resolve, reject) => {
@@ -65,16 +67,16 @@ export function createHttpServer(listener: RequestListener, errorText: (error: G
       }),
     async close() {
       closing = true;
-      const ended = server.listening ? new Promise((resolve) => server.close(resolve)) : undefined;
-      if (inFlight > 0) {
-        await within(DRAIN_MS, (done) => {
-          idle = done;
-        });
-      }
-      if (ended === undefined) return;
-      await within(FAREWELL_MS, (done) => ended.then(done));
-      server.closeAllConnections();
-      await ended;
+      if (server.listening) {
+        // Not http's own close: it would also destroy idle connections at once, and with them requests that are already
+        // on the wire. They get 503 `draining` and `connection: close` instead.
+        const stopped = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+        await Promise.all([drained(), within(load.farewellMs, (done) => stopped.then(done))]);
+        server.closeAllConnections();
+        await stopped;
+      } else await drained();
+      // Ends Node's look-out for late headers; that the server no longer runs is no news.
+      server.close(() => {});
     },
   };
 }
@@ -98,7 +100,7 @@ function refuse(socket: Socket, { code }: NodeJS.ErrnoException, errorText: (err
   }
   const error =
     code === "ERR_HTTP_REQUEST_TIMEOUT"
-      ? new GalleyError("timeout", "the headers of the request did not arrive within 10 s")
+      ? new GalleyError("timeout", "the headers of the request did not arrive in time")
       : new GalleyError(
           "invalid_argument",
           code === "HPE_HEADER_OVERFLOW"

@@ -3,11 +3,10 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GalleyError } from "#protocol/errors";
+import { checkShape } from "./json-shape.ts";
 
 /** Bytes of a JSON body; http-api.md "Limits". */
 export const BODY_LIMIT = 10 * 1024 * 1024;
-/** Levels of a body: a document's 32 and what may stand around it. Deeper ones are refused before they are parsed. */
-const BODY_DEPTH = 100;
 
 /** Media types of bodies that a route reads as a stream. */
 const NDJSON = /^application\/(?:x-)?ndjson$/;
@@ -69,7 +68,7 @@ export function sha256(bytes: Uint8Array): string {
 function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   if (!isUtf8(body)) throw refuse("expects UTF-8");
-  checkDepth(body, "body");
+  checkShape(body, "body");
   try {
     return JSON.parse(body.toString());
   } catch (error) {
@@ -79,27 +78,7 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-/** @throws GalleyError `invalid_argument` if JSON text nests deeper than any request may */
-export function checkDepth(text: Uint8Array, at: string): void {
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const byte = text[i];
-    if (byte === QUOTE) {
-      for (i++; i < text.length && text[i] !== QUOTE; i++) if (text[i] === BACKSLASH) i++;
-    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
-      if (++depth > BODY_DEPTH) throw refuse(`is nested deeper than ${BODY_DEPTH} levels`, at, "too_deep");
-    } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) depth--;
-  }
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-
-function refuse(what: string, at = "body", code: "bad_value" | "too_deep" = "bad_value"): GalleyError {
-  const message = `${at}: ${what}`;
-  return new GalleyError("invalid_argument", message, { faults: [{ path: at, code, message }] });
+function refuse(what: string): GalleyError {
+  const message = `body: ${what}`;
+  return new GalleyError("invalid_argument", message, { faults: [{ path: "body", code: "bad_value", message }] });
 }

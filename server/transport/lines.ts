@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Failures } from "./failures.ts";
-import { endAfterLinger } from "./linger.ts";
 import type { Replies } from "./reply.ts";
 
 export interface RouteTools {
@@ -54,7 +53,6 @@ export async function sendLines({ replies, failures }: RouteTools, options: Line
       return;
     }
     held += `${envelope}\n`;
-    endAfterLinger(request);
   } finally {
     clearImmediate(scheduled);
   }

@@ -1,16 +1,19 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply } from "fastify";
 import { announcesBody } from "./json-body.ts";
 
-/** How long a client may go on sending a body after its reply has begun, so that it gets to read why. */
-const LINGER_MS = 5000;
-
 /**
- * For replies that leave before the body was read whole. Node reads and drops the rest without an end to it, so a client
- * could send for ever; cutting the connection at once would reset it before the client has read the reply.
+ * For replies that leave before the body was read whole. Cutting the connection then would reset it before the client has
+ * read the reply, so Node goes on reading, and drops what comes; but not for ever.
  */
-export function endAfterLinger({ raw, headers }: FastifyRequest): void {
+export function endAfterLinger({ request: { raw, headers }, raw: response }: FastifyReply, ms: number): void {
   if (raw.complete || !announcesBody(headers)) return;
-  const timer = setTimeout(() => raw.socket.destroy(), LINGER_MS);
+  const { socket } = raw;
+  const keep = response.shouldKeepAlive;
+  response.shouldKeepAlive = true;
+  const timer = setTimeout(() => socket.destroy(), ms);
   timer.unref();
-  raw.once("close", () => clearTimeout(timer));
+  raw.once("close", () => {
+    clearTimeout(timer);
+    if (!keep) socket.destroySoon();
+  });
 }

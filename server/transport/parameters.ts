@@ -1,5 +1,5 @@
-import { Faults } from "#protocol/errors";
-import { checkDepth } from "./json-body.ts";
+import { Faults, GalleyError } from "#protocol/errors";
+import { checkShape } from "./json-shape.ts";
 import type { Schema } from "./schema.ts";
 
 /** URL parameters as their table row read them. */
@@ -64,6 +64,8 @@ const NONE: Parameters = Object.freeze({});
  * @throws GalleyError `invalid_argument` with every fault
  */
 export function readParameters(url: string, allowed: readonly ParameterName[]): Parameters {
+  // Routers cut a path at "#", but no client may send one: RFC 9112, 3.2.
+  if (url.includes("#")) throw new GalleyError("invalid_argument", "the path is not valid: # must be sent as %23");
   const start = url.indexOf("?");
   if (start === -1 || start === url.length - 1) return NONE;
   const faults = new Faults();
@@ -99,7 +101,7 @@ function decode(text: string): string | undefined {
 
 function readJson(text: string, faults: Faults): unknown {
   try {
-    checkDepth(Buffer.from(text), "filter");
+    checkShape(Buffer.from(text), "filter");
     return JSON.parse(text);
   } catch {
     faults.add("filter", "bad_value", "expects a filter as JSON text");

@@ -9,14 +9,12 @@ import { createFailures, type Failures } from "./failures.ts";
 import { createHttpServer, type HttpServer } from "./http-server.ts";
 import { anonymous, identify, type KeyVerifier } from "./identify.ts";
 import { addBodyParsers, BODY_LIMIT, checkBodyHeaders } from "./json-body.ts";
+import type { LoadLimits } from "./load.ts";
 import { readParameters } from "./parameters.ts";
 import { createReplies, type Replies } from "./reply.ts";
 import type { PathParams, Route } from "./route.ts";
 import { checkSchema } from "./schema.ts";
 
-/** Requests in flight; above, 503 `unavailable`. */
-const MAX_IN_FLIGHT = 2000;
-const JSON_BODY_MS = 30_000;
 /** Characters of one part of a path: far beyond every legal name, so that the parser of names refuses, not the router. */
 const MAX_PART = 4096;
 
@@ -26,6 +24,7 @@ export interface TransportOptions {
   readonly cors: Cors;
   readonly trustedProxies: readonly string[];
   readonly secure: boolean;
+  readonly load: LoadLimits;
   /** Makes request ids; never taken from a client. */
   readonly requestId: () => string;
   /** All routes, in reading order. */
@@ -41,19 +40,19 @@ export interface Transport {
 
 /** Bytes in, bytes out: builds fastify with the laws of http-api.md "Transport" and mounts the routes. */
 export async function createTransport(options: TransportOptions): Promise<Transport> {
-  const { keys, log, cors, requestId } = options;
+  const { keys, log, cors, requestId, load } = options;
   let http: HttpServer | undefined;
   const replies = createReplies({
     secure: options.secure,
     allowsOrigin: cors.allows,
     closing: () => http?.closing === true,
   });
-  const failures = createFailures(replies, log);
+  const failures = createFailures(replies, log, load.lingerMs);
   const fastify = Fastify({
     // No logger: its child per request costs more than a read. What is worth a line is logged here.
     logger: false,
     serverFactory: (listener) => {
-      http = createHttpServer(listener, (error) => failures.text(error, requestId()));
+      http = createHttpServer(listener, load, (error) => failures.text(error, requestId()));
       return http.server;
     },
     bodyLimit: BODY_LIMIT,
@@ -119,7 +118,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       done();
     };
     try {
-      const admitted = server.enter(reply.raw, MAX_IN_FLIGHT);
+      const admitted = server.enter(reply.raw);
       if (server.closing) throw refused("draining", "the server is about to stop: send the request again");
       if (!admitted) throw refused("unavailable", "the server has too many requests in flight: send it again");
       if (checkBodyHeaders(request) && !route.ndjson) expectBody(request, reply);
@@ -136,8 +135,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
 
   function expectBody(request: FastifyRequest, reply: FastifyReply): void {
     request.bodyTimer = setTimeout(() => {
-      failures.send(reply, refused("timeout", "the body of the request did not arrive within 30 s"));
-    }, JSON_BODY_MS);
+      failures.send(reply, refused("timeout", "the body of the request did not arrive in time"));
+    }, load.bodyMs);
   }
 
   return {

@@ -1,0 +1,32 @@
+/** What one server bears; http-api.md "Time and load". Tests replace them, deployments do not need to. */
+export interface LoadLimits {
+  /** Milliseconds for the headers of a request to arrive; looked after every `checkMs`. */
+  readonly headersMs: number;
+  /** Node's own interval is 30 s, which would make 10 s up to 40. */
+  readonly checkMs: number;
+  /** For a JSON body to arrive whole. */
+  readonly bodyMs: number;
+  /** For a client to go on sending a body whose reply has already left. */
+  readonly lingerMs: number;
+  /** An idle connection's life: longer than the 60 s of common proxies, so that they end it first. */
+  readonly keepAliveMs: number;
+  /** Requests at once; above, 503 `unavailable`. */
+  readonly inFlight: number;
+  readonly connections: number;
+  /** At the stop: for requests in flight to be answered. */
+  readonly drainMs: number;
+  /** At the stop: for idle connections, so that requests already on the wire get an answer. */
+  readonly farewellMs: number;
+}
+
+export const LOAD: LoadLimits = {
+  headersMs: 10_000,
+  checkMs: 1000,
+  bodyMs: 30_000,
+  lingerMs: 5000,
+  keepAliveMs: 75_000,
+  inFlight: 2000,
+  connections: 50_000,
+  drainMs: 30_000,
+  farewellMs: 500,
+};
