@@ -104,6 +104,8 @@ function makeAll(pool: Pool, depth: number): unknown[] {
 
 /** A value that a document may hold. It may hold arrays, even where the documents have none so far. */
 export function literal(pool: Pool): unknown {
+  const sample = pool.random.pick(pool.samples);
+  if (sample !== undefined && pool.random.chance(25)) return wire(sample);
   return wire(makeValue({ ...pool, arrays: Math.max(pool.arrays, 10) }, 2));
 }
 

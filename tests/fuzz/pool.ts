@@ -11,6 +11,8 @@ export interface Pool {
   readonly objects: number;
   /** How many of a hundred documents hold, in `a`, objects with the same fields, as orders hold lines; in `b`, tags. */
   readonly rows: number;
+  /** Arrays and objects that documents hold, for literals that equal one. */
+  readonly samples: Value[];
 }
 
 /** Paths of filters and updates. Numeric segments and a lookalike ("00") stand among them. */
@@ -19,6 +21,7 @@ export const PATHS = ["a", "b", "c", "a.b", "a.c", "a.b.c", "b.a", "a.0", "a.1",
 export const PLAIN_PATHS = ["a", "b", "c", "a.b", "a.c", "a.b.c", "b.a"];
 export const SERVER_PATHS = ["_id", "_v", "_createdAt"];
 
+const SAMPLES = 12;
 const TOP_KEYS = ["a", "b", "c", "0"];
 const INNER_KEYS = ["b", "c", "a", "0", "1"];
 
@@ -36,6 +39,7 @@ export function makePool(random: Random): Pool {
     arrays: random.pick([0, 1, 8, 25]),
     objects: random.pick([10, 20, 40]),
     rows: random.pick([0, 0, 2, 60]),
+    samples: [],
   };
 }
 
@@ -43,9 +47,13 @@ export function makePool(random: Random): Pool {
 export function makeValue(pool: Pool, depth: number): Value {
   const { random, arrays, objects } = pool;
   const roll = depth === 0 ? 100 : random.below(100);
-  if (roll < arrays) return Array.from({ length: random.below(4) }, () => makeValue(pool, depth - 1));
-  if (roll < arrays + objects) return makeObject(pool, INNER_KEYS, depth - 1);
-  return random.pick(pool.scalars);
+  if (roll >= arrays + objects) return random.pick(pool.scalars);
+  const value =
+    roll < arrays
+      ? Array.from({ length: random.below(4) }, () => makeValue(pool, depth - 1))
+      : makeObject(pool, INNER_KEYS, depth - 1);
+  if (random.chance(20)) pool.samples[random.below(SAMPLES)] = value;
+  return value;
 }
 
 function makeObject(pool: Pool, names: readonly string[], depth: number): ObjectValue {
