@@ -19,7 +19,11 @@ const JSON_TYPE = /^application\/json(?: *; *charset=(?:utf-8|"utf-8"))? *$/i;
  * @throws GalleyError `unsupported_media_type`, or `invalid_argument` where the route takes no body
  */
 export function checkBodyHeaders({ headers, route }: FastifyRequest): boolean {
-  if (!announcesBody(headers)) return false;
+  if (!announcesBody(headers)) {
+    // fastify looks for a parser wherever there is a type, and refuses the request where there is none.
+    headers["content-type"] = undefined;
+    return false;
+  }
   if (route?.body === undefined && route?.ndjson === undefined) {
     throw new GalleyError("invalid_argument", "this route takes no body: send what it needs in the URL", {
       faults: [{ path: "body", code: "unknown_member", message: "body: this route takes no body" }],

@@ -93,6 +93,12 @@ rows("a body is JSON in UTF-8, or refused unparsed", [
     status: 415,
   })),
   { name: "identity is", send: `POST ${POSTS}`, body: "{}", headers: { "content-encoding": "identity" }, status: 201 },
+  {
+    name: "no body needs no type, whatever it says",
+    send: `DELETE ${POSTS}/none`,
+    headers: { "content-type": "text/plain" },
+    status: 404,
+  },
   { name: "half of one", send: `POST ${POSTS}`, body: '{"a":', status: 400, shows: "body: expects valid JSON" },
   { name: "one and a half", send: `POST ${POSTS}`, body: "{}{}", status: 400 },
   {

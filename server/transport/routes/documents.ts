@@ -26,7 +26,7 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
       idempotent: true,
       conditional: true,
       replies: { 201: { description: "The document", schema: DOCUMENT, headers: [...WRITTEN, "location"] } },
-      errors: ["already_exists", "unique_violation", "schema_violation", ...WRITE_ERRORS],
+      errors: ["already_exists", "version_conflict", "unique_violation", "schema_violation", ...WRITE_ERRORS],
       authorize: (principal, { collection }) => scopeFor(principal, collection, "create"),
       async answer(call: Call<Scope>) {
         const { ifVersion, mustExist } = writeConditions(call.request);
