@@ -1,0 +1,39 @@
+import type { Db } from "mongodb";
+import { Faults } from "#protocol/errors";
+import { parseFilter } from "#protocol/filter";
+import { normalise } from "#protocol/normalise";
+import { parseSort } from "#protocol/sort";
+import { findInMongod, findInProcess, type Held, hold } from "./mongod-find.ts";
+import type { Grid } from "./operand-grid.ts";
+
+/** Filters on their way to mongod at once. */
+const WINDOW = 20;
+
+/**
+ * Asks every filter of a grid of the evaluator and of mongod, there without an index and with one on `a`.
+ *
+ * @returns the differences, one line each
+ */
+export async function compareGrid(db: Db, { documents, filters }: Grid): Promise<string[]> {
+  const plain = await hold(db, documents, []);
+  const indexed = await hold(db, documents, [{ path: ["a"], descending: false }]);
+  const differences: string[] = [];
+  for (let start = 0; start < filters.length; start += WINDOW) {
+    const asked = filters
+      .slice(start, start + WINDOW)
+      .flatMap((filter) => [judge(plain, filter), judge(indexed, filter)]);
+    differences.push(...(await Promise.all(asked)).filter((difference) => difference !== undefined));
+  }
+  return differences;
+}
+
+async function judge(held: Held, filter: unknown): Promise<string | undefined> {
+  const faults = new Faults();
+  const node = normalise(parseFilter(structuredClone(filter), "filter", faults));
+  const sort = parseSort([], "sort", faults);
+  faults.throwIfAny();
+  const mongod = (await findInMongod(held, node, sort)).join();
+  const evaluator = findInProcess(held.documents, node, sort).join();
+  const by = typeof held.hint === "string" ? "by an index" : "without an index";
+  return mongod === evaluator ? undefined : `${JSON.stringify(filter)} ${by}: mongod ${mongod}, evaluator ${evaluator}`;
+}
