@@ -19,8 +19,12 @@ type PathsIn<T, M extends Mode, Depth extends unknown[]> = unknown extends T
       : string extends keyof T
         ? string
         : Depth extends [unknown, ...infer Below]
-          ? { [K in keyof T & string]: K | `${K}.${PathsIn<NonNullable<T[K]>, M, Below>}` }[keyof T & string]
+          ? { [K in keyof T & string]: K | `${K}.${Inside<T[K], M, Below>}` }[keyof T & string]
           : string;
+
+type Inside<V, M extends Mode, Depth extends unknown[]> = unknown extends V
+  ? string
+  : PathsIn<NonNullable<V>, M, Depth>;
 
 type Through<Inner extends string, M extends Mode> =
   | (M extends "write" ? never : Inner)

@@ -45,10 +45,12 @@ export type Output<D> =
 
 /** One group: its key, one value a path of `group`, and its outputs. */
 export interface Group<D, A extends Aggregate<D>> {
-  readonly key: { readonly [I in keyof A["group"]]: GroupValue<D, A["group"][I] & string> };
+  readonly key: GroupKey<D, A["group"]>;
   readonly out: { readonly [N in keyof A["out"]]: OutputValue<D, A["out"][N]> };
 }
 
+// With a parameter of its own the mapped type stays a tuple.
+type GroupKey<D, G extends readonly string[]> = { readonly [I in keyof G]: GroupValue<D, G[I]> };
 type GroupValue<D, P extends string> = Normal<Exclude<At<D, P>, undefined>> | Missing<At<D, P>>;
 type OutputValue<D, O> = O extends { count: true }
   ? number

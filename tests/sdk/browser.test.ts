@@ -1,0 +1,83 @@
+import { execFileSync } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import t from "tap";
+import { startApp } from "../support/app.ts";
+import { startBrowser } from "../support/browser.ts";
+
+const found = await startBrowser();
+
+if ("missing" in found) t.test("the SDK in a browser", { skip: found.missing }, async () => {});
+else {
+  const { browser } = found;
+  execFileSync(process.execPath, [join(import.meta.dirname, "../../build.mjs"), "--if-older"]);
+  const app = await startApp();
+  t.teardown(async () => {
+    await browser.close();
+    await app.close();
+  });
+
+  t.test("a plain page imports the SDK from the server, from another origin too", async (t) => {
+    const html = `<!doctype html><meta charset="utf-8"><title>App</title><script type="module">
+      import { ApiError, createClient } from "${app.url}/sdk/galley.js";
+      const db = createClient({ url: "${app.url}" });
+      const query = db.collection("todos").find({ done: false }, { limit: 3 });
+      const code = (run) => Promise.resolve().then(run).then(() => "none", (error) => [error instanceof ApiError, error.code, error.status]);
+      const key = () => createClient({ url: "${app.url}", serviceKey: "gsk_x" });
+      window.result = {
+        key: query.key,
+        asked: await code(() => query),
+        written: await code(() => db.collection("todos").create({ title: "x" })),
+        serviceKey: await code(key),
+        health: (await fetch("${app.url}/v1/health")).status,
+      };
+    </script>`;
+    const site = createServer((_, response) => response.setHeader("content-type", "text/html").end(html));
+    await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+    const page = await browser.newPage();
+    t.teardown(() => {
+      site.closeAllConnections();
+      site.close();
+      return page.close();
+    });
+    const troubles: string[] = [];
+    page.on("pageerror", (error) => troubles.push(String(error)));
+    await page.goto(`http://localhost:${(site.address() as AddressInfo).port}/`);
+    const result = await page.waitForFunction("window.result").then((handle) => handle.jsonValue());
+    t.strictSame(troubles, []);
+    t.strictSame(result, {
+      key: '["find","todos",{"done":false},{"limit":3}]',
+      asked: [true, "unauthenticated", 401],
+      written: [true, "unauthenticated", 401],
+      serviceKey: [true, "invalid_argument", 400],
+      health: 200,
+    });
+  });
+
+  t.test("the console's page shows the server's health, within its own content security policy", async (t) => {
+    const page = await browser.newPage();
+    t.teardown(() => page.close());
+    const troubles: string[] = [];
+    page.on("pageerror", (error) => troubles.push(String(error)));
+    page.on("console", (message) => troubles.push(message.text()));
+    page.on("requestfailed", (request) => troubles.push(request.url()));
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(request.url()));
+    await page.goto(`${app.url}/`);
+    await page.waitForSelector("#data[data-state=well]");
+    t.equal(await page.textContent("#process"), "running");
+    t.equal(await page.title(), "Galley");
+    t.equal(page.url(), `${app.url}/console/`);
+    t.match(await page.textContent("pre"), new RegExp(app.url.replaceAll(".", "\\.")));
+    t.ok(
+      requests.every((url) => url.startsWith(app.url)),
+      requests.join(),
+    );
+    t.strictSame(troubles, []);
+    await app.app.close();
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    await page.waitForSelector("#process[data-state=ill]");
+    t.equal(await page.textContent("#process"), "not reachable");
+  });
+}
