@@ -1,7 +1,7 @@
 import { Binary, type BSONSerializeOptions, type Document } from "mongodb";
 import { DATE_MAX, DATE_MIN } from "#protocol/dates";
 import { LIMITS } from "#protocol/limits";
-import { isObjectValue, keyFault, type ObjectValue, type Value } from "#protocol/values";
+import { keyFault, type ObjectValue, type Value } from "#protocol/values";
 
 /** What the client must be opened with for values to come back as they went: int64 as bigint, binary as `Binary`. */
 export const BSON_OPTIONS = {
@@ -78,7 +78,9 @@ function decodeContainer(stored: object, trail: Trail, level: number): Value {
     }
     return stored as Value[];
   }
-  if (!isObjectValue(stored)) throw foreign(trail, `${stored.constructor.name} is not supported`);
+  if (Object.getPrototypeOf(stored) !== Object.prototype) {
+    throw foreign(trail, `${stored.constructor.name} is not supported`);
+  }
   return decodeObject(stored as Document, trail, level);
 }
 
