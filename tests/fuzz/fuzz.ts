@@ -23,7 +23,9 @@ export async function fuzz(
 ): Promise<{ asked: number; report?: string }> {
   let asked = 0;
   const round = async (seed: number): Promise<string | undefined> => {
-    const result = await runRound(byName, seed);
+    const result = await runRound(byName, seed).catch((error: unknown) => {
+      throw new Error(`seed ${seed} could not be run`, { cause: error });
+    });
     asked += result.asked;
     options.progress?.(asked);
     const store = result.finding && byName.get(result.finding.store);

@@ -11,8 +11,9 @@ const ROUNDS = 60;
 
 async function firstFinding(
   planted: Partial<MemoryStoreParts>,
+  rounds = ROUNDS,
 ): Promise<{ seed: number; finding: Finding } | undefined> {
-  for (let seed = 1; seed <= ROUNDS; seed++) {
+  for (let seed = 1; seed <= rounds; seed++) {
     const { finding } = await runRound(new Map([["memory", createMemoryStore(planted)]]), seed);
     if (finding) return { seed, finding };
   }
@@ -20,7 +21,7 @@ async function firstFinding(
 }
 
 t.test("a sound store answers as the evaluator does", async (t) => {
-  t.equal(await firstFinding({}), undefined);
+  t.equal(await firstFinding({}, 10), undefined);
 });
 
 /** Changes the leaves of a filter. */

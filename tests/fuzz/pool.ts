@@ -26,7 +26,7 @@ const TOP_KEYS = ["a", "b", "c", "0"];
 const INNER_KEYS = ["b", "c", "a", "0", "1"];
 
 export function makePool(random: Random): Pool {
-  const scalars: Value[] = [null, 1, "a"];
+  const scalars: Value[] = [null, 1, "a", "ab"];
   // Neighbours of the list are neighbours in some order or encoding, so whole stretches of it are taken.
   for (let stretches = 1 + random.below(3); stretches > 0; stretches--) {
     const start = random.below(TRAP_SCALARS.length);
