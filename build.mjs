@@ -2,7 +2,7 @@
  * Builds what is shipped: server/dist and sdk/dist by the compiler, the SDK's bundles and package, admin-ui/dist.
  * `--if-older` does nothing, in a blink, unless a source changed since the last build; `npm start` relies on it.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL(".", import.meta.url));
 const SOURCES = ["sdk", "server", "admin-ui", "build.mjs", "package.json", "package-lock.json", "LICENSE"];
 const SOURCE_FILES = /\.(?:[cm]?[jt]s|json|css|html|svg|md)$|LICENSE$/;
 /** What must be there for a build to count, whatever the stamp says. */
-const RESULTS = ["server/dist/main.js", "sdk/dist/galley.js", "sdk/dist/galley.tgz", "admin-ui/dist/index.html"];
+const RESULTS = ["server/dist/main.js", "sdk/dist/index.js", "sdk/dist/galley.tgz", "admin-ui/dist/index.html"];
 const STAMP = join(ROOT, "server/dist/.build-stamp");
 const LOCK = join(ROOT, "server/dist/.build-lock");
 const LOCK_WAIT = 300_000;
@@ -40,9 +40,9 @@ async function build() {
   const sources = fingerprint();
   rmSync(STAMP, { force: true });
   await compile();
-  const { packSdk } = await import("./sdk/pack.mjs");
+  const { packSdk, replace } = await import("./sdk/pack.mjs");
   await packSdk(join(ROOT, "sdk"));
-  copyConsole();
+  copyConsole(replace);
   writeFileSync(STAMP, sources);
   console.log(`built Galley in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
@@ -58,11 +58,13 @@ async function compile() {
 }
 
 /** The console is a plain page so far: what it is made of is what is served. */
-function copyConsole() {
+function copyConsole(replace) {
   const files = readdirSync("admin-ui").filter((name) => /\.(?:html|css|js|svg)$/.test(name));
-  rmSync("admin-ui/dist", { recursive: true, force: true });
-  mkdirSync("admin-ui/dist");
-  for (const name of files) cpSync(join("admin-ui", name), join("admin-ui/dist", name));
+  mkdirSync("admin-ui/dist", { recursive: true });
+  for (const name of files) replace(join("admin-ui/dist", name), readFileSync(join("admin-ui", name)));
+  for (const name of readdirSync("admin-ui/dist")) {
+    if (!files.includes(name)) rmSync(join("admin-ui/dist", name), { recursive: true });
+  }
 }
 
 function isFresh() {

@@ -2,7 +2,7 @@
  * Makes what the SDK is handed out as, from its compiled files: `galley.js` for a page without a bundler, `index.cjs`
  * with types for CommonJS, and `galley.tgz`, the npm package.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -15,27 +15,38 @@ const PACKAGE_TIME = 499_162_500;
 export async function packSdk(folder) {
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const dist = join(folder, "dist");
-  const bundle = (options) =>
-    build({ entryPoints: [join(dist, "index.js")], bundle: true, target: "es2022", logLevel: "warning", ...options });
   const banner = { js: `/*! ${manifest.name} ${manifest.version} | MIT licence */` };
-  await bundle({ format: "esm", minify: true, legalComments: "none", banner, outfile: join(dist, "galley.js") });
-  await bundle({ format: "cjs", banner, outfile: join(dist, "index.cjs") });
+  const bundle = async (options) => {
+    const shared = { bundle: true, target: "es2022", logLevel: "warning", write: false, banner };
+    const { outputFiles } = await build({ entryPoints: [join(dist, "index.js")], ...shared, ...options });
+    return outputFiles[0].text;
+  };
+  const common = await bundle({ format: "cjs" });
+  replace(join(dist, "index.cjs"), common);
+  replace(join(dist, "galley.js"), await bundle({ format: "esm", minify: true, legalComments: "none" }));
 
   const files = new Map([
     ["package.json", `${JSON.stringify(published(manifest), null, 2)}\n`],
     ["README.md", readFileSync(join(folder, "README.md"), "utf8")],
     ["LICENSE", readFileSync(join(folder, "../LICENSE"), "utf8")],
-    ["dist/index.cjs", readFileSync(join(dist, "index.cjs"), "utf8")],
+    ["dist/index.cjs", common],
   ]);
   for (const name of reachable(dist, "index.js")) files.set(`dist/${name}`, plain(dist, name));
   for (const name of reachable(dist, "index.d.ts")) {
     const types = plain(dist, name).replace(IMPORTS, (_, before, path, after) => before + swap(path, ".js") + after);
-    const common = types.replace(IMPORTS, (_, before, path, after) => before + swap(path, ".cjs") + after);
+    const commonTypes = types.replace(IMPORTS, (_, before, path, after) => before + swap(path, ".cjs") + after);
     files.set(`dist/${name}`, types);
-    files.set(`dist/${name.replace(/ts$/, "cts")}`, common);
-    writeFileSync(join(dist, name.replace(/ts$/, "cts")), common);
+    files.set(`dist/${name.replace(/ts$/, "cts")}`, commonTypes);
+    replace(join(dist, name.replace(/ts$/, "cts")), commonTypes);
   }
-  writeFileSync(join(dist, "galley.tgz"), gzipSync(tar(files), { level: 9 }));
+  replace(join(dist, "galley.tgz"), gzipSync(tar(files), { level: 9 }));
+}
+
+/** Writes a file so that whoever reads it meanwhile gets the old one or the new one, whole. */
+export function replace(path, content) {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, content);
+  renameSync(temporary, path);
 }
 
 /** The manifest without what only this repository's tests use. */

@@ -1,0 +1,145 @@
+import { execFile, execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import t, { type Test } from "tap";
+import { startApp } from "../support/app.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const DIST = join(ROOT, "sdk/dist");
+const PROGRAMS = createRequire(import.meta.url);
+const run = promisify(execFile);
+
+/** What npm hands down to its children would make a consumer behave like a part of this repository. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS|TAP)/i.test(name)));
+
+const program = (name: string, path: string) => join(dirname(PROGRAMS.resolve(`${name}/package.json`)), path);
+const buildIfOlder = () =>
+  execFileSync(process.execPath, [join(ROOT, "build.mjs"), "--if-older"], { env, encoding: "utf8" });
+buildIfOlder();
+
+const app = await startApp();
+t.teardown(() => app.close());
+
+/** An empty app of somebody's, with the SDK installed from a file or an address. */
+async function consumer(t: Test, source: string, files: Record<string, string>) {
+  const folder = mkdtempSync(join(tmpdir(), "galley-consumer-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries({ "package.json": '{"private":true}', ...files })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  const offline = source.startsWith("http") ? [] : ["--offline"];
+  const cache = join(folder, ".npm-cache");
+  await run("npm", ["install", source, ...offline, "--no-audit", "--no-fund", "--cache", cache], { cwd: folder, env });
+  return folder;
+}
+
+const USE = `
+  const db = createClient({ url: process.env.GALLEY_URL, serviceKey: process.env.GALLEY_KEY });
+  const todos = db.collection("todos");
+  const made = await todos.create({ title: "x", at: new Date(7), size: 5n });
+  const found = await todos.get(made._id);
+  const n = await db.transaction(async (tx) => {
+    tx.collection("todos").update(made._id, { $inc: { n: 2 } });
+    return (await tx.collection("todos").get(made._id)).n;
+  });
+  const error = await todos.delete("none").catch((thrown) => thrown);
+  console.log(found.title, found.at.getTime(), String(found.size), n, ApiError.is(error, "not_found"));
+  db.close();
+`;
+
+t.test("ES modules and CommonJS both use the package that npm installs, with its types", async (t) => {
+  const folder = await consumer(t, join(DIST, "galley.tgz"), {
+    "use.mjs": `import { ApiError, createClient } from "@galley/sdk";${USE}`,
+    "use.cjs": `const { ApiError, createClient } = require("@galley/sdk"); (async () => {${USE}})();`,
+    "types.mts": typed('import { createClient } from "@galley/sdk";'),
+    "types.cts": typed('import { createClient } from "@galley/sdk";'),
+    "inside.mts": 'import "@galley/sdk/dist/http.js";',
+  });
+  const settings = { cwd: folder, env: { ...env, GALLEY_URL: app.url, GALLEY_KEY: app.key } };
+  for (const file of ["use.mjs", "use.cjs"]) {
+    const { stdout, stderr } = await run(process.execPath, [file], settings);
+    t.equal(stdout, "x 7 5 2 true\n", file);
+    t.equal(stderr, "", file);
+  }
+  const tsc = (...options: string[]) =>
+    run(
+      process.execPath,
+      [program("typescript", "bin/tsc"), "--noEmit", "--strict", "--lib", "es2022,dom", "--types", "", ...options],
+      settings,
+    ).then(
+      () => "",
+      ({ stdout }) => String(stdout),
+    );
+  t.equal(await tsc("--module", "nodenext", "types.mts", "types.cts"), "");
+  t.equal(await tsc("--module", "esnext", "--moduleResolution", "bundler", "types.mts"), "");
+  t.match(await tsc("--module", "nodenext", "inside.mts"), /Cannot find module/, "what is inside is not for use");
+
+  const installed = join(folder, "node_modules/@galley/sdk");
+  const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+  t.notOk("dependencies" in manifest || "scripts" in manifest);
+  t.notMatch(JSON.stringify(manifest), /galley-source/);
+  const files = readdirSync(installed, { recursive: true, encoding: "utf8" });
+  for (const name of ["README.md", "LICENSE", "dist/index.js", "dist/index.cjs"]) t.ok(files.includes(name), name);
+  t.notOk(
+    files.some((name) => /\.map$|buildinfo|(?<!\.d)\.ts$/.test(name)),
+    "nothing of the workshop",
+  );
+  t.notMatch(readFileSync(join(installed, "dist/index.js"), "utf8"), /sourceMappingURL/);
+});
+
+/** A program whose types hold only if the package's types are found: the error must be one. */
+function typed(imports: string): string {
+  return `${imports}
+    const db = createClient<{ todos: { title: string } }>({ url: "http://localhost" });
+    export const title: Promise<string | undefined> = db.collection("todos").get("a").then((todo) => todo?.title);
+    // @ts-expect-error no such field
+    db.collection("todos").find({ titel: "x" });
+  `;
+}
+
+t.test("npm installs the SDK from the server's address, and an empty Vite app builds with it", async (t) => {
+  const folder = await consumer(t, `${app.url}/sdk/galley.tgz`, {
+    "index.html": '<!doctype html><title>App</title><script type="module" src="/main.ts"></script>',
+    "main.ts": `import { createClient } from "@galley/sdk";
+      const db = createClient<{ todos: { title: string } }>({ url: location.origin });
+      db.collection("todos").find({ title: "x" }).then((todos) => (document.title = todos[0]?.title ?? "none"));`,
+  });
+  await run(process.execPath, [program("vite", "bin/vite.js"), "build", "--logLevel", "error"], { cwd: folder, env });
+  const assets = join(folder, "dist/assets");
+  const main = readdirSync(assets).find((name) => name.startsWith("index-")) ?? "";
+  const bytes = gzipSync(readFileSync(join(assets, main))).length;
+  t.ok(bytes > 2000 && bytes < 7 * 1024, `${bytes} bytes with Vite's own, transactions apart`);
+  t.match(readFileSync(join(folder, "package.json"), "utf8"), /\/sdk\/galley\.tgz/);
+});
+
+t.test("the server's files are those of the build, for every origin", async (t) => {
+  for (const [name, type] of [
+    ["galley.js", "text/javascript; charset=utf-8"],
+    ["galley.tgz", "application/gzip"],
+  ] as const) {
+    const response = await fetch(`${app.url}/sdk/${name}`);
+    t.equal(response.headers.get("content-type"), type);
+    t.strictSame(Buffer.from(await response.arrayBuffer()), readFileSync(join(DIST, name)), name);
+  }
+  const head = readFileSync(join(DIST, "galley.js"), "utf8").slice(0, 60);
+  t.match(head, /^\/\*! @galley\/sdk [\d.]+ \| MIT licence \*\/\n/);
+});
+
+t.test("a build that is fresh does nothing and says nothing; equal sources make equal packages", async (t) => {
+  const hash = () =>
+    createHash("sha256")
+      .update(readFileSync(join(DIST, "galley.tgz")))
+      .digest("hex");
+  const before = hash();
+  t.equal(buildIfOlder(), "");
+  const builds = await Promise.all([1, 2].map(() => run(process.execPath, [join(ROOT, "build.mjs")], { env })));
+  for (const { stdout } of builds) t.match(stdout, /^built Galley in [\d.]+ s\n$/);
+  t.equal(hash(), before, "two at once do no harm");
+  t.equal(buildIfOlder(), "");
+});
