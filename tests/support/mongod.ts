@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { MongoClient } from "mongodb";
 import type { TAP } from "tap";
-import { findMongod } from "./mongod-program.ts";
+import { findMongod, NoMongod } from "./mongod-program.ts";
 
 export interface Mongod {
   /** Names, in its path, a database that nobody else uses. */
@@ -20,30 +20,32 @@ export interface Mongod {
 }
 
 /**
- * The MongoDB of a test file; call it once, on the root test, which ends the server. It is `GALLEY_TEST_MONGODB_URL`, else
- * a single-node replica set of the file's own.
+ * The MongoDB of a test file; call it once, with the root test, whose end ends the server.
  *
  * @returns undefined, with a skip that tells the reason, if there is none to be had
  * @throws Error in place of that skip if `GALLEY_REQUIRE_SERVERS` is 1
  */
 export async function useMongod(t: Pick<TAP, "teardown" | "pass">): Promise<Mongod | undefined> {
-  const given = process.env.GALLEY_TEST_MONGODB_URL;
-  if (given) {
-    const mongod = useServer(given);
-    t.teardown(() => mongod.close());
-    return mongod;
-  }
-  let program: string;
+  let mongod: Mongod;
   try {
-    program = await findMongod();
+    mongod = await openMongod();
   } catch (error) {
-    if (process.env.GALLEY_REQUIRE_SERVERS === "1") throw error;
-    t.pass("runs on a real mongod", { skip: (error as Error).message });
+    if (!(error instanceof NoMongod) || process.env.GALLEY_REQUIRE_SERVERS === "1") throw error;
+    t.pass("runs on a real mongod", { skip: error.message });
     return undefined;
   }
-  const mongod = await startMongod(program);
   t.teardown(() => mongod.close());
   return mongod;
+}
+
+/**
+ * Opens a MongoDB: that of `GALLEY_TEST_MONGODB_URL`, else a single-node replica set of the caller's own.
+ *
+ * @throws NoMongod if there is no program to start
+ */
+export async function openMongod(): Promise<Mongod> {
+  const given = process.env.GALLEY_TEST_MONGODB_URL;
+  return given ? useServer(given) : startMongod(await findMongod());
 }
 
 function newDatabase(): string {
