@@ -48,7 +48,8 @@ export function parseKeyInput(body: unknown, needed: readonly string[], now: num
 /** Reads `{overlap?}`: seconds for which the old secret stays good. @throws GalleyError `invalid_argument` */
 export function parseOverlap(body: unknown): number {
   const faults = new Faults();
-  const overlap = parseMembers(body, "", ["overlap"], faults)?.get("overlap") ?? 0;
+  const members = parseMembers(body, "", ["overlap"], faults);
+  const overlap = members?.has("overlap") ? members.get("overlap") : 0;
   const legal = typeof overlap === "number" && Number.isInteger(overlap) && overlap >= 0 && overlap <= MAX_OVERLAP;
   if (!legal) faults.add("overlap", "bad_operand", `expects seconds as an integer from 0 to ${MAX_OVERLAP}`);
   faults.throwIfAny();

@@ -99,7 +99,7 @@ function parseIndex(input: unknown, at: string, faults: Faults): IndexDefinition
   }
   const members = parseMembers(input, at, ["paths", "unique"], faults);
   const paths = pathsOf(members?.get("paths"), `${at}.paths`, faults);
-  const unique = members?.get("unique") ?? false;
+  const unique = members?.has("unique") ? members.get("unique") : false;
   if (typeof unique !== "boolean")
     faults.add(`${at}.unique`, "bad_operand", `expects true or false, got ${describe(unique)}`);
   return unique === true ? { paths, unique } : { paths };

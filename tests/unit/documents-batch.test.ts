@@ -119,9 +119,11 @@ t.test("rules judge each operation, the schema what is stored in the end", async
     details: { operation: 1, scope: "documents:posts:create" },
   });
   await t.rejects(denied([op("update", "p1", { update: { title: "u" } }), op("check", "p1", { ifVersion: 1 })]), {
+    code: "permission_denied",
     details: { operation: 1, scope: "documents:posts:get" },
   });
   await t.rejects(denied([op("update", "p9", { update: { title: "u" }, upsert: true })]), {
+    code: "permission_denied",
     details: { operation: 0 },
   });
 });

@@ -64,19 +64,43 @@ t.test("bodies are judged whole, and nothing is stored of a bad one", async (t) 
   t.teardown(close);
   const bad = (body: unknown) => documents.create(posts, body, {});
   const tooDeep = JSON.parse(`${'{"a":'.repeat(32)}1${"}".repeat(32)}`);
-  const rows: [unknown, object][] = [
+  const rows: [unknown, { code: string; details?: object }][] = [
     [{ _id: "..", _foo: 1, $set: 1, "": 2 }, { code: "invalid_argument" }],
-    [{ _id: { $gt: "" } }, { details: { faults: [{ path: "document._id", code: "bad_value" }] } }],
-    [{ _rev: 1 }, { details: { faults: [{ path: "document._rev", code: "reserved_field" }], outcome: "not_applied" } }],
-    [[1], { details: { faults: [{ path: "document", message: "document: expects a document, got an array" }] } }],
-    [{ $date: 0 }, { details: { faults: [{ message: "document: expects a document, got a date" }] } }],
+    [
+      { _id: { $gt: "" } },
+      { code: "invalid_argument", details: { faults: [{ path: "document._id", code: "bad_value" }] } },
+    ],
+    [
+      { _rev: 1 },
+      {
+        code: "invalid_argument",
+        details: { faults: [{ path: "document._rev", code: "reserved_field" }], outcome: "not_applied" },
+      },
+    ],
+    [
+      [1],
+      {
+        code: "invalid_argument",
+        details: { faults: [{ path: "document", message: "document: expects a document, got an array" }] },
+      },
+    ],
+    [
+      { $date: 0 },
+      { code: "invalid_argument", details: { faults: [{ message: "document: expects a document, got a date" }] } },
+    ],
     [JSON.parse('{"__proto__": {"x": 1}}'), { code: "invalid_argument" }],
-    [{ a: { a: tooDeep } }, { details: { faults: [{ code: "too_deep" }] } }],
+    [{ a: { a: tooDeep } }, { code: "invalid_argument", details: { faults: [{ code: "too_deep" }] } }],
     [{ a: "x".repeat(1024 * 1024) }, { code: "payload_too_large", details: { outcome: "not_applied" } }],
   ];
   for (const [body, error] of rows) await t.rejects(bad(body), error);
-  await t.rejects(documents.set(posts, "a b", { a: 1 }, {}), { details: { faults: [{ path: "_id" }] } });
-  await t.rejects(documents.set(posts, "p1", { _id: "p2" }, {}), { details: { faults: [{ path: "document._id" }] } });
+  await t.rejects(documents.set(posts, "a b", { a: 1 }, {}), {
+    code: "invalid_argument",
+    details: { faults: [{ path: "_id" }] },
+  });
+  await t.rejects(documents.set(posts, "p1", { _id: "p2" }, {}), {
+    code: "invalid_argument",
+    details: { faults: [{ path: "document._id" }] },
+  });
   t.same((await documents.find(posts, {})).documents, []);
 
   const most = { _id: "edge", a: "" };
@@ -207,12 +231,18 @@ t.test("a key writes only what its scopes allow, and reads back only what it may
   await t.rejects(documents.create(writer, {}, {}), denied);
   await t.rejects(documents.set(writer, "p2", {}, {}), denied);
   await t.rejects(documents.update(writer, "p2", { a: 1 }, { upsert: true }), denied);
-  await t.rejects(documents.delete(writer, "p1", {}), { details: { scope: "documents:posts:delete" } });
+  await t.rejects(documents.delete(writer, "p1", {}), {
+    code: "permission_denied",
+    details: { scope: "documents:posts:delete" },
+  });
   await t.rejects(documents.create(scopeOf("_keys"), {}, {}), { code: "not_found" });
   await t.rejects(documents.get(scopeOf("_keys"), "x", {}), { code: "not_found" });
   const creator = scopeOf("drafts", ["documents:drafts:create"]);
   await documents.create(creator, { _id: "d1" }, {});
-  await t.rejects(documents.set(creator, "d1", { a: 1 }, {}), { details: { scope: "documents:drafts:update" } });
+  await t.rejects(documents.set(creator, "d1", { a: 1 }, {}), {
+    code: "permission_denied",
+    details: { scope: "documents:drafts:update" },
+  });
 });
 
 t.test("first writes of many callers declare a collection once", async (t) => {
