@@ -14,7 +14,7 @@ import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
 import { LOAD, type LoadLimits } from "./transport/load.ts";
 import { allRoutes } from "./transport/routes/index.ts";
-import { createTransport } from "./transport/server.ts";
+import { createTransport, type Transport } from "./transport/server.ts";
 
 /** One Galley: its stores, its services and the HTTP server in front of them. */
 export interface App {
@@ -62,55 +62,35 @@ export interface Overrides {
 
 /** Picks the stores, builds the services by hand, in order, and mounts the transport. START HERE. */
 export async function createApp(config: Config, overrides: Overrides = {}): Promise<App> {
-  const { clock = Date.now, random = randomBytes } = overrides;
+  const { clock = Date.now, random = randomBytes, pause, load } = overrides;
   const log = overrides.log ?? (await createLog(config));
   for (const warning of config.warnings) log.warn({}, warning);
 
-  prepareDataFolder(config.dataDir);
-  const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
   const key = `gsk_run_${Buffer.from(random(32)).toString("hex")}`;
-  const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
-
-  const store = await openSqliteStore({ folder: config.dataDir, clock, pause: overrides.pause });
-  const definitions = await openDefinitions({ store, clock, log });
-  const common = { store, definitions, clock, random, log };
-  const development = config.mode === "development";
-  const documents = await createDocumentService({ ...common, secrets, development });
-  const collections = createCollectionService(common);
-  const keys = await createServiceKeys({ store, clock, random, log, presets });
-
-  const publicUrl = config.publicUrl;
-  const origins = new Set(publicUrl === undefined ? config.allowedOrigins : [publicUrl, ...config.allowedOrigins]);
+  const services = await openServices(config, { clock, random, log, pause, key });
+  const { store, documents, collections, keys } = services;
+  const origins = new Set(config.allowedOrigins);
+  if (config.publicUrl !== undefined) origins.add(config.publicUrl);
   const transport = await createTransport({
     keys,
     log,
-    cors: createCors(origins, development),
+    cors: createCors(origins, config.mode === "development"),
     trustedProxies: config.trustedProxies,
-    secure: publicUrl?.startsWith("https:") === true,
-    load: { ...LOAD, ...overrides.load },
+    secure: config.publicUrl?.startsWith("https:") === true,
+    load: { ...LOAD, ...load },
     requestId: requestIds(random),
-    routes: (tools) => {
-      return allRoutes({
-        ...tools,
-        documents,
-        collections,
-        keys,
-        ping: () => store.ping(),
-        clock,
-        assets: builtAssets(),
-      });
+    routes: ({ replies, failures }) => {
+      const ping = () => store.ping();
+      return allRoutes({ replies, failures, documents, collections, keys, ping, clock, assets: builtAssets() });
     },
   });
 
-  let closing: Promise<void> | undefined;
   let listening = false;
+  let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     if (listening) removeServerFile(config.dataDir);
     await transport.close();
-    await documents.close();
-    keys.close();
-    definitions.close();
-    await store.close();
+    await services.close();
   }
 
   return {
@@ -124,28 +104,69 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     async listen() {
       const { address, port, family } = await transport.listen(config.host, config.port);
       const url = `http://${localHost(address, family)}:${port}`;
-      // The address that was asked for is an origin of ours too: the console is served from it.
-      if (publicUrl === undefined) origins.add(url).add(`http://localhost:${port}`);
+      // Without a public URL this address is the server's own origin: the console is served from it.
+      if (config.publicUrl === undefined) origins.add(url).add(`http://localhost:${port}`);
       writeServerFile(config.dataDir, { url, key, pid: process.pid });
       listening = true;
       return { url };
     },
-    async request({ method, path, headers, body }) {
-      const payload = typeof body === "object" && !(body instanceof Uint8Array) ? Readable.from(body) : body;
-      const reply = await transport.fastify.inject({
-        method: method as "GET",
-        url: path,
-        headers: { ...headers },
-        ...(payload === undefined ? {} : { payload: payload as string | Buffer | Readable }),
-        payloadAsStream: true,
-      });
-      return { status: reply.statusCode, headers: reply.headers, body: reply.stream() };
-    },
+    request: (request) => inject(transport, request),
     close() {
       closing ??= close();
       return closing;
     },
   };
+}
+
+interface ServiceParts extends Pick<Overrides, "pause"> {
+  readonly clock: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly log: Log;
+  /** The full key of this run. */
+  readonly key: string;
+}
+
+/** The store and what works on it. What was opened is closed again if a later part fails. */
+async function openServices(config: Config, { clock, random, log, pause, key }: ServiceParts) {
+  prepareDataFolder(config.dataDir);
+  const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
+  const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
+  const development = config.mode === "development";
+  const store = await openSqliteStore({ folder: config.dataDir, clock, pause });
+  try {
+    const definitions = await openDefinitions({ store, clock, log });
+    const common = { store, definitions, clock, random, log };
+    const documents = await createDocumentService({ ...common, secrets, development });
+    const collections = createCollectionService(common);
+    const keys = await createServiceKeys({ store, clock, random, log, presets });
+    return {
+      store,
+      documents,
+      collections,
+      keys,
+      async close(): Promise<void> {
+        await documents.close();
+        keys.close();
+        definitions.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function inject({ fastify }: Transport, { method, path, headers, body }: AppRequest): Promise<AppReply> {
+  const payload = typeof body === "object" && !(body instanceof Uint8Array) ? Readable.from(body) : body;
+  const reply = await fastify.inject({
+    method: method as "GET",
+    url: path,
+    headers: { ...headers },
+    ...(payload === undefined ? {} : { payload: payload as string | Buffer | Readable }),
+    payloadAsStream: true,
+  });
+  return { status: reply.statusCode, headers: reply.headers, body: reply.stream() };
 }
 
 /** An address to reach a listening socket from this machine: of "all addresses", loopback. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ConfigError } from "./config.ts";
 
 const SECRET_FILE = "secret";
 const SERVER_FILE = "server.json";
@@ -19,7 +20,7 @@ export function prepareDataFolder(folder: string): void {
 
 /**
  * The secret that signs tokens and cursors, made once and kept in the folder.
- * @throws Error if others may read it, or if it was cut short
+ * @throws ConfigError if others may read it, or if it was cut short
  */
 export function keptSecret(folder: string): string {
   const file = join(folder, SECRET_FILE);
@@ -30,10 +31,11 @@ export function keptSecret(folder: string): string {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
   if ((statSync(file).mode & 0o077) !== 0) {
-    throw new Error(`GALLEY_SECRET: others can read ${file}; run \`chmod 600\` on it`);
+    throw new ConfigError([`GALLEY_SECRET: others can read ${file}; run \`chmod 600\` on it`]);
   }
   const secret = readFileSync(file, "utf8").trim();
-  if (Buffer.byteLength(secret) < 32) throw new Error(`GALLEY_SECRET: ${file} holds less than 32 bytes; delete it`);
+  if (Buffer.byteLength(secret) < 32)
+    throw new ConfigError([`GALLEY_SECRET: ${file} holds less than 32 bytes; delete it`]);
   return secret;
 }
 

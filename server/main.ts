@@ -15,7 +15,8 @@ export async function serve(sources: ConfigSources): Promise<void> {
   const stopped = stopSignal();
   try {
     const { url } = await app.listen();
-    app.log.info({ url, mode: config.mode, dataDir: config.dataDir }, `Galley listens on ${url}`);
+    const { mode, dataDir } = config;
+    app.log.info({ mode, dataDir, console: `${url}/console/` }, `Galley listens on ${url}`);
     const signal = await stopped;
     app.log.info({ signal }, "stopping: answering what is in flight");
   } finally {

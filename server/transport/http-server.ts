@@ -59,9 +59,10 @@ export function createHttpServer(
     },
     listen: (host, port) =>
       new Promise((resolve, reject) => {
-        server.once("error", reject);
+        const fail = (error: NodeJS.ErrnoException) => reject(inWords(error, host, port));
+        server.once("error", fail);
         server.listen(port, host, () => {
-          server.removeListener("error", reject);
+          server.removeListener("error", fail);
           resolve(server.address() as AddressInfo);
         });
       }),
@@ -79,6 +80,13 @@ export function createHttpServer(
       server.close(() => {});
     },
   };
+}
+
+/** Why it cannot listen, for who started it. The code stays: by it a caller tells this from a defect. */
+function inWords(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code !== "EADDRINUSE") return error;
+  const message = `${host}:${port} is taken by another program: stop that one, or choose another port`;
+  return Object.assign(new Error(message, { cause: error }), { code: error.code });
 }
 
 /** Resolves when `start` calls back, or after `ms`. */

@@ -1,9 +1,10 @@
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CacheRule } from "./route.ts";
 
 /** Headers as `writeHead` takes them fastest: names and values in turn. */
 export type HeaderList = string[];
 
+const SLOW_MS = 1000;
 const JSON_TYPE = "application/json; charset=utf-8";
 const API_CSP = "default-src 'none'; frame-ancestors 'none'";
 const EXPOSED =
@@ -30,9 +31,11 @@ export interface ReplyOptions {
   allowsOrigin(origin: string): boolean;
   /** Whether connections end with their reply, because the server is about to stop. */
   closing(): boolean;
+  /** Told of replies that took longer than a second. */
+  slow(request: FastifyRequest, status: number, milliseconds: number): void;
 }
 
-export function createReplies({ secure, allowsOrigin, closing }: ReplyOptions): Replies {
+export function createReplies({ secure, allowsOrigin, closing, slow }: ReplyOptions): Replies {
   const everywhere = ["x-content-type-options", "nosniff", "referrer-policy", "no-referrer"];
   if (secure) everywhere.push("strict-transport-security", "max-age=31536000");
   const api: Record<CacheRule, HeaderList> = {
@@ -60,6 +63,8 @@ export function createReplies({ secure, allowsOrigin, closing }: ReplyOptions): 
       list.push("content-type", JSON_TYPE, "content-length", `${Buffer.byteLength(text)}`);
       reply.hijack();
       reply.raw.writeHead(status, list).end(text);
+      const took = performance.now() - reply.request.began;
+      if (took > SLOW_MS) slow(reply.request, status, took);
     },
     body(reply, status, body, more, csp = API_CSP) {
       const list = headers(reply, more, csp);

@@ -46,6 +46,9 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     secure: options.secure,
     allowsOrigin: cors.allows,
     closing: () => http?.closing === true,
+    slow: ({ id, method, route }, status, ms) => {
+      log.info({ requestId: id, method, route: route?.path, status, ms: Math.round(ms) }, "slow request");
+    },
   });
   const failures = createFailures(replies, log, load.lingerMs);
   const fastify = Fastify({
@@ -67,7 +70,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
 
   fastify.decorateRequest("route", undefined);
   fastify.decorateRequest("scope", undefined);
-  fastify.decorateRequest("began", 0);
+  fastify.decorateRequest("began", Number.POSITIVE_INFINITY);
   fastify.decorateRequest("bodyHash", undefined);
   fastify.decorateRequest("bodyTimer", undefined);
   addBodyParsers(fastify);
