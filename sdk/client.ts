@@ -41,11 +41,15 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
     collection,
     batch: (fn: (b: Batch<AnySchema>) => void, batch?: BatchOptions) => runBatch(http, order, fn, batch),
     transaction: async <R>(fn: (tx: Transaction<AnySchema>) => Promise<R>, transaction?: TransactionOptions) =>
-      (await import("./transaction.ts")).runTransaction(core, fn, transaction),
+      (await import("./transaction.ts").catch(notLoaded)).runTransaction(core, fn, transaction),
     close: http.close,
   };
   // From here on the types know the documents; the code below them does not.
   return client as unknown as Client<S>;
+}
+
+function notLoaded(cause: unknown): never {
+  throw new ApiError("network", "a part of the SDK could not be loaded", { cause });
 }
 
 /** A page or a worker of one. */

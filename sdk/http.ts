@@ -114,5 +114,5 @@ function later(held: string | undefined, position: string | null): string | unde
 }
 
 function noAnswer(cause: unknown): ApiError {
-  return new ApiError("network", "the server could not be reached, or the connection broke", { cause });
+  return new ApiError("network", "no answer: the connection failed", { cause });
 }

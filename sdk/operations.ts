@@ -22,7 +22,7 @@ export interface Operation {
 export function createWriter(collection: string, operations: Operation[]): BatchCollection<Json> {
   const add = (op: Operation["op"], id: string, more?: Partial<Operation>): void => {
     if (Object.isFrozen(operations)) {
-      throw new ApiError("failed_precondition", "this write came after the end of its batch", { status: 412 });
+      throw new ApiError("failed_precondition", "this write came after its batch", { status: 412 });
     }
     operations.push({ op, collection, id, ...more });
   };

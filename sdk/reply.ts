@@ -1,13 +1,8 @@
 import type { ErrorCode } from "./error.ts";
 import { ApiError } from "./error.ts";
-import type { ErrorDetails } from "./protocol/errors.ts";
+import type { ErrorBody } from "./protocol/api.ts";
 
-interface SentError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly details?: ErrorDetails;
-  readonly requestId?: string;
-}
+type SentError = Partial<ErrorBody["error"]> & { readonly code: ErrorCode; readonly message: string };
 
 /** The error that a reply other than 2xx stands for. */
 export function errorOf({ status, headers }: Response, text: string): ApiError {
@@ -16,13 +11,14 @@ export function errorOf({ status, headers }: Response, text: string): ApiError {
   return new ApiError(error.code, error.message, {
     status,
     details: { ...error.details, ...(wait !== undefined && { retryAfter: wait }) },
-    requestId: error.requestId ?? headers.get("x-request-id") ?? undefined,
+    requestId: error.requestId,
   });
 }
 
 function sentError(text: string): SentError | undefined {
   try {
-    return (JSON.parse(text) as { error?: SentError }).error;
+    const { error } = JSON.parse(text) as { error?: SentError };
+    return typeof error?.code === "string" ? error : undefined;
   } catch {
     return undefined;
   }
@@ -31,7 +27,7 @@ function sentError(text: string): SentError | undefined {
 /** A proxy answered in Galley's place. That says nothing about data: a stranger's 404 is no `not_found`. */
 function foreignError(status: number): SentError {
   const code = status === 429 ? "rate_limited" : status > 501 ? "unavailable" : "internal";
-  return { code, message: `HTTP ${status} from something that is not Galley: is the url right?` };
+  return { code, message: `HTTP ${status}, but not from Galley: is the url right?` };
 }
 
 /** Seconds to wait, from a `Retry-After` in either of its forms (RFC 9110 10.2.3). */

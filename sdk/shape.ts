@@ -1,11 +1,7 @@
+import type { QueryBody } from "./protocol/api.ts";
+
 /** Which documents of a match to bring, in which order, and what of each. Text and numbers only. */
-export interface Shape {
-  readonly sort?: string | readonly string[] | undefined;
-  readonly limit?: number | undefined;
-  readonly after?: string | undefined;
-  readonly select?: readonly string[] | undefined;
-  readonly expand?: readonly string[] | undefined;
-}
+export type Shape = { readonly [K in Exclude<keyof QueryBody, "filter">]?: QueryBody[K] | undefined };
 
 /** A shape with its lists in order: a reference is read if it is to be followed, and no list is empty. */
 export function ordered<S extends Shape>({ select, expand = [], ...shape }: S): Shape {

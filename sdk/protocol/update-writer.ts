@@ -40,6 +40,11 @@ export class Writer {
     return this.#document;
   }
 
+  /** Whether some write went to several elements, or padded an array: the result may be much larger than the update. */
+  get multiplied(): boolean {
+    return this.#visited > 0;
+  }
+
   /** @throws GalleyError `path_conflict`, or `invalid_argument` if it would visit too many elements */
   write(walk: Walk): void {
     this.#document = this.#place(walk, this.#document, this.#original, 0) as ObjectValue;

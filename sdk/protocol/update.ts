@@ -7,6 +7,7 @@ import { effectOf, pathConflict, type UpdateContext } from "./update-effects.ts"
 import { parseArrayFilters } from "./update-elements.ts";
 import { OPERATORS, type Operator, type Place } from "./update-operators.ts";
 import { refuseConflicts, WritePaths } from "./update-paths.ts";
+import { refuseOversize } from "./update-size.ts";
 import { through, Writer } from "./update-writer.ts";
 import { isObjectValue, type ObjectValue, type Value } from "./values.ts";
 
@@ -104,10 +105,11 @@ function clip(key: string): string {
 
 /**
  * The document as the update leaves it. The document given is not changed, and what no path touches is shared with it;
- * that the result fits `LIMITS.documentBytes` is for the caller to check, who makes its text.
+ * that the result fits `LIMITS.documentBytes` to the byte is for the caller to check, who makes its text.
  *
  * @throws GalleyError `path_conflict` with `details.reason` and `details.path` if a stored value does not fit,
- *   `invalid_argument` (`too_deep`, `too_many_values`) if the result would be nested too deep or the work be too much
+ *   `invalid_argument` (`too_deep`, `too_many_values`) if the result would be nested too deep or the work be too much,
+ *   `payload_too_large` if `$[]` made the result far too large
  */
 export function applyUpdate(update: Update, document: ObjectValue, context: UpdateContext): ObjectValue {
   const writer = new Writer(document);
@@ -119,6 +121,7 @@ export function applyUpdate(update: Update, document: ObjectValue, context: Upda
       if (effect) writer.write({ operator, path, effect, tolerant: change.kind === "unset" });
     }
   }
+  if (writer.multiplied) refuseOversize(writer.document);
   return writer.document;
 }
 

@@ -226,6 +226,7 @@ t.test("your own idempotency key is sent as it is, and false sends none", async 
 t.test("what answers in Galley's place is never taken for a fact", async (t) => {
   const answers: [status: number, body: string, code: ErrorCode, retryable: boolean][] = [
     [404, "<h1>Not Found</h1>", "internal", false],
+    [404, '{"error":"not found"}', "internal", false],
     [301, "", "internal", false],
     [413, "too large", "internal", false],
     [429, "slow down", "rate_limited", true],
