@@ -79,9 +79,9 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     secure: config.publicUrl?.startsWith("https:") === true,
     load: { ...LOAD, ...load },
     requestId: requestIds(random),
-    routes: ({ replies, failures }) => {
+    routes: (tools) => {
       const ping = () => store.ping();
-      return allRoutes({ replies, failures, documents, collections, keys, ping, clock, assets: builtAssets() });
+      return allRoutes({ ...tools, documents, collections, keys, ping, clock, assets: builtAssets() });
     },
   });
 

@@ -1,11 +1,14 @@
 import { once } from "node:events";
+import { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Failures } from "./failures.ts";
+import type { LoadLimits } from "./load.ts";
 import type { Replies } from "./reply.ts";
 
 export interface RouteTools {
   readonly replies: Replies;
   readonly failures: Failures;
+  readonly load: LoadLimits;
 }
 
 export interface LineReply {
@@ -24,9 +27,11 @@ const CHUNK = 64 * 1024;
  * Streams lines at the reader's pace. What fails before the first line is an ordinary error reply. Lines that wait are
  * sent as soon as their source pauses, because a client may wait for them before it goes on.
  */
-export async function sendLines({ replies, failures }: RouteTools, options: LineReply): Promise<void> {
+export async function sendLines({ replies, failures, load }: RouteTools, options: LineReply): Promise<void> {
   const { request, reply, lines, type, errorLine } = options;
   const { raw } = reply;
+  // Node ends a connection on which nothing moved for so long; with the reply it goes back to its keep-alive time.
+  if (raw.socket instanceof Socket) raw.socket.setTimeout(load.stallMs);
   const source = lines[Symbol.asyncIterator]();
   let next = await source.next();
   replies.head(reply, 200, ["content-type", `${type}; charset=utf-8`]);

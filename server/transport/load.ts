@@ -6,6 +6,8 @@ export interface LoadLimits {
   readonly checkMs: number;
   /** For a JSON body to arrive whole. */
   readonly bodyMs: number;
+  /** For a streamed body or reply to stand still, on either side. */
+  readonly stallMs: number;
   /** For a client to go on sending a body whose reply has already left. */
   readonly lingerMs: number;
   /** An idle connection's life: longer than the 60 s of common proxies, so that they end it first. */
@@ -23,6 +25,7 @@ export const LOAD: LoadLimits = {
   headersMs: 10_000,
   checkMs: 1000,
   bodyMs: 30_000,
+  stallMs: 60_000,
   lingerMs: 5000,
   keepAliveMs: 75_000,
   inFlight: 2000,

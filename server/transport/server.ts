@@ -5,13 +5,14 @@ import type { Principal } from "../access/principal.ts";
 import type { Log } from "../log.ts";
 import { createAddresses } from "./address.ts";
 import type { Cors } from "./cors.ts";
-import { createFailures, type Failures } from "./failures.ts";
+import { createFailures } from "./failures.ts";
 import { createHttpServer, type HttpServer } from "./http-server.ts";
 import { anonymous, identify, type KeyVerifier } from "./identify.ts";
 import { addBodyParsers, BODY_LIMIT, checkBodyHeaders } from "./json-body.ts";
+import type { RouteTools } from "./lines.ts";
 import type { LoadLimits } from "./load.ts";
 import { readParameters } from "./parameters.ts";
-import { createReplies, type Replies } from "./reply.ts";
+import { createReplies } from "./reply.ts";
 import type { PathParams, Route } from "./route.ts";
 import { checkSchema } from "./schema.ts";
 
@@ -28,7 +29,7 @@ export interface TransportOptions {
   /** Makes request ids; never taken from a client. */
   readonly requestId: () => string;
   /** All routes, in reading order. */
-  readonly routes: (tools: { replies: Replies; failures: Failures }) => readonly Route[];
+  readonly routes: (tools: RouteTools) => readonly Route[];
 }
 
 /** HTTP in front of the services. */
@@ -88,7 +89,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   });
 
   const addressOf = createAddresses(options.trustedProxies);
-  for (const route of options.routes({ replies, failures })) mount(route);
+  for (const route of options.routes({ replies, failures, load })) mount(route);
   await fastify.ready();
 
   function mount(route: Route): void {

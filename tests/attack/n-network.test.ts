@@ -17,7 +17,7 @@ const app = await startApp({
   mode: "production",
   env: { GALLEY_ALLOWED_ORIGINS: "https://app.example.com" },
   log: await createLog({ logLevel: "debug", logFormat: "json" }, logged),
-  load: { headersMs: 300, checkMs: 50, bodyMs: 2000, lingerMs: 200, inFlight: 40 },
+  load: { headersMs: 300, checkMs: 50, bodyMs: 2000, lingerMs: 200, stallMs: 200, inFlight: 40 },
 });
 t.teardown(() => app.close());
 const NOTES = "/v1/documents/notes";
@@ -93,6 +93,15 @@ attack(app, "N07 what comes byte by byte, or not at all, is cut; others are serv
   t.strictSame(statuses, [504]);
   await Promise.all(cut);
   t.equal((await app.send("GET", `${NOTES}/slow`)).status, 404);
+});
+
+attack(app, "N07 a stream that stands still is cut", async (t) => {
+  const socket = await openSocket(app.url);
+  const answer = readToEnd(socket);
+  const head = [`authorization: Bearer ${TEST_KEY}`, "content-type: application/x-ndjson", "content-length: 1000"];
+  socket.write(requestText("POST", "/v1/admin/collections/notes/import", head, '{"_id":"stalled"}\n{"_id":'));
+  const { text } = await answer;
+  t.notMatch(text, /"internal"/);
 });
 
 attack(app, "N08 bodies beyond every limit cost no memory", async (t) => {

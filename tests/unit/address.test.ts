@@ -1,0 +1,35 @@
+import type { IncomingMessage } from "node:http";
+import t from "tap";
+import { createAddresses } from "../../server/transport/address.ts";
+
+function from(trusted: string[], peer: string, forwarded?: string): string {
+  const request = {
+    socket: { remoteAddress: peer },
+    headers: forwarded === undefined ? {} : { "x-forwarded-for": forwarded },
+  };
+  return createAddresses(trusted)(request as unknown as IncomingMessage);
+}
+
+t.test("without trusted proxies the peer is who calls, whatever is forwarded", async (t) => {
+  t.equal(from([], "192.0.2.1", "10.0.0.1"), "192.0.2.1");
+  t.equal(from([], "::ffff:192.0.2.1"), "192.0.2.1", "IPv4 as itself on a dual-stack socket");
+  t.equal(from([], "2001:db8::1"), "2001:db8::1");
+});
+
+t.test("behind trusted proxies the nearest address that is none of them calls", async (t) => {
+  const proxies = ["10.0.0.0/8", "fd00::1"];
+  t.equal(from(proxies, "192.0.2.1", "203.0.113.9"), "192.0.2.1", "the peer is no proxy");
+  t.equal(from(proxies, "10.0.0.1", "203.0.113.9"), "203.0.113.9");
+  t.equal(from(proxies, "::ffff:10.0.0.1", "203.0.113.9"), "203.0.113.9");
+  t.equal(from(proxies, "fd00::1", "2001:db8::7"), "2001:db8::7");
+  t.equal(
+    from(proxies, "10.0.0.1", "1.1.1.1, 203.0.113.9, 10.9.9.9"),
+    "203.0.113.9",
+    "what the client wrote stands left",
+  );
+  t.equal(from(proxies, "10.0.0.1", "10.2.2.2"), "10.2.2.2", "a chain of proxies only ends at the first");
+  t.equal(from(proxies, "10.0.0.1"), "10.0.0.1");
+  for (const nonsense of ["", "unknown", "203.0.113.9:80", "' OR 1=1", "203.0.113.9, "]) {
+    t.equal(from(proxies, "10.0.0.1", nonsense), "10.0.0.1", JSON.stringify(nonsense));
+  }
+});
