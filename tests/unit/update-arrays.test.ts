@@ -131,10 +131,10 @@ for (const [operator, rows] of Object.entries(TABLE)) {
 
 t.test("a long list against a long array takes no quadratic time", async (t) => {
   const numbers = Array.from({ length: 100_000 }, (_, i) => i);
-  const started = performance.now();
+  const started = process.cpuUsage();
   after(numbers, "$addToSet", { $each: numbers.map((n) => n + 50_000) });
   after(numbers, "$pullAll", numbers);
-  t.ok(performance.now() - started < 3000);
+  t.ok(process.cpuUsage(started).user < 3_000_000, "quadratic, it would be minutes");
 });
 
 t.test("sameness of data is sameness of the stored text, server fields aside", async (t) => {

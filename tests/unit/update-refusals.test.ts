@@ -148,6 +148,14 @@ t.test("limits hold at their edge", async (t) => {
   t.match(faultsOf({ ["é".repeat(257)]: 1 }), [{ code: "bad_path" }]);
 });
 
+/** Processor time, which a busy machine does not stretch as it does the clock. */
+function timed(parse: () => Fault[]): { faults: Fault[]; milliseconds: number } {
+  const started = process.cpuUsage();
+  const faults = parse();
+  const { user, system } = process.cpuUsage(started);
+  return { faults, milliseconds: (user + system) / 1000 };
+}
+
 t.test("hostile updates are refused fast and in few words", async (t) => {
   const many = (n: number, key: (i: number) => string, value: unknown) =>
     Object.fromEntries(Array.from({ length: n }, (_, i) => [key(i), value]));
@@ -167,9 +175,8 @@ t.test("hostile updates are refused fast and in few words", async (t) => {
     ["256 long names", many(256, (i) => `${i}`.padEnd(10_000, "x"), 1)],
   ];
   for (const [name, update] of hostile) {
-    const started = performance.now();
-    const faults = faultsOf(update);
-    t.ok(performance.now() - started < 200, `${name}: fast`);
+    const { faults, milliseconds } = timed(() => faultsOf(update));
+    t.ok(milliseconds < 200, `${name}: fast`);
     t.ok(faults.length > 0 && JSON.stringify(faults).length < 100_000, `${name}: refused`);
   }
 });
@@ -179,6 +186,8 @@ t.test("an update that would touch too many elements is refused before it fills 
   const paths = Array.from({ length: 256 }, (_, i) => [`a.$[].f${i}`, i]);
   const tooMany = { code: "invalid_argument", details: { faults: [{ code: "too_many_values" }] } };
   t.throws(() => apply(parseUpdate(Object.fromEntries(paths), "update", new Faults()), document), tooMany);
+  const large = parseUpdate({ "a.$[]": "x".repeat(10_000) }, "update", new Faults());
+  t.throws(() => apply(large, document), { code: "payload_too_large" }, "the text of the result is never made");
   const gaps = parseUpdate({ "a.$[].b.1000": 1 }, "update", new Faults());
   t.throws(() => apply(gaps, { a: Array.from({ length: 1000 }, () => ({ b: [] })) }), tooMany);
 });
