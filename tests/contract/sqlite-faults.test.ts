@@ -1,11 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import t, { type Test } from "tap";
+import type { Commit, Write } from "../../server/stores/document-store.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
-import { built, count, fill, find, findIds, idOf, indexStates, put, textsOf, until } from "./document-store/fixture.ts";
+import { createCommitLog } from "../../server/stores/sqlite/tail.ts";
+import {
+  built,
+  count,
+  fill,
+  find,
+  findIds,
+  idOf,
+  indexStates,
+  put,
+  refused,
+  textsOf,
+} from "./document-store/fixture.ts";
 import { startStoreProcess } from "./sqlite-process.ts";
 
 const clock = Date.now;
@@ -28,9 +41,9 @@ function integrity(folder: string): unknown {
 t.test("killed under load, it keeps every confirmed commit whole, and opens at once", async (t) => {
   const folder = newFolder(t);
   const confirmed: string[] = [];
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 4; round++) {
     const child = startStoreProcess("write", folder);
-    await until(() => child.told.length > 50 + round * 300);
+    await child.lines(50 + round * 300);
     await child.kill();
     for (const line of child.told) if (Array.isArray(line)) confirmed.push(...line);
     t.equal(integrity(folder), "ok");
@@ -188,4 +201,99 @@ t.test("more writes than the disk can take are refused at once, and none is lost
   const old = store.position();
   await store.commit([put(store, "after")]);
   t.ok(store.position() > old, "it goes on");
+});
+
+t.test("a writer that ends by itself leaves unknown ends, starts anew, and hides no gap", async (t) => {
+  const folder = newFolder(t);
+  const thread = new URL("sqlite-crashing-thread.ts", import.meta.url);
+  const store = await openSqliteStore({ folder, clock, thread });
+  t.teardown(() => store.close());
+  await store.ensureCollection({ name: "notes", indexes: [] });
+  const told: string[] = [];
+  const listen = (commit: Commit) => told.push(...commit.changes.map(({ id }) => id));
+  const tail = store.tail(undefined, listen, () => told.push("lost"));
+  t.teardown(() => tail.close());
+  await store.commit([put(store, "first")]);
+
+  const before = store.commit([put(store, "before", { text: "crash before" })]);
+  await refused(t, before, "unavailable", { outcome: "unknown" });
+  await store.commit([put(store, "second")]);
+  t.strictSame(await findIds(store), ["first", "second"]);
+  t.strictSame(told, ["first", "second"], "nothing was lost");
+
+  const old = store.position();
+  const after = store.commit([put(store, "after", { text: "crash after" })]);
+  const waiting = store.commit([put(store, "waiting")]);
+  await refused(t, after, "unavailable", { outcome: "unknown" });
+  await waiting.catch(() => undefined);
+  await store.commit([put(store, "third")]);
+  t.ok((await findIds(store)).includes("after"), "it was durable");
+  t.strictSame(
+    told.slice(2).filter((id) => id !== "waiting"),
+    ["lost", "third"],
+  );
+  t.throws(() => store.tail(old, () => undefined), {
+    code: "failed_precondition",
+    details: { reason: "history_lost" },
+  });
+});
+
+t.test("keeps the last 10,000 commits for those who start at an older position", async (t) => {
+  const log = createCommitLog("h", 0, { parsed: 0 });
+  const start = log.position;
+  const write = (n: number): Write => ({
+    kind: "put",
+    collection: "notes",
+    id: idOf(n),
+    expect: 0,
+    version: n,
+    text: "{}",
+  });
+  for (let n = 1; n <= 10_001; n++) log.append(n, [write(n)]);
+  t.throws(() => log.tail(start, () => undefined), {
+    code: "failed_precondition",
+    details: { reason: "history_lost" },
+  });
+  const told: string[] = [];
+  log.tail(log.at(1), ({ position }) => told.push(position));
+  t.equal(told.length, 10_000);
+  t.strictSame([told[0], told.at(-1)], [log.at(2), log.at(10_001)]);
+  const large: Write = { ...write(1), kind: "put", expect: 0, version: 1, text: "x".repeat(16 * 1024 * 1024) };
+  for (let n = 10_002; n <= 10_010; n++) log.append(n, [large]);
+  t.throws(() => log.tail(log.at(10_003), () => undefined), {
+    code: "failed_precondition",
+    details: { reason: "history_lost" },
+  });
+  log.tail(log.at(10_008), ({ position }) => told.push(position));
+  t.equal(told.at(-1), log.at(10_010), "and 64 MiB of them");
+});
+
+t.test("a listener that throws stops neither writers nor other listeners", async (t) => {
+  const log = createCommitLog("h", 0, { parsed: 0 });
+  const thrown: unknown[] = [];
+  const fault = new Error("a fault of a listener");
+  log.tail(undefined, () => {
+    throw fault;
+  });
+  const told: string[] = [];
+  log.tail(undefined, ({ position }) => told.push(position));
+  const caught = new Promise<void>((resolve) => {
+    process.once("uncaughtException", (error) => {
+      thrown.push(error);
+      resolve();
+    });
+  });
+  log.append(1, []);
+  await caught;
+  t.strictSame(told, [log.at(1)]);
+  t.strictSame(thrown, [fault], "the fault is not hidden");
+});
+
+t.test("the log does not grow with what is written", async (t) => {
+  const folder = newFolder(t);
+  const store = await openSqliteStore({ folder, clock });
+  t.teardown(() => store.close());
+  await store.ensureCollection({ name: "notes", indexes: [] });
+  await fill(store, 6000, (n) => ({ n, text: "x".repeat(10_000) }));
+  t.ok(statSync(join(folder, "galley.db-wal")).size < 40_000_000);
 });

@@ -10,6 +10,8 @@ export interface StoreProcess {
   readonly complaint: string;
   /** Waits for the next line that holds, or for the end of the process. */
   line(holds?: (line: unknown) => boolean): Promise<unknown>;
+  /** Waits for a number of lines, or for the end of the process. */
+  lines(count: number): Promise<void>;
   kill(): Promise<void>;
   /** Waits until it ends by itself. */
   ended(): Promise<number | null>;
@@ -40,6 +42,10 @@ export function startStoreProcess(task: string, folder: string, wrap: readonly s
     exit = code as number | null;
     changed();
   });
+  const change = () =>
+    new Promise<void>((resolve) => {
+      changed = resolve;
+    });
   return {
     told,
     get complaint() {
@@ -49,10 +55,11 @@ export function startStoreProcess(task: string, folder: string, wrap: readonly s
       for (let i = 0; ; ) {
         for (; i < told.length; i++) if (holds(told[i])) return told[i];
         if (exit !== undefined) throw new Error(`the process ended (${exit}): ${complaint}`);
-        await new Promise<void>((resolve) => {
-          changed = resolve;
-        });
+        await change();
       }
+    },
+    async lines(count) {
+      while (told.length < count && exit === undefined) await change();
     },
     async kill() {
       child.kill("SIGKILL");

@@ -15,12 +15,6 @@ export interface GroupWriter {
    */
   apply(commits: readonly (readonly Write[])[]): (number | Refusal)[];
   readonly committing: boolean;
-  /** The tables of a collection; undefined if there is none. */
-  table(collection: string): TableWriter | undefined;
-  /** Forgets what it knows of the catalog, after a change or a rollback. */
-  forget(): void;
-  /** The sequence number before the transaction that `apply` began last. */
-  readonly before: number;
 }
 
 /** What the commits of a group did to one collection's size. */
@@ -35,7 +29,9 @@ export function createGroupWriter(database: Database): GroupWriter {
   const savepoint = database.prepare("SAVEPOINT one");
   const release = database.prepare("RELEASE one");
   const undo = database.prepare("ROLLBACK TO one");
-  const readState = database.prepare<[], [number, number]>("SELECT sequence, highest FROM _state").raw();
+  const readState = database
+    .prepare<[], [number, number, number]>("SELECT sequence, highest, structure FROM _state")
+    .raw();
   const writeState = database.prepare("UPDATE _state SET sequence = ?, highest = ?, structure = structure + ?");
   const grow = database.prepare("UPDATE _tables SET documents = documents + ?, bytes = bytes + ? WHERE collection = ?");
   const raise = database.prepare("UPDATE _indexes SET multikey = ? WHERE collection = ? AND number = ?");
@@ -43,8 +39,8 @@ export function createGroupWriter(database: Database): GroupWriter {
   let catalog: Catalog | undefined;
   const tables = new Map<string, TableWriter>();
   let committing = false;
-  let before = 0;
 
+  /** The tables of a collection; undefined if there is none. */
   function table(collection: string): TableWriter | undefined {
     const known = tables.get(collection);
     if (known) return known;
@@ -65,8 +61,8 @@ export function createGroupWriter(database: Database): GroupWriter {
     committing = false;
     begin.run();
     try {
-      const [sequence, highest] = readState.get() as [number, number];
-      before = sequence;
+      const [sequence, highest, structure] = readState.get() as [number, number, number];
+      if (catalog && catalog.structure !== structure) forget();
       let last = sequence;
       let top = highest;
       let raised = 0;
@@ -134,13 +130,8 @@ export function createGroupWriter(database: Database): GroupWriter {
 
   return {
     apply,
-    table,
-    forget,
     get committing() {
       return committing;
-    },
-    get before() {
-      return before;
     },
   };
 }

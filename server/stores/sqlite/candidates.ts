@@ -2,7 +2,7 @@ import type { Access, IndexUse, PrimaryUse } from "../plan.ts";
 import type { StoredIndex } from "./catalog.ts";
 import type { Expense } from "./expense.ts";
 import type { Needles } from "./prefilter.ts";
-import { type Cursor, idScan, indexScan } from "./ranges.ts";
+import { type Cursor, type IdScan, idScan, indexScan } from "./ranges.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
 import type { ReadSession } from "./session.ts";
 
@@ -26,29 +26,40 @@ export interface Search {
  * Reads the documents that an access finds, in its order, each once. Between long steps that find nothing it yields
  * undefined, so that the caller can pause.
  */
-export function* candidates(access: Access<StoredIndex>, search: Search): Generator<Candidate | undefined> {
+export function candidates(access: Access<StoredIndex>, search: Search): Iterable<Candidate | undefined> {
   switch (access.kind) {
     case "none":
-      return;
+      return [];
     case "scan":
-      return yield* chunks(search, "n", 0, "ASC");
-    case "primary":
-      return yield* byId(access, search);
-    case "index":
-      return yield* byIndex(access, search);
+      return chunks(search, "n", 0, "ASC");
     case "union":
-      for (const use of access.of) yield* use.kind === "index" ? byIndex(use, search) : byId(use, search);
+      return each(access.of, search);
+    default:
+      return one(access, search);
   }
 }
 
-function* byId(use: PrimaryUse, search: Search): Generator<Candidate | undefined> {
-  const { session, collection, cursor, expense, seen } = search;
-  const { backward, steps } = idScan(use, cursor);
-  if (!use.bounds && search.needles) {
-    const [step] = steps;
-    if (step) yield* chunks(search, "id", backward ? step.to : step.from, backward ? "DESC" : "ASC");
-    return;
-  }
+function one(use: IndexUse<StoredIndex> | PrimaryUse, search: Search): Iterable<Candidate | undefined> {
+  if (use.kind === "index") return search.seen ? byIndexOnce(use, search) : byIndex(use, search);
+  // Where nothing bounds the ids, the prefilter is worth more than reading ahead.
+  const { backward, steps } = idScan(use, search.cursor);
+  const [step] = steps;
+  if (use.bounds || !search.needles || !step) return byId(steps, backward, search);
+  return chunks(search, "id", backward ? step.to : step.from, backward ? "DESC" : "ASC");
+}
+
+function* each(
+  uses: readonly (IndexUse<StoredIndex> | PrimaryUse)[],
+  search: Search,
+): Generator<Candidate | undefined> {
+  for (const use of uses) yield* one(use, search);
+}
+
+function* byId(
+  steps: IdScan["steps"],
+  backward: boolean,
+  { session, collection, expense, seen }: Search,
+): Generator<Candidate> {
   const select = session.prepare<[string, string], Candidate>(
     `SELECT n, id, v, data FROM ${documentTable(collection)}
      WHERE id >= ? AND id < ? ORDER BY id ${backward ? "DESC" : "ASC"}`,
@@ -62,7 +73,20 @@ function* byId(use: PrimaryUse, search: Search): Generator<Candidate | undefined
   }
 }
 
-function* byIndex(use: IndexUse<StoredIndex>, search: Search): Generator<Candidate | undefined> {
+function* byIndex(use: IndexUse<StoredIndex>, search: Search): Generator<Candidate> {
+  const { collection, expense } = search;
+  // CROSS JOIN, because SQLite keeps its order: the index leads.
+  const table = `${indexTable(collection, use.index.number)} AS i CROSS JOIN ${documentTable(collection)} AS d ON d.n = i.n`;
+  for (const rows of indexSteps<Candidate>(`SELECT d.n, d.id, d.v, d.data FROM ${table}`, use, search)) {
+    for (const candidate of rows) {
+      expense.count(1);
+      yield candidate;
+    }
+  }
+}
+
+/** Loads a document only when it comes for the first time: it may be large and have thousands of rows. */
+function* byIndexOnce(use: IndexUse<StoredIndex>, search: Search): Generator<Candidate> {
   const { session, collection, expense, seen } = search;
   const load = session.prepare<[number], Candidate>(
     `SELECT n, id, v, data FROM ${documentTable(collection)} WHERE n = ?`,
@@ -81,26 +105,27 @@ function seenBefore(seen: Set<number> | undefined, n: number): boolean {
   return false;
 }
 
+type Place = Pick<Search, "session" | "collection" | "cursor">;
+
 /** The row numbers of the documents that an index use finds, in its order. */
-export function* indexRows(
+export function* indexRows(use: IndexUse<StoredIndex>, place: Place): Generator<number> {
+  const select = `SELECT i.n FROM ${indexTable(place.collection, use.index.number)} AS i`;
+  for (const rows of indexSteps<[number]>(select, use, place)) for (const [n] of rows) yield n;
+}
+
+function* indexSteps<R>(
+  select: string,
   use: IndexUse<StoredIndex>,
-  { session, collection, cursor }: Pick<Search, "session" | "collection" | "cursor">,
-): Generator<number> {
-  const scan = indexScan(use, cursor);
-  const select = `SELECT n FROM ${indexTable(collection, use.index.number)}`;
-  const order = `ORDER BY key ${scan.backward ? "DESC" : "ASC"}, id ${scan.idsDescending ? "DESC" : "ASC"}`;
-  for (const step of scan.steps) {
-    const rows =
-      step.kind === "range"
-        ? session
-            .prepare<[Buffer, Buffer], [number]>(`${select} WHERE key >= ? AND key < ? ${order}`)
-            .iterate(step.from, step.to)
-        : session
-            .prepare<[Buffer, string], [number]>(
-              `${select} WHERE key = ? AND id ${scan.idsDescending ? "<" : ">"} ? ${order}`,
-            )
-            .iterate(step.key, step.id);
-    for (const [n] of rows) yield n;
+  { session, cursor }: Place,
+): Generator<IterableIterator<R>> {
+  const { backward, idsDescending, steps } = indexScan(use, cursor);
+  const order = `ORDER BY i.key ${backward ? "DESC" : "ASC"}, i.id ${idsDescending ? "DESC" : "ASC"}`;
+  const inRange = `${select} WHERE i.key >= ? AND i.key < ? ${order}`;
+  const equals = `${select} WHERE i.key = ? AND i.id ${idsDescending ? "<" : ">"} ? ${order}`;
+  for (const step of steps) {
+    yield step.kind === "range"
+      ? session.prepare<[Buffer, Buffer], R>(inRange).iterate(step.from, step.to)
+      : session.prepare<[Buffer, string], R>(equals).iterate(step.key, step.id);
   }
 }
 

@@ -2,11 +2,12 @@ import type { Database } from "better-sqlite3";
 import { type ObjectValue, parseText } from "#protocol/values";
 import { readCatalog } from "./catalog.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
+import { chunkSize, readSize } from "./size.ts";
 import { Leftovers, raiseStructure } from "./structure.ts";
 import { IndexWriter } from "./table-writer.ts";
 
-/** Documents read at once. */
-const CHUNK = 32;
+/** Documents, and bytes of them, read at once. */
+const CHUNK = { documents: 32, bytes: 256 * 1024 };
 /** Pairs of clashing ids that a failed unique index names. */
 const PAIRS = 10;
 
@@ -40,8 +41,9 @@ function buildSome(database: Database, unfinished: Unfinished, end: number): voi
   const index = catalog.collections.get(collection)?.indexes.find((each) => each.number === number);
   if (!index) return;
   const writer = new IndexWriter(database, collection, index);
+  const chunk = chunkSize(readSize(database, collection), CHUNK);
   const read = database.prepare<[number], { n: number; id: string; data: string }>(
-    `SELECT n, id, data FROM ${documentTable(collection)} WHERE n > ? ORDER BY n LIMIT ${CHUNK}`,
+    `SELECT n, id, data FROM ${documentTable(collection)} WHERE n > ? ORDER BY n LIMIT ${chunk}`,
   );
   const duplicates = JSON.parse(unfinished.duplicates ?? "[]") as string[][];
   let { reached, reason } = unfinished;
@@ -64,7 +66,7 @@ function buildSome(database: Database, unfinished: Unfinished, end: number): voi
       }
       if (rows.differing && writer.raise(rows.differing)) raised = true;
     }
-    if (documents.length < CHUNK || duplicates.length === PAIRS) ended = true;
+    if (documents.length < chunk || duplicates.length === PAIRS) ended = true;
   }
   if (duplicates.length > 0) reason = "some documents have the same values, which are to be unique";
   const state = !ended ? "building" : reason ? "failed" : "ready";

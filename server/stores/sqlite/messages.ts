@@ -4,6 +4,8 @@ import type { StoredCollection, Write } from "../document-store.ts";
 /** What the writer thread is started with. */
 export interface WriterOptions {
   readonly file: string;
+  /** The module that the thread runs; that of the store if left out. */
+  readonly thread?: URL | undefined;
 }
 
 /** What goes to the writer thread: one at a time, each answered by one {@link WriterReply}. */

@@ -11,6 +11,7 @@ import { needlesOf } from "./prefilter.ts";
 import type { Cursor } from "./ranges.ts";
 import { type ParseMeter, StoredRow } from "./row.ts";
 import type { ReadSession } from "./session.ts";
+import { chunkSize, readSize, type Size } from "./size.ts";
 import type { QueryClock } from "./slices.ts";
 
 /** Documents, and bytes of them, that one statement reads. */
@@ -51,13 +52,8 @@ export class QueryRun {
   }
 
   /** How many documents the collection holds, and their bytes. */
-  get size(): { readonly documents: number; readonly bytes: number } {
-    const { session, collection } = this.#options;
-    const size = session.prepare<[string], [number, number]>(
-      "SELECT documents, bytes FROM _tables WHERE collection = ?",
-    );
-    const [documents, bytes] = size.get(collection.name) ?? [0, 0];
-    return { documents, bytes };
+  get size(): Size {
+    return readSize(this.session.database, this.collection.name);
   }
 
   /** The rows that match, in the plan's order; undefined where it is time to pause. */
@@ -70,7 +66,7 @@ export class QueryRun {
       collection: collection.name,
       cursor,
       needles: needlesOf(residual),
-      chunk: () => this.#chunk(),
+      chunk: () => chunkSize(this.size, CHUNK),
       seen: repeats ? new Set<number>() : undefined,
       expense: this.#expense,
     });
@@ -134,10 +130,5 @@ export class QueryRun {
       sort,
       collection.indexes.map(({ definition }) => definition),
     );
-  }
-
-  #chunk(): number {
-    const { documents, bytes } = this.size;
-    return Math.max(1, Math.min(CHUNK.documents, Math.floor((CHUNK.bytes * documents) / Math.max(1, bytes))));
   }
 }

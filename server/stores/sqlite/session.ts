@@ -69,6 +69,27 @@ export function createSessionPool(file: string): SessionPool {
   let catalog: Catalog | undefined;
   let drained: (() => void) | undefined;
 
+  function begun(session: ReadSession): ReadSession {
+    try {
+      session.begin();
+      return session;
+    } catch (error) {
+      give(session);
+      throw error;
+    }
+  }
+
+  function give(session: ReadSession): void {
+    session.end();
+    const next = waiting.shift();
+    if (next) {
+      next(session);
+      return;
+    }
+    free.push(session);
+    if (free.length === opened) drained?.();
+  }
+
   function wait(clock: QueryClock): Promise<ReadSession> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -77,8 +98,11 @@ export function createSessionPool(file: string): SessionPool {
       }, clock.left);
       const taken = (session: ReadSession) => {
         clearTimeout(timer);
-        session.begin();
-        resolve(session);
+        try {
+          resolve(begun(session));
+        } catch (error) {
+          reject(error);
+        }
       };
       waiting.push(taken);
     });
@@ -91,17 +115,9 @@ export function createSessionPool(file: string): SessionPool {
         session = new ReadSession(openReading(file, CACHE_KIB));
         opened += 1;
       }
-      if (!session) return wait(clock);
-      session.begin();
-      return session;
+      return session ? begun(session) : wait(clock);
     },
-    give(session) {
-      session.end();
-      const next = waiting.shift();
-      if (next) return next(session);
-      free.push(session);
-      if (free.length === opened) drained?.();
-    },
+    give,
     catalog(session) {
       if (catalog?.structure === session.structure) return catalog;
       const read = readCatalog(session.database);

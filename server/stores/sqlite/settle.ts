@@ -8,9 +8,9 @@ import type { Refusal } from "./messages.ts";
  * before COMMIT was called, COMMIT could not write the log, or a transaction after it is durable and does not see it.
  *
  * @param atCommit whether COMMIT may have been called
- * @param before the sequence number before the transaction
+ * @param before the sequence number before the transaction; undefined if even that could not be read
  */
-export function settle(database: Database, error: unknown, atCommit: boolean, before: number): Refusal {
+export function settle(database: Database, error: unknown, atCommit: boolean, before: number | undefined): Refusal {
   if (error instanceof GalleyError) {
     return { code: error.code, message: error.message, details: { ...error.details, outcome: "not_applied" } };
   }
@@ -30,7 +30,7 @@ export function settle(database: Database, error: unknown, atCommit: boolean, be
  * Writes a small transaction. It takes the place in the log that the failed one had, or comes after it; either way it
  * tells for good whether the failed one is part of the store.
  */
-function fence(database: Database, before: number): boolean {
+function fence(database: Database, before: number | undefined): boolean {
   try {
     return database
       .transaction(() => {

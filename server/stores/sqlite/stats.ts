@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type { CollectionStats, IndexStats } from "../document-store.ts";
 import { documentTable } from "./schema/tables.ts";
+import type { Size } from "./size.ts";
 
 interface IndexRecord {
   paths: string;
@@ -13,9 +14,7 @@ interface IndexRecord {
 
 /** Makes the function that reads a collection's size and the states of its indexes. */
 export function createStatsReader(database: Database): (name: string) => CollectionStats | undefined {
-  const readSize = database.prepare<[string], { documents: number; bytes: number }>(
-    "SELECT documents, bytes FROM _tables WHERE collection = ?",
-  );
+  const readSize = database.prepare<[string], Size>("SELECT documents, bytes FROM _tables WHERE collection = ?");
   const readIndexes = database.prepare<[string], IndexRecord>(
     "SELECT * FROM _indexes WHERE collection = ? ORDER BY number",
   );

@@ -11,7 +11,7 @@ import type { ParseMeter } from "./row.ts";
 import { type Migration, migrate } from "./schema/migrations.ts";
 import { sqliteVersionFault } from "./sqlite-version.ts";
 import { createStatsReader } from "./stats.ts";
-import { changesOf, createCommitLog } from "./tail.ts";
+import { createCommitLog } from "./tail.ts";
 import { createVersions } from "./versions.ts";
 import { startWriter, type WriterEvents } from "./writer.ts";
 
@@ -20,9 +20,10 @@ export interface SqliteOptions {
   readonly folder: string;
   /** Epoch milliseconds. */
   readonly clock: () => number;
-  /** For tests of the store's own faults. */
+  /** These three are for tests of the store's own faults. */
   readonly migrations?: readonly Migration[];
   readonly pause?: WriterEvents["pause"];
+  readonly thread?: URL;
 }
 
 /** A document store in one folder. `meter` counts the documents that reads had to parse. */
@@ -69,22 +70,19 @@ function prepareFile(file: string, migrations: readonly Migration[] | undefined)
 async function openStore(file: string, options: SqliteOptions, unlock: () => void): Promise<SqliteStore> {
   const meter: ParseMeter = { parsed: 0 };
   const versions = createVersions(options.clock);
-  let log = createCommitLog("", 0);
+  let log = createCommitLog("", 0, meter);
   let opened = false;
   const writer = await startWriter(
-    { file },
+    { file, thread: options.thread },
     {
       started: (sequence, highest) => {
         versions.raise(highest);
-        if (opened) log.lose(sequence);
-        else log = createCommitLog(randomBytes(8).toString("hex"), sequence);
+        if (opened) log.restart(sequence);
+        else log = createCommitLog(randomBytes(8).toString("hex"), sequence, meter);
         opened = true;
       },
       committed: (sequence, writes, dropped) => {
-        log.append(sequence, {
-          changes: changesOf(writes, meter),
-          ...(dropped !== undefined && { dropped: [dropped] }),
-        });
+        log.append(sequence, writes, dropped);
       },
       pause: options.pause,
     },

@@ -12,11 +12,19 @@ export interface CommitLog {
   at(sequence: number): Position;
   /** The position of the last commit that was handed on. */
   readonly position: Position;
-  append(sequence: number, commit: Omit<Commit, "position">): void;
+  append(sequence: number, writes: readonly Write[], dropped?: string): void;
   tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: () => void): Tail;
-  /** Commits were made that are not known here: everyone has to begin anew. */
-  lose(sequence: number): void;
+  /** The writer begins anew after this commit: if others came before it than are known here, all have to read anew. */
+  restart(sequence: number): void;
   close(): void;
+}
+
+/** As written, so that what listeners parse of it is not kept with it. */
+interface Kept {
+  readonly sequence: number;
+  readonly writes: readonly Write[];
+  readonly dropped: string | undefined;
+  readonly bytes: number;
 }
 
 interface Listener {
@@ -29,9 +37,9 @@ interface Listener {
  * @param history names this run of the store: positions of another run cannot be compared
  * @param sequence the last commit that is durable
  */
-export function createCommitLog(history: string, sequence: number): CommitLog {
+export function createCommitLog(history: string, sequence: number, meter: ParseMeter): CommitLog {
   const listeners = new Set<Listener>();
-  let kept: { sequence: number; commit: Commit; bytes: number }[] = [];
+  let kept: Kept[] = [];
   /** Commits up to this one are not kept. Entries before `start` are given up and cut off now and then. */
   let forgotten = sequence;
   let start = 0;
@@ -40,6 +48,11 @@ export function createCommitLog(history: string, sequence: number): CommitLog {
 
   function at(place: number): Position {
     return `${history}.${place.toString(16).padStart(16, "0")}` as Position;
+  }
+
+  function commitOf({ sequence, writes, dropped }: Kept): Commit {
+    const changes = changesOf(writes, meter);
+    return { position: at(sequence), changes, ...(dropped !== undefined && { dropped: [dropped] }) };
   }
 
   function placeOf(from: Position): number {
@@ -83,21 +96,22 @@ export function createCommitLog(history: string, sequence: number): CommitLog {
     get position() {
       return at(last);
     },
-    append(sequence, { changes, dropped }) {
-      const commit: Commit = { position: at(sequence), changes, ...(dropped && { dropped }) };
+    append(sequence, writes, dropped) {
+      const entry: Kept = { sequence, writes, dropped, bytes: sizeOf(writes) };
       last = sequence;
-      const size = changes.reduce((sum, { id, next }) => sum + id.length + (next?.text.length ?? 0), 100);
-      kept.push({ sequence, commit, bytes: size });
-      bytes += size;
+      kept.push(entry);
+      bytes += entry.bytes;
       forgetOldest();
+      if (listeners.size === 0) return;
+      const commit = commitOf(entry);
       for (const listener of listeners) tell(listener, sequence, commit);
     },
     tail(from, listener, lost) {
       const entry: Listener = { seen: from === undefined ? last : placeOf(from), listener, lost };
       listeners.add(entry);
       for (let i = start; i < kept.length && entry.seen < last; i++) {
-        const { sequence, commit } = kept[i] as { sequence: number; commit: Commit };
-        if (listeners.has(entry)) tell(entry, sequence, commit);
+        const past = kept[i] as Kept;
+        if (past.sequence > entry.seen && listeners.has(entry)) tell(entry, past.sequence, commitOf(past));
       }
       return {
         get position() {
@@ -106,7 +120,8 @@ export function createCommitLog(history: string, sequence: number): CommitLog {
         close: () => void listeners.delete(entry),
       };
     },
-    lose(sequence) {
+    restart(sequence) {
+      if (sequence === last) return;
       last = sequence;
       forgotten = sequence;
       kept = [];
@@ -127,8 +142,12 @@ function historyLost(): GalleyError {
   });
 }
 
+function sizeOf(writes: readonly Write[]): number {
+  return writes.reduce((sum, write) => sum + write.id.length + (write.kind === "put" ? write.text.length : 0), 100);
+}
+
 /** What a commit changed: for each document its last state. One that it made and deleted again leaves nothing. */
-export function changesOf(writes: readonly Write[], meter: ParseMeter): Change[] {
+function changesOf(writes: readonly Write[], meter: ParseMeter): Change[] {
   const changes = new Map<string, { made: boolean; change: Change }>();
   for (const write of writes) {
     if (write.kind === "check" || (write.kind === "delete" && write.expect === 0)) continue;

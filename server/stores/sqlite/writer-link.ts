@@ -19,8 +19,8 @@ export function startThread(
   receive: (reply: WriterReply) => void,
   lost: (cause: unknown) => void,
 ): Promise<{ thread: Thread; sequence: number; highest: number }> {
-  const { source, ...how } = writerSource();
-  const worker = new Worker(source, { ...how, workerData: options });
+  const { source, ...how } = writerSource(options.thread);
+  const worker = new Worker(source, { ...how, workerData: { file: options.file } });
   return new Promise((resolve, reject) => {
     let started = false;
     let ended = false;

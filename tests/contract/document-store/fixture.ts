@@ -167,12 +167,12 @@ export async function refused(
   t.match(error, { code, details });
 }
 
-/** Waits, turn by turn of the event loop, until something holds. */
+/** Waits until something holds, looking every few milliseconds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + 60_000;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error("what was waited for did not come about in a minute");
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 3));
   }
 }
 
