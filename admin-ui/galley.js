@@ -3,7 +3,7 @@ for (const place of document.querySelectorAll("[data-origin]")) place.textConten
 
 const CHECKS = [
   { id: "process", path: "/v1/health", well: "running" },
-  { id: "data", path: "/v1/ready", well: "ready to read and write" },
+  { id: "data", path: "/v1/ready", well: "ready" },
 ];
 const EVERY = 5000;
 

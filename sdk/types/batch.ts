@@ -12,10 +12,10 @@ export interface BatchCollection<T> {
   /** Returns the new document's id, for later writes of the same batch. */
   create(value: New<T> & { readonly _id?: string }): string;
   set(id: string, value: New<T>, options?: Guard): void;
-  update(id: string, change: Update<T>, options?: Guard & { upsert?: boolean }): void;
+  update(id: string, change: Update<T>, options?: Guard & { upsert?: boolean | undefined }): void;
   delete(id: string, options?: Guard): void;
   /** Changes nothing, but lets the batch fail if the document has another version (0: if it exists). */
-  check(id: string, options: Required<Guard>): void;
+  check(id: string, options: { ifVersion: number }): void;
 }
 
 type Guard = Pick<WriteOptions, "ifVersion">;
@@ -42,6 +42,6 @@ export interface TransactionCollection<T> extends BatchCollection<T> {
 
 export interface TransactionOptions {
   /** How often to run when others interfere: 5 if absent. */
-  attempts?: number;
-  signal?: AbortSignal;
+  attempts?: number | undefined;
+  signal?: AbortSignal | undefined;
 }

@@ -9,11 +9,11 @@ export interface ClientOptions {
   /** Where Galley answers, as in `https://api.example.com`. */
   url: string;
   /** `gsk_…`: may do all that its scopes say, so it stays on servers; in a browser this throws. */
-  serviceKey?: string;
+  serviceKey?: string | undefined;
   /** Milliseconds that a request may take with its retries; 30,000 if absent. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** In place of the platform's own. */
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
 }
 
 /** The door to one server. Several live side by side. */

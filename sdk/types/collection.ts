@@ -68,7 +68,7 @@ export interface Collection<T, S = unknown> {
    * @example await todos.update(id, { $inc: { n: 1 }, $push: { tags: "urgent" } });
    * @throws ApiError `not_found`, unless `upsert` says to create it
    */
-  update(id: string, change: Update<T>, options?: WriteOptions & { upsert?: boolean }): Promise<Doc<T>>;
+  update(id: string, change: Update<T>, options?: WriteOptions & { upsert?: boolean | undefined }): Promise<Doc<T>>;
 
   /**
    * Removes a document.
@@ -81,22 +81,22 @@ export interface Collection<T, S = unknown> {
 
 export interface ReadOptions {
   /** Ends the question early, with `aborted`. It is no part of the key. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface FindOptions<T> extends ReadOptions {
   /** `"-at"` is descending. Ties are settled by `_id`, which is also the order without a sort. */
-  sort?: SortKey<T> | readonly SortKey<T>[];
+  sort?: SortKey<T> | readonly SortKey<T>[] | undefined;
   /** Documents on a page: 50 if absent, at most 1,000. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the page before. */
-  after?: string;
+  after?: string | undefined;
 }
 
 export interface WriteOptions {
   /** The `_v` that must be stored, 0 for none; otherwise the write throws `version_conflict`. */
-  ifVersion?: number;
-  signal?: AbortSignal;
+  ifVersion?: number | undefined;
+  signal?: AbortSignal | undefined;
   /** A key of your own makes a repeat harmless beyond this process too; `false` sends none. */
-  idempotencyKey?: string | false;
+  idempotencyKey?: string | false | undefined;
 }

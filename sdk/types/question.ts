@@ -26,7 +26,7 @@ export interface Query<D> extends Question<D[]> {
   /** The first document in the query's order. */
   first(): One<D>;
   /** How many match, counted up to `cap` (10,000 if absent): `more` says that there are more than that. */
-  count(options?: { cap?: number }): Question<{ count: number; more: boolean }>;
+  count(options?: { cap?: number | undefined }): Question<{ count: number; more: boolean }>;
   /** The different values at a path, sorted, arrays unwound; at most 1,000. */
   distinct<P extends Path<D>>(path: P): Question<{ values: ValueAt<D, P>[]; more: boolean }>;
   /** Counts, sums and the like over all that match, in groups. */
