@@ -32,7 +32,11 @@ function comparisons(): Grid {
   return {
     name: "every value compared with every other",
     documents: documentsOf([...TRAP_SCALARS, ...NESTED]),
-    filters: [...everyTest(["$eq", "$ne"], operands), ...everyTest(["$gt", "$gte", "$lt", "$lte"], bounds)],
+    filters: [
+      ...everyTest(["$eq", "$ne"], operands),
+      ...everyTest(["$gt", "$gte", "$lt", "$lte"], bounds),
+      { a: { $elemMatch: { $or: [{}] } } }, // any object or array
+    ],
   };
 }
 

@@ -19,7 +19,7 @@ export function toMongoFilter(node: Node): Document {
     case "or":
       return { $or: node.of.map(toMongoFilter) };
     case "not":
-      return { [pathOf(node.of)]: { $not: operatorOf(node.of) } };
+      return { [pathOf(node.of)]: node.of.kind === "exists" ? { $exists: false } : { $not: operatorOf(node.of) } };
     default:
       return { [pathOf(node)]: operatorOf(node) };
   }
@@ -46,7 +46,7 @@ function operatorOf(leaf: Leaf): Document {
     case "size":
       return { $size: Math.min(leaf.length, MOST_ELEMENTS) };
     case "mod":
-      // As longs: a double would be read with a warning or, by other versions, refused.
+      // As longs, so that mongod need not turn a double into one.
       return { $mod: [BigInt(leaf.divisor), BigInt(leaf.remainder)] };
     case "text":
       return { $regex: patternOf(leaf.at, leaf.text) };
