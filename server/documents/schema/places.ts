@@ -134,10 +134,23 @@ export class Places {
   }
 }
 
+/** Alternatives of one place, over which it counts as unknown: nested ones would multiply along a path. */
+const ALTERNATIVES = 64;
+const joined = new WeakMap<Place, readonly Place[]>();
+
 /** A place that may be any of several; unknown if one of them is. */
 function either(places: readonly (Place | undefined)[]): Place | undefined {
-  if (places.length === 0 || places.some((place) => !place)) return undefined;
-  return places.length === 1 ? places[0] : { anyOf: places };
+  const all = new Set<Place>();
+  for (const place of places) {
+    if (!place) return undefined;
+    for (const one of joined.get(place) ?? [place]) all.add(one);
+  }
+  const [first] = all;
+  if (!first || all.size > ALTERNATIVES) return undefined;
+  if (all.size === 1) return first;
+  const place = { anyOf: [...all] };
+  joined.set(place, place.anyOf);
+  return place;
 }
 
 function ownClasses(schema: SchemaObject): ReadonlySet<ValueClass> | undefined {

@@ -3,12 +3,13 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { Faults, GalleyError } from "#protocol/errors";
 import { jsonBytes } from "#protocol/json-size";
 import type { ObjectValue } from "#protocol/values";
-import { addFormats, compileValidator } from "./compile.ts";
+import { compileValidator } from "./compile.ts";
 import { fillDefaults, hasDefaults } from "./defaults.ts";
 import { addFaults } from "./faults.ts";
+import { addFormats } from "./formats.ts";
 import { Places } from "./places.ts";
 import { checkRefs } from "./refs.ts";
-import { isSchemaObject, type SchemaObject, subschemas, walkSchema } from "./walk.ts";
+import { countSchemas, isSchemaObject, type SchemaObject, subschemas, walkSchema } from "./walk.ts";
 
 /** Bytes of a schema's JSON text. */
 const SCHEMA_BYTES = 256 * 1024;
@@ -16,6 +17,8 @@ const SCHEMA_BYTES = 256 * 1024;
 const SCHEMA_LEVELS = 128;
 /** Characters of a document up to which every fault is told; of a larger one the first, since each costs memory. */
 const EVERY_FAULT_CHARACTERS = 128 * 1024;
+/** Schemas inside one that a validator may nest to stop at its first fault. */
+const SCHEMAS_NESTED = 300;
 
 /** Places of a collection without a schema: only the server's fields are known. */
 export const OPEN_PLACES = new Places({});
@@ -27,8 +30,8 @@ export class Schema {
   readonly places: Places;
   readonly #defaults: boolean;
   /** Made at first use: a start with a thousand collections compiles none. */
-  #first: ValidateFunction | undefined;
   #every: ValidateFunction | undefined;
+  #first: ValidateFunction | undefined;
 
   constructor(source: SchemaObject) {
     this.source = source;
@@ -46,16 +49,22 @@ export class Schema {
    * @param size characters of the document's text: a large one is told its first fault only
    */
   judge(fields: ObjectValue, at: string, faults: Faults, size = 0): void {
-    this.#first ??= compileValidator(this.source, false);
-    if (this.#first(fields)) return;
-    if (size > EVERY_FAULT_CHARACTERS) {
-      addFaults(this.#first.errors ?? [], at, faults);
-      return;
-    }
+    const validate = size > EVERY_FAULT_CHARACTERS ? this.#firstFault() : this.#everyFault();
+    if (validate(fields)) return;
+    addFaults(validate.errors ?? [], fields, at, faults);
+    validate.errors = null;
+  }
+
+  #everyFault(): ValidateFunction {
     this.#every ??= compileValidator(this.source, true);
-    this.#every(fields);
-    addFaults(this.#every.errors ?? [], at, faults);
-    this.#every.errors = null;
+    return this.#every;
+  }
+
+  /** Its code nests with each property, so a large schema has none. */
+  #firstFault(): ValidateFunction {
+    if (countSchemas(this.source) > SCHEMAS_NESTED) return this.#everyFault();
+    this.#first ??= compileValidator(this.source, false);
+    return this.#first;
   }
 
   /** @throws GalleyError `schema_violation` with every fault */
@@ -87,8 +96,10 @@ export function parseSchema(input: unknown, at: string, faults: Faults): Schema 
   checkRefs(input, at, faults);
   if (failed()) return undefined;
   try {
-    compileValidator(input, true);
-    return new Schema(input);
+    const schema = new Schema(input);
+    // Whatever is too large to run shows at the first run.
+    schema.judge({}, at, new Faults());
+    return schema;
   } catch (error) {
     faults.add(at, "bad_value", `cannot be compiled: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
@@ -111,7 +122,7 @@ let meta: Ajv2020 | undefined;
 
 function metaValidator(): Ajv2020 {
   if (!meta) {
-    meta = new Ajv2020({ strict: false, allErrors: true, verbose: true, logger: false });
+    meta = new Ajv2020({ strict: false, allErrors: true, logger: false });
     addFormats(meta);
   }
   return meta;
@@ -123,7 +134,7 @@ function judgeByMetaSchema(schema: SchemaObject, at: string, faults: Faults): vo
     return;
   }
   const validate = metaValidator().getSchema(DIALECT);
-  if (validate && validate(schema) !== true) addFaults(validate.errors ?? [], at, faults);
+  if (validate && validate(schema) !== true) addFaults(validate.errors ?? [], schema, at, faults);
 }
 
 function checkFormats(schema: unknown, at: string, faults: Faults): void {

@@ -11,7 +11,7 @@ export interface SchemaObject {
 
 /** Bounds of one schema: beyond them, compiling it would hold up everybody else. */
 const SCHEMA_DEPTH = 32;
-const SCHEMA_NODES = 2000;
+const SCHEMA_NODES = 1000;
 
 export function isSchemaObject(input: unknown): input is SchemaObject {
   return typeof input === "object" && input !== null && !Array.isArray(input);
@@ -34,6 +34,14 @@ export function* subschemas(schema: SchemaObject): Generator<{ keyword: string; 
         }
     }
   }
+}
+
+/** How many schemas one is made of, itself included. */
+export function countSchemas(schema: unknown): number {
+  if (!isSchemaObject(schema)) return 1;
+  let count = 1;
+  for (const below of subschemas(schema)) count += countSchemas(below.schema);
+  return count;
 }
 
 /**
