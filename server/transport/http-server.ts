@@ -1,7 +1,13 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { GalleyError } from "#protocol/errors";
 import type { LoadLimits } from "./load.ts";
+
+/** Headers, names and values in turn, and text. */
+export interface Refusal {
+  readonly headers: readonly string[];
+  readonly text: string;
+}
 
 /** The listening socket with the laws of http-api.md "Time and load", and its orderly end. */
 export interface HttpServer {
@@ -14,11 +20,11 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** @param errorText the envelope of an error on a connection that never became a request */
+/** @param refusal the reply to a connection that never became a request */
 export function createHttpServer(
   listener: RequestListener,
   load: LoadLimits,
-  errorText: (error: GalleyError) => string,
+  refusal: (error: GalleyError) => Refusal,
 ): HttpServer {
   const server = createServer(
     {
@@ -28,11 +34,15 @@ export function createHttpServer(
       // A limit on whole requests would cut long uploads and imports.
       requestTimeout: 0,
       noDelay: true,
+      // Node's own refusal has no envelope; server.ts makes it.
+      requireHostHeader: false,
     },
     listener,
   );
   server.maxConnections = load.connections;
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, error, errorText));
+  // Unheard, Node would answer 417 by itself; an expectation we do not know is none.
+  server.on("checkExpectation", listener);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, error, refusal));
 
   let closing = false;
   let inFlight = 0;
@@ -101,7 +111,7 @@ function within(ms: number, start: (done: () => void) => void): Promise<void> {
 }
 
 /** Answers bytes that are no HTTP request, headers that are too large and headers that do not arrive. */
-function refuse(socket: Socket, { code }: NodeJS.ErrnoException, errorText: (error: GalleyError) => string): void {
+function refuse(socket: Socket, { code }: NodeJS.ErrnoException, refusal: (error: GalleyError) => Refusal): void {
   if (!socket.writable || code === "ECONNRESET") {
     socket.destroy();
     return;
@@ -115,10 +125,8 @@ function refuse(socket: Socket, { code }: NodeJS.ErrnoException, errorText: (err
             ? "the headers are larger than 16 KiB"
             : "this is not a valid HTTP/1.1 request",
         );
-  const text = errorText(error);
-  socket.end(
-    `HTTP/1.1 ${error.status} ${error.status === 400 ? "Bad Request" : "Gateway Timeout"}\r\n` +
-      "content-type: application/json; charset=utf-8\r\nx-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n" +
-      `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
-  );
+  const { headers, text } = refusal(error);
+  const lines = [`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`];
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+  socket.end(`${lines.join("\r\n")}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
 }

@@ -22,6 +22,8 @@ export interface Replies {
   empty(reply: FastifyReply, status: number, more?: HeaderList): void;
   /** The head of a reply whose body the caller writes to `reply.raw`. */
   head(reply: FastifyReply, status: number, more: HeaderList): void;
+  /** The headers of a JSON reply to what never became a request. */
+  bare(requestId: string): HeaderList;
 }
 
 export interface ReplyOptions {
@@ -82,5 +84,9 @@ export function createReplies({ secure, allowsOrigin, closing, slow }: ReplyOpti
       reply.hijack();
       reply.raw.writeHead(status, list);
     },
+    bare: (id) => [
+      ...[...api["no-store"], "content-security-policy", API_CSP],
+      ...["x-request-id", id, "content-type", JSON_TYPE],
+    ],
   };
 }

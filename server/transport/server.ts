@@ -56,7 +56,10 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     // No logger: its child per request costs more than a read. What is worth a line is logged here.
     logger: false,
     serverFactory: (listener) => {
-      http = createHttpServer(listener, load, (error) => failures.text(error, requestId()));
+      http = createHttpServer(listener, load, (error) => {
+        const id = requestId();
+        return { headers: replies.bare(id), text: failures.text(error, id) };
+      });
       return http.server;
     },
     bodyLimit: BODY_LIMIT,
@@ -77,14 +80,17 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   addBodyParsers(fastify);
   fastify.setErrorHandler((error, _request, reply) => failures.send(reply, error));
 
-  // A request without a route ends here, before its body is looked at; preflights have no route either.
+  // A request without a host or a route ends here, before its body is looked at; preflights have no route either.
   fastify.addHook("onRequest", (request, reply, done) => {
-    if (!request.is404) {
+    const { raw } = request;
+    const nameless = raw.headers.host === undefined && raw.httpVersion === "1.1";
+    if (!request.is404 && !nameless) {
       done();
       return;
     }
-    const preflight = cors.preflight(request.raw);
-    if (preflight !== undefined) replies.empty(reply, 204, preflight);
+    const preflight = cors.preflight(raw);
+    if (nameless) failures.send(reply, new GalleyError("invalid_argument", "HTTP/1.1 needs a host header"));
+    else if (preflight !== undefined) replies.empty(reply, 204, preflight);
     else failures.send(reply, new GalleyError("not_found", "there is no such route"));
   });
 

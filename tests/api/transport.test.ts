@@ -258,7 +258,21 @@ t.test("what is no HTTP gets an envelope and a closed connection", async (t) => 
   ] as const) {
     const { statuses, text } = await sendRaw(app.url, bytes);
     t.strictSame(statuses, [400], `${name}: ${text.slice(0, 200)}`);
+    t.match(text, /"code":"invalid_argument".*"requestId":"/, name);
+    for (const header of [/^x-content-type-options: nosniff/m, /^x-request-id: \S+/m, /^content-security-policy: /m])
+      t.match(text, header, name);
     t.notMatch(text, /HPE_|node:|at \w+ \(/, name);
+  }
+  for (const [name, request, status] of [
+    ["an unknown expectation", requestText("GET", "/v1/health", ["expect: 200-ok"]), 200],
+    ["an upgrade", requestText("GET", "/v1/health", ["upgrade: h2c"]), 200],
+    ["OPTIONS *", requestText("OPTIONS", "*"), 404],
+    ["an absolute path", requestText("GET", "http://evil.example/v1/health"), 200],
+    ["HTTP/1.0 without a host", "GET /v1/health HTTP/1.0\r\n\r\n", 200],
+  ] as const) {
+    const { statuses, text } = await sendRaw(app.url, request);
+    t.strictSame(statuses, [status], `${name}: ${text.slice(0, 200)}`);
+    t.notMatch(text, /evil/, name);
   }
   const chunks = ["transfer-encoding: chunked", "content-type: application/json", `authorization: Bearer ${TEST_KEY}`];
   const bad = await sendRaw(app.url, requestText("POST", POSTS, chunks, "zz\r\n{}\r\n0\r\n\r\n"));
