@@ -7,7 +7,7 @@ import type { QueryClock } from "./slices.ts";
 /** Queries that read at once, each with a connection and read transaction of its own. */
 const SESSIONS = 8;
 /** Page cache of one connection, in KiB. */
-const CACHE_KIB = 8 * 1024;
+const CACHE_KIB = 4 * 1024;
 /** Prepared statements that a connection keeps. */
 const STATEMENTS = 500;
 
