@@ -232,7 +232,8 @@ t.test("no text holds a pattern or a format up", async (t) => {
     anyOf: Array.from({ length: 30 }, () => ({ type: "object", properties: { a: { $ref: "#/$defs/node" } } })),
   };
   const tree = schemaOf({ properties: { a: { $ref: "#/$defs/node" } }, $defs: { node } });
-  t.equal(tree.places.at(Array.from({ length: 16 }, () => "a")), undefined, "alternatives do not multiply");
+  const deep = tree.places.at(Array.from({ length: 16 }, () => "a"));
+  t.ok((deep?.anyOf as unknown[]).length <= 30, "alternatives do not multiply along a path");
   const formats = Object.keys(formatsKnown());
   t.ok(formats.length > 20);
   const evil = [
