@@ -1,18 +1,19 @@
+import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { Faults, GalleyError } from "#protocol/errors";
-import type { Principal } from "../access/principal.ts";
 import type { Log } from "../log.ts";
 import { createAddresses } from "./address.ts";
 import type { Cors } from "./cors.ts";
-import { createFailures } from "./failures.ts";
+import { createEntrance, type Entrance } from "./entrance.ts";
+import { createFailures, type Failures } from "./failures.ts";
 import { createHttpServer, type HttpServer } from "./http-server.ts";
-import { anonymous, identify, type KeyVerifier } from "./identify.ts";
-import { addBodyParsers, BODY_LIMIT, checkBodyHeaders } from "./json-body.ts";
+import type { KeyVerifier } from "./identify.ts";
+import { addBodyParsers, BODY_LIMIT } from "./json-body.ts";
 import type { RouteTools } from "./lines.ts";
 import type { LoadLimits } from "./load.ts";
 import { readParameters } from "./parameters.ts";
-import { createReplies } from "./reply.ts";
+import { createReplies, type Replies } from "./reply.ts";
 import type { PathParams, Route } from "./route.ts";
 import { checkSchema } from "./schema.ts";
 
@@ -41,7 +42,7 @@ export interface Transport {
 
 /** Bytes in, bytes out: builds fastify with the laws of http-api.md "Transport" and mounts the routes. */
 export async function createTransport(options: TransportOptions): Promise<Transport> {
-  const { keys, log, cors, requestId, load } = options;
+  const { keys, log, cors, load } = options;
   let http: HttpServer | undefined;
   const replies = createReplies({
     secure: options.secure,
@@ -52,16 +53,39 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     },
   });
   const failures = createFailures(replies, log, load.lingerMs);
-  const fastify = Fastify({
-    // No logger: its child per request costs more than a read. What is worth a line is logged here.
-    logger: false,
-    serverFactory: (listener) => {
-      http = createHttpServer(listener, load, (error) => {
-        const id = requestId();
-        return { headers: replies.bare(id), text: failures.text(error, id) };
-      });
-      return http.server;
+  const fastify = createFastify(options, failures, (listener) => {
+    http = createHttpServer(listener, load, (error) => {
+      const id = options.requestId();
+      return { headers: replies.bare(id), text: failures.text(error, id) };
+    });
+    return http.server;
+  });
+  if (http === undefined) throw new Error("fastify did not make its server");
+  const server: HttpServer = http;
+
+  answerWithoutRoute(fastify, cors, replies, failures);
+  const enter = createEntrance({ server, keys, addressOf: createAddresses(options.trustedProxies), failures, load });
+  for (const route of options.routes({ replies, failures, load })) mount(fastify, route, enter);
+  await fastify.ready();
+  return {
+    fastify,
+    listen: (host, port) => server.listen(host, port),
+    async close() {
+      await server.close();
+      await fastify.close();
     },
+  };
+}
+
+function createFastify(
+  { requestId }: TransportOptions,
+  failures: Failures,
+  serverFactory: (listener: RequestListener) => Server,
+): FastifyInstance {
+  const fastify = Fastify({
+    // No logger: its child per request costs more than a read. What is worth a line is logged by failures and replies.
+    logger: false,
+    serverFactory,
     bodyLimit: BODY_LIMIT,
     genReqId: requestId,
     return503OnClosing: false,
@@ -69,9 +93,6 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     // Parameters are read by parameters.ts, strictly.
     routerOptions: { maxParamLength: MAX_PART, querystringParser: () => NO_QUERY },
   });
-  if (http === undefined) throw new Error("fastify did not make its server");
-  const server: HttpServer = http;
-
   fastify.decorateRequest("route", undefined);
   fastify.decorateRequest("scope", undefined);
   fastify.decorateRequest("began", Number.POSITIVE_INFINITY);
@@ -79,8 +100,11 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   fastify.decorateRequest("bodyTimer", undefined);
   addBodyParsers(fastify);
   fastify.setErrorHandler((error, _request, reply) => failures.send(reply, error));
+  return fastify;
+}
 
-  // A request without a host or a route ends here, before its body is looked at; preflights have no route either.
+/** A request without a host or a route ends here, before its body is looked at; preflights have no route either. */
+function answerWithoutRoute(fastify: FastifyInstance, cors: Cors, replies: Replies, failures: Failures): void {
   fastify.addHook("onRequest", (request, reply, done) => {
     const { raw } = request;
     const nameless = raw.headers.host === undefined && raw.httpVersion === "1.1";
@@ -93,77 +117,21 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     else if (preflight !== undefined) replies.empty(reply, 204, preflight);
     else failures.send(reply, new GalleyError("not_found", "there is no such route"));
   });
-
-  const addressOf = createAddresses(options.trustedProxies);
-  for (const route of options.routes({ replies, failures, load })) mount(route);
-  await fastify.ready();
-
-  function mount(route: Route): void {
-    const allowed = route.parameters ?? [];
-    fastify.route({
-      method: route.method,
-      url: route.path.replace(/\{(\w+)\}/g, ":$1"),
-      onRequest: (request, reply, done) => enter(route, request, reply, done),
-      handler: async (request, reply) => {
-        const { scope, body } = request;
-        const parameters = readParameters(request.raw.url ?? "", allowed);
-        if (route.body !== undefined) checkBody(route, body);
-        await route.answer({ scope, params: request.params as PathParams, parameters, body, request, reply });
-      },
-    });
-  }
-
-  /** What every request passes before its body is read: nobody without a right makes the server read one. */
-  function enter(route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-    request.route = route;
-    request.began = performance.now();
-    const fail = (error: unknown) => failures.send(reply, error);
-    const judge = (principal: Principal) => {
-      try {
-        request.scope = route.authorize(principal, request.params as PathParams);
-      } catch (error) {
-        fail(error);
-        return;
-      }
-      done();
-    };
-    try {
-      const admitted = server.enter(reply.raw);
-      if (server.closing) throw refused("draining", "the server is about to stop: send the request again");
-      if (!admitted) throw refused("unavailable", "the server has too many requests in flight: send it again");
-      if (checkBodyHeaders(request) && !route.ndjson) expectBody(request, reply);
-      const address = addressOf(request.raw);
-      const principal = route.open
-        ? anonymous(address)
-        : identify(request.headers, request.raw.url ?? "", address, keys);
-      if (principal instanceof Promise) principal.then(judge, fail);
-      else judge(principal);
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  function expectBody(request: FastifyRequest, reply: FastifyReply): void {
-    request.bodyTimer = setTimeout(() => {
-      failures.send(reply, refused("timeout", "the body of the request did not arrive in time"));
-    }, load.bodyMs);
-  }
-
-  return {
-    fastify,
-    listen: (host, port) => server.listen(host, port),
-    async close() {
-      await server.close();
-      await fastify.close();
-    },
-  };
 }
 
-const NO_QUERY = Object.freeze({});
-
-/** A request that was turned away before anything was done for it. */
-function refused(code: "draining" | "unavailable" | "timeout", message: string): GalleyError {
-  return new GalleyError(code, message, { outcome: "not_applied" });
+function mount(fastify: FastifyInstance, route: Route, enter: Entrance): void {
+  const allowed = route.parameters ?? [];
+  fastify.route({
+    method: route.method,
+    url: route.path.replace(/\{(\w+)\}/g, ":$1"),
+    onRequest: (request, reply, done) => enter(route, request, reply, done),
+    handler: async (request, reply) => {
+      const { scope, body } = request;
+      const parameters = readParameters(request.raw.url ?? "", allowed);
+      if (route.body !== undefined) checkBody(route, body);
+      await route.answer({ scope, params: request.params as PathParams, parameters, body, request, reply });
+    },
+  });
 }
 
 function checkBody({ body: schema = {}, bodyOptional }: Route, body: unknown): void {
@@ -172,3 +140,5 @@ function checkBody({ body: schema = {}, bodyOptional }: Route, body: unknown): v
   checkSchema(schema, body, "", faults);
   faults.throwIfAny();
 }
+
+const NO_QUERY = Object.freeze({});

@@ -1,0 +1,63 @@
+import type { IncomingMessage } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { GalleyError } from "#protocol/errors";
+import type { Principal } from "../access/principal.ts";
+import type { Failures } from "./failures.ts";
+import type { HttpServer } from "./http-server.ts";
+import { anonymous, identify, type KeyVerifier } from "./identify.ts";
+import { checkBodyHeaders } from "./json-body.ts";
+import type { LoadLimits } from "./load.ts";
+import type { PathParams, Route } from "./route.ts";
+
+export interface EntranceOptions {
+  readonly server: HttpServer;
+  readonly keys: KeyVerifier;
+  readonly addressOf: (request: IncomingMessage) => string;
+  readonly failures: Failures;
+  readonly load: LoadLimits;
+}
+
+/** A fastify `onRequest` hook of one route. */
+export type Entrance = (route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void) => void;
+
+/**
+ * What every request passes before its body is read: is there room, may there be such a body, who calls, and may they.
+ * So nobody without a right makes the server read a body, and no fault in one is told before the verdict on its sender.
+ */
+export function createEntrance({ server, keys, addressOf, failures, load }: EntranceOptions): Entrance {
+  return (route, request, reply, done) => {
+    request.route = route;
+    request.began = performance.now();
+    const fail = (error: unknown) => failures.send(reply, error);
+    const judge = (principal: Principal) => {
+      try {
+        request.scope = route.authorize(principal, request.params as PathParams);
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      done();
+    };
+    try {
+      const admitted = server.enter(reply.raw);
+      if (server.closing) throw refused("draining", "the server is about to stop: send the request again");
+      if (!admitted) throw refused("unavailable", "the server has too many requests in flight: send it again");
+      if (checkBodyHeaders(request) && !route.ndjson) {
+        request.bodyTimer = setTimeout(() => {
+          fail(refused("timeout", "the body of the request did not arrive in time"));
+        }, load.bodyMs);
+      }
+      const address = addressOf(request.raw);
+      const caller = route.open ? anonymous(address) : identify(request.headers, request.raw.url ?? "", address, keys);
+      if (caller instanceof Promise) caller.then(judge, fail);
+      else judge(caller);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+/** A request that was turned away before anything was done for it. */
+function refused(code: "draining" | "unavailable" | "timeout", message: string): GalleyError {
+  return new GalleyError(code, message, { outcome: "not_applied" });
+}
