@@ -77,19 +77,16 @@ export function authorizeAdmin(principal: Principal, area: AdminArea, action: "r
 }
 
 function unauthenticated(): GalleyError {
-  return new GalleyError("unauthenticated", "this needs a service key: send `Authorization: Bearer gsk_…`", {
-    outcome: "not_applied",
-  });
+  return new GalleyError("unauthenticated", "this needs a service key: send `Authorization: Bearer gsk_…`");
 }
 
 function noSuchCollection(): GalleyError {
   const rule = "a name is a letter a-z, then up to 62 of a-z 0-9 _ -";
-  return new GalleyError("not_found", `there is no such collection: ${rule}`, { outcome: "not_applied" });
+  return new GalleyError("not_found", `there is no such collection: ${rule}`);
 }
 
 function missingScope(wanted: string): GalleyError {
   return new GalleyError("permission_denied", `the key lacks the scope ${wanted}`, {
     scope: wanted,
-    outcome: "not_applied",
   });
 }

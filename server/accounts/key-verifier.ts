@@ -118,9 +118,6 @@ function invalid(): GalleyError {
   return new GalleyError(
     "unauthenticated",
     "the service key is not valid here: it may be mistyped, revoked or expired",
-    {
-      reason: "token_invalid",
-      outcome: "not_applied",
-    },
+    { reason: "token_invalid" },
   );
 }

@@ -6,7 +6,7 @@ import type { Definitions } from "./definitions.ts";
 import { createdAt, type Image, imageOf } from "./images.ts";
 import { type Line, linesOf } from "./import-lines.ts";
 import { type ImportRow, parseRow, refusal, type Verdict } from "./import-rows.ts";
-import { enforceSchema } from "./operation.ts";
+import { enforceSchema, withDefaults } from "./operation.ts";
 import { dropped, netWrite } from "./writing.ts";
 
 /** Rows, and characters of their lines, that one commit takes at most. */
@@ -131,7 +131,7 @@ function imageAfter(
 ): Image {
   const definition = definitions.get(collection);
   if (!definition) throw dropped();
-  const fields = definition.schema ? definition.schema.fill(row.fields) : row.fields;
+  const fields = definition.schema ? withDefaults(definition.schema, row.fields) : row.fields;
   const created = row.createdAt ?? (before ? createdAt(before.value, now) : now);
   if (before && sameData(before.value, fields) && createdAt(before.value, now).getTime() === created.getTime())
     return before;

@@ -1,4 +1,5 @@
 import { GalleyError } from "#protocol/errors";
+import { LIMITS } from "#protocol/limits";
 import { sameData } from "#protocol/same-data";
 import { applyUpdate } from "#protocol/update";
 import type { Update } from "#protocol/update-ast";
@@ -6,6 +7,7 @@ import type { ObjectValue } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import { createdAt, fieldsOf, type Image, imageOf } from "./images.ts";
 import { mayDo, passes } from "./judgement.ts";
+import { deeperThan } from "./nesting.ts";
 import type { Schema } from "./schema/schema.ts";
 
 /** One thing to do with one document, parsed. */
@@ -103,7 +105,17 @@ function replace(before: Image, next: ObjectValue, context: OperationContext): I
 }
 
 function filled(fields: ObjectValue, { schema }: OperationContext): ObjectValue {
-  return schema ? schema.fill(fields) : fields;
+  return schema ? withDefaults(schema, fields) : fields;
+}
+
+/** @throws GalleyError `schema_violation` if the defaults nest the document too deep */
+export function withDefaults(schema: Schema, fields: ObjectValue): ObjectValue {
+  const full = schema.fill(fields);
+  if (full !== fields && deeperThan(full, LIMITS.documentDepth)) {
+    const message = `the schema's defaults nest the document deeper than ${LIMITS.documentDepth} levels`;
+    throw new GalleyError("schema_violation", message);
+  }
+  return full;
 }
 
 /** The rule on what is stored, then the version: a document that may not be seen tells nothing, not even that. */

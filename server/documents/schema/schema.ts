@@ -3,6 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { Faults, GalleyError } from "#protocol/errors";
 import { jsonBytes } from "#protocol/json-size";
 import type { ObjectValue } from "#protocol/values";
+import { deeperThan } from "../nesting.ts";
 import { compileValidator } from "./compile.ts";
 import { fillDefaults, hasDefaults } from "./defaults.ts";
 import { addFaults } from "./faults.ts";
@@ -50,7 +51,7 @@ export class Schema {
    */
   judge(fields: ObjectValue, at: string, faults: Faults, size = 0): void {
     const validate = size > EVERY_FAULT_CHARACTERS ? this.#firstFault() : this.#everyFault();
-    if (validate(fields)) return;
+    if (fits(validate, fields, at, faults)) return;
     addFaults(validate.errors ?? [], fields, at, faults);
     validate.errors = null;
   }
@@ -76,6 +77,17 @@ export class Schema {
   }
 }
 
+/** A schema that follows its references through a thousand steps may need more stack than there is. */
+function fits(validate: ValidateFunction, fields: ObjectValue, at: string, faults: Faults): boolean {
+  try {
+    return validate(fields);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    faults.add(at, "schema", "takes its schema through too many references");
+    return false;
+  }
+}
+
 /**
  * Reads a schema from a request. Whatever is wrong is a fault with its path; what comes back compiles.
  * @returns undefined only if a fault was added
@@ -97,22 +109,13 @@ export function parseSchema(input: unknown, at: string, faults: Faults): Schema 
   if (failed()) return undefined;
   try {
     const schema = new Schema(input);
-    // Whatever is too large to run shows at the first run.
-    schema.judge({}, at, new Faults());
+    // Whatever is too large to run, or fills itself without end, shows at the first run.
+    schema.judge(schema.fill({}), at, new Faults());
     return schema;
   } catch (error) {
     faults.add(at, "bad_value", `cannot be compiled: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
-}
-
-function deeperThan(input: unknown, levels: number): boolean {
-  let level: unknown[] = [input];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > levels) return true;
-    level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
-  }
-  return false;
 }
 
 /** The dialect that a schema may name as its own. */
