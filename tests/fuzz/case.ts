@@ -45,7 +45,10 @@ export class Subject {
   }
 
   /** Fills the collection. Documents that its indexes refuse are left out, and given back. */
-  async load(documents: readonly Document[], indexesLast: boolean): Promise<Document[]> {
+  async load(
+    documents: readonly Document[],
+    indexesLast: boolean,
+  ): Promise<{ refused: Document[]; difference: Difference | undefined }> {
     const empty = new CollectionState([]);
     const accepted: Document[] = [];
     const refused: Document[] = [];
@@ -53,9 +56,14 @@ export class Subject {
     await declare(this.#store, this.#name, indexesLast ? [] : this.#indexes);
     const changes = accepted.map((put) => ({ put }));
     const verdict = changes.length === 0 ? "ok" : await commitTo(this.#store, this.#name, changes, empty);
-    if (verdict !== "ok") throw new Error(`documents that fit were refused: ${verdict}`);
+    if (verdict !== "ok") {
+      return {
+        refused,
+        difference: { what: "the verdict on documents that fit", expected: ["ok"], actual: [verdict] },
+      };
+    }
     if (indexesLast) await declare(this.#store, this.#name, this.#indexes);
-    return refused;
+    return { refused, difference: undefined };
   }
 
   async commit(changes: readonly Change[]): Promise<Difference | undefined> {
@@ -85,7 +93,8 @@ export class Subject {
 export async function runCase(store: QueriedStore, run: Case): Promise<Difference | undefined> {
   const subject = new Subject(store, run.indexes);
   try {
-    await subject.load(run.documents, run.indexesLast);
+    const { difference } = await subject.load(run.documents, run.indexesLast);
+    if (difference) return difference;
     for (const changes of run.commits) {
       const difference = await subject.commit(changes);
       if (difference) return difference;
