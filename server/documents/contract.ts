@@ -99,7 +99,7 @@ export interface WriteReply {
   readonly id: string;
   readonly version: number;
   readonly shape: string;
-  /** The document as stored; empty after a delete. */
+  /** The document as stored; `_id` and `_v` alone for who may write but not read it; empty after a delete. */
   readonly text: string;
   readonly created: boolean;
   readonly position: Position;

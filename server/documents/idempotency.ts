@@ -4,6 +4,7 @@ import { encodeValue } from "#protocol/values";
 import type { Principal } from "../access/principal.ts";
 import type { DocumentStore, Row, Write } from "../stores/document-store.ts";
 import type { IdempotencyRequest } from "./contract.ts";
+import { refusing } from "./refusal.ts";
 import { RecordTaken } from "./writing.ts";
 
 /** Records of keyed writes, each written in the commit of its effect. */
@@ -67,7 +68,7 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
     run: (record: (answer: Answer) => Write) => Promise<Reply>,
     replay: (answer: Answer) => Reply | Promise<Reply>,
   ): Promise<Reply> {
-    const [row] = await store.get(COMMITS, [id]);
+    const [row] = await refusing(() => store.get(COMMITS, [id]));
     if (row && isAlive(row)) {
       if (row.value.route !== request.route || row.value.bodyHash !== request.bodyHash) {
         throw new GalleyError(
