@@ -1,12 +1,6 @@
 /** `npm run bench [-- names…] [--smoke]`: measures, prints one table, keeps the figures in tests/bench/results. */
-import { printTable, type ReportRow, saveResults, type Workload } from "./harness/report.ts";
-import { evaluate } from "./workloads/evaluate.ts";
-import { footprint } from "./workloads/footprint.ts";
-import { insert } from "./workloads/insert.ts";
-import { page } from "./workloads/page.ts";
-import { read } from "./workloads/read.ts";
-
-const WORKLOADS: readonly Workload[] = [evaluate, read, insert, page, footprint];
+import { printTable, type ReportRow, saveResults } from "./harness/report.ts";
+import { WORKLOADS } from "./workloads.ts";
 
 const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const smoke = process.argv.includes("--smoke");

@@ -2,13 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import t, { type Test } from "tap";
+import { killRounds, until, writeMuch } from "../support/kill-rounds.ts";
 import { Ledger, sendTo } from "../support/ledger.ts";
 import { PROCESS_KEY, type ServerProcess, startGalley, startProcess } from "../support/server-process.ts";
-
-const ROUNDS = 5;
-const WRITES = 1000;
 
 function temporaryFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), "galley-fault-"));
@@ -16,63 +13,14 @@ function temporaryFolder(t: Test): string {
   return folder;
 }
 
-/** A seeded sequence, so that a schedule can be run again. */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-/** Starts writes of every kind, all at once; resolves when each has its end. */
-function writeMuch(ledger: Ledger, round: string, count: number): Promise<unknown> {
-  const writes: Promise<void>[] = [];
-  for (let n = 0; n < count; n++) {
-    const id = `${round}-${n}`;
-    const kind = n % 10;
-    if (kind < 5) writes.push(ledger.create(id));
-    else if (kind < 7) writes.push(ledger.createTogether([`${id}-a`, `${id}-b`, `${id}-c`]));
-    else writes.push(ledger.add(`${round}-counter-${n % 4}`, 1));
-  }
-  return Promise.all(writes);
-}
-
-/** Waits until the server has answered `count` requests more, by the ledger's own count. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
-
 t.test("F01 kill -9 among 1,000 concurrent writes loses nothing acknowledged and half-applies nothing", async (t) => {
   const seed = Number(process.env.GALLEY_TEST_SEED ?? Date.now() % 100_000);
-  t.comment(`seed ${seed}`);
-  const random = numbers(seed);
-  const folder = temporaryFolder(t);
-  let server = await startGalley(folder);
-  const ledger = new Ledger(
-    "ledger",
-    sendTo(() => server.url, PROCESS_KEY),
-  );
-  let cutOff = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const before = ledger.ends.applied;
-    const target = Math.floor(random() * WRITES * 0.7);
-    const writes = writeMuch(ledger, `r${round}`, WRITES);
-    await until(() => ledger.ends.applied - before >= target);
-    await server.end("SIGKILL");
-    await writes;
-    const started = performance.now();
-    server = await startGalley(folder);
-    t.ok(performance.now() - started < 5000, "it is ready within 5 s");
-    cutOff += ledger.ends.unknown;
-    await ledger.settle();
-    t.same(await ledger.breaches(), [], `round ${round}: killed after ${target} answers`);
-  }
-  t.ok(cutOff > 0, `the kills cut ${cutOff} writes off`);
-  await server.end("SIGTERM");
-  const database = new Database(join(folder, "galley.db"), { readonly: true });
-  t.equal(database.pragma("integrity_check", { simple: true }), "ok");
-  database.close();
+  const report = await killRounds(temporaryFolder(t), 5, seed);
+  t.comment(`seed ${seed}: ${report.writes} writes, ${report.cutOff} cut off`);
+  t.same(report.breaches, []);
+  t.ok(report.cutOff > 0, "the kills cut writes off");
+  t.equal(report.integrity, "ok");
+  t.ok(report.slowestStart < 5000, "it was ready within 5 s each time");
 });
 
 t.test("F03 killed after the commit and before the answer, a repeat with the same key has one effect", async (t) => {
