@@ -11,7 +11,7 @@ import { sqliteCode } from "./errors.ts";
 export function prepareFolder(folder: string, files: readonly string[]): void {
   try {
     const created = mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (created === undefined) chmodSync(folder, 0o700);
+    if (created === undefined) makePrivate(folder, 0o700);
     else syncFolder(dirname(created));
     for (const file of files) createPrivate(join(folder, file));
     syncFolder(folder);
@@ -27,12 +27,23 @@ function createPrivate(path: string): void {
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    chmodSync(path, 0o600);
+    makePrivate(path, 0o600);
+  }
+}
+
+/** What belongs to another user, as a mounted volume may, keeps the mode that this user gave it. */
+function makePrivate(path: string, mode: number): void {
+  try {
+    chmodSync(path, mode);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
   }
 }
 
 /** Makes the names of new files durable: syncing a file does not sync the folder it stands in. */
 function syncFolder(folder: string): void {
+  // Windows opens no folders, and writes their entries through.
+  if (process.platform === "win32") return;
   const handle = openSync(folder, "r");
   try {
     fsyncSync(handle);

@@ -118,8 +118,9 @@ export class QueryRun {
 
   /** What the query has cost so far. */
   cost(): Cost {
-    const { kind } = this.plan.access;
-    const advice = kind === "index" || kind === "union" || kind === "none" ? undefined : this.#advise();
+    const { access } = this.plan;
+    const narrowed = access.kind === "primary" ? access.bounds !== undefined : access.kind !== "scan";
+    const advice = narrowed ? undefined : this.#advise();
     return { position: this.#options.position, examined: this.#expense.examined, ...(advice && { advice }) };
   }
 

@@ -1,17 +1,16 @@
 import { GalleyError } from "#protocol/errors";
 import type { Budget } from "../document-store.ts";
 
-/** How long one query may keep the event loop to itself. */
+/** How long queries together may keep the event loop to themselves before others run. */
 const SLICE_MS = 8;
 
 /** Work that pauses now and then by `yield`, and ends with its result. */
 export type Work<T> = Generator<undefined, T, undefined>;
 
-/** Runs long reads bit by bit in the main thread. */
+/** Runs reads in the main thread, long ones bit by bit. */
 export interface Slices {
   /**
-   * Runs work: at once as far as it comes within one slice, then a slice each turn of the event loop, in turn with
-   * everybody else's.
+   * Runs work: at once, if this turn of the event loop has time left, and then whenever a turn has some.
    *
    * @throws GalleyError `timeout` at its budget's end or if its caller has gone
    */
@@ -30,11 +29,10 @@ export class QueryClock {
   }
 
   /** Begins a slice. @throws GalleyError `timeout` */
-  begin(): void {
-    const now = performance.now();
+  begin(now: number, milliseconds: number): void {
     if (this.#signal?.aborted) throw new GalleyError("timeout", "the caller has gone");
     if (now >= this.#deadline) throw new GalleyError("timeout", "the query took longer than it may");
-    this.#end = Math.min(now + SLICE_MS, this.#deadline);
+    this.#end = Math.min(now + milliseconds, this.#deadline);
   }
 
   /** Whether it is time to let others run. */
@@ -48,37 +46,59 @@ export class QueryClock {
   }
 }
 
+/**
+ * Many queries share the time of a turn. Were each given a slice of its own, a burst of them would hold everything else
+ * up for as many slices.
+ */
 export function createSlices(): Slices {
-  const waiting: (() => void)[] = [];
+  /** Queries to go on with, each for one slice. */
+  let waiting: (() => void)[] = [];
+  let spent = 0;
   let scheduled = false;
 
+  function spend(slice: () => void): void {
+    const began = performance.now();
+    slice();
+    spent += performance.now() - began;
+    schedule();
+  }
+
   function schedule(): void {
-    if (scheduled || waiting.length === 0) return;
+    if (scheduled) return;
     scheduled = true;
-    // One slice a turn however many wait: the delay of everything else does not grow with the number of long reads.
     setImmediate(() => {
       scheduled = false;
-      waiting.shift()?.();
-      schedule();
+      spent = 0;
+      const round = waiting;
+      waiting = [];
+      for (let i = 0; i < round.length; i++) {
+        if (spent >= SLICE_MS) {
+          // Those that had no turn come before those that had one.
+          waiting = [...round.slice(i), ...waiting];
+          return;
+        }
+        spend(round[i] as () => void);
+      }
     });
   }
 
   return {
-    async run(work, clock) {
-      try {
-        for (;;) {
-          clock.begin();
-          const step = work.next();
-          if (step.done) return step.value;
-          await new Promise<void>((resolve) => {
-            waiting.push(resolve);
-            schedule();
-          });
-        }
-      } catch (error) {
-        work.return(undefined as never);
-        throw error;
-      }
-    },
+    run: (work, clock) =>
+      new Promise((resolve, reject) => {
+        const slice = () => {
+          try {
+            clock.begin(performance.now(), SLICE_MS - spent);
+            const step = work.next();
+            if (step.done) resolve(step.value);
+            else waiting.push(slice);
+          } catch (error) {
+            work.return(undefined as never);
+            reject(error);
+          }
+        };
+        if (spent < SLICE_MS && waiting.length === 0) spend(slice);
+        else waiting.push(slice);
+        schedule();
+      }),
   };
 }

@@ -70,26 +70,23 @@ function prepareFile(file: string, migrations: readonly Migration[] | undefined)
 async function openStore(file: string, options: SqliteOptions, unlock: () => void): Promise<SqliteStore> {
   const meter: ParseMeter = { parsed: 0 };
   const versions = createVersions(options.clock);
-  let log = createCommitLog("", 0, meter);
-  let opened = false;
-  const writer = await startWriter(
+  const { writer, sequence, highest } = await startWriter(
     { file, thread: options.thread },
     {
-      started: (sequence, highest) => {
+      committed: (sequence, writes, dropped) => log.append(sequence, writes, dropped),
+      restarted(sequence, highest) {
         versions.raise(highest);
-        if (opened) log.restart(sequence);
-        else log = createCommitLog(randomBytes(8).toString("hex"), sequence, meter);
-        opened = true;
-      },
-      committed: (sequence, writes, dropped) => {
-        log.append(sequence, writes, dropped);
+        log.restart(sequence);
       },
       pause: options.pause,
     },
   );
+  // Random for each run, so that a file that was swapped meanwhile cannot be mistaken (live-queries.md 3).
+  const log = createCommitLog(randomBytes(8).toString("hex"), sequence, meter);
+  versions.raise(highest);
   const database = openReading(file);
   const points = createPointReader(database, meter);
-  const queries = createQueries(file, meter, (sequence) => log.at(sequence));
+  const queries = createQueries(file, meter, log.at);
   const readStats = createStatsReader(database);
   let closing: Promise<void> | undefined;
 
@@ -131,7 +128,11 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
       return sequence === undefined ? log.position : log.at(sequence);
     },
     stats: (name) => reading(() => readStats(name)),
-    ping: () => reading(() => void database.prepare("SELECT sequence FROM _state").get()),
+    ping: () =>
+      reading(() => {
+        if (!writer.running) throw new GalleyError("unavailable", "the store's writer does not run");
+        database.prepare("SELECT sequence FROM _state").get();
+      }),
     close: () => {
       closing ??= close();
       return closing;

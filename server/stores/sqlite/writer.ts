@@ -9,13 +9,15 @@ export interface Writer {
   commit(writes: readonly Write[]): Promise<number>;
   ensure(definition: StoredCollection): Promise<void>;
   drop(collection: string): Promise<number | undefined>;
+  /** Whether the thread runs. */
+  readonly running: boolean;
   /** Ends after everything that was asked before. */
   close(): Promise<void>;
 }
 
 export interface WriterEvents {
-  /** The thread runs, for the first time or again; `sequence` and `highest` are what it found in the file. */
-  started(sequence: number, highest: number): void;
+  /** The thread had ended and runs again; `sequence` and `highest` version are what it found in the file. */
+  restarted(sequence: number, highest: number): void;
   /** In commit order, before the promise of the commit is settled. `dropped` is told with no writes. */
   committed(sequence: number, writes: readonly Write[], dropped?: string): void;
   /** A place where tests stop: a group is durable, and nobody has been told. */
@@ -42,7 +44,10 @@ interface Job {
  * Commits called in one turn of the event loop, or while a group is under way, go over together. Should the thread end by
  * itself, what was under way is `unknown`; what waits goes to the next thread, or is refused if none starts.
  */
-export async function startWriter(options: WriterOptions, events: WriterEvents): Promise<Writer> {
+export async function startWriter(
+  options: WriterOptions,
+  events: WriterEvents,
+): Promise<{ writer: Writer; sequence: number; highest: number }> {
   let thread: Thread | undefined;
   let underWay: readonly Job[] | undefined;
   let waiting: Job[] = [];
@@ -54,23 +59,26 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
   /** Replies are told one after the other, also when a test holds one up. */
   let telling: Promise<void> | undefined;
 
-  async function start(): Promise<void> {
+  async function start(): Promise<{ sequence: number; highest: number }> {
     starting = true;
     try {
       const started = await startThread(options, receive, lostThread);
       thread = started.thread;
       last = started.sequence;
-      events.started(started.sequence, started.highest);
+      return started;
     } finally {
       starting = false;
     }
-    send();
   }
 
-  function restart(): void {
-    start().catch((cause) => {
+  async function restart(): Promise<void> {
+    try {
+      const { sequence, highest } = await start();
+      events.restarted(sequence, highest);
+      send();
+    } catch (cause) {
       for (const job of takeAll()) job.reject(unavailable("the store's writer does not start", "not_applied", cause));
-    });
+    }
   }
 
   function lostThread(cause: unknown): void {
@@ -78,7 +86,7 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
     const jobs = underWay ?? [];
     underWay = undefined;
     for (const job of jobs) job.reject(unavailable("the store's writer stopped", "unknown", cause));
-    restart();
+    void restart();
   }
 
   function enqueue(request: Job["request"], length: number): Promise<number | undefined> {
@@ -101,7 +109,7 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
   function send(): void {
     if (underWay || starting || waiting.length === 0) return;
     if (!thread) {
-      restart();
+      void restart();
       return;
     }
     underWay = takeGroup();
@@ -158,8 +166,8 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
     }
   }
 
-  await start();
-  return {
+  const { sequence, highest } = await start();
+  const writer: Writer = {
     commit: async (writes) => {
       let length = 0;
       for (const write of writes) length += write.kind === "put" ? write.text.length : 0;
@@ -167,11 +175,15 @@ export async function startWriter(options: WriterOptions, events: WriterEvents):
     },
     ensure: async (definition) => void (await enqueue({ kind: "ensure", definition }, 0)),
     drop: (collection) => enqueue({ kind: "drop", collection }, 0),
+    get running() {
+      return thread !== undefined;
+    },
     close: () => {
       closing ??= enqueue({ kind: "close" }, 0).then(() => thread?.end());
       return closing;
     },
   };
+  return { writer, sequence, highest };
 }
 
 function verdictOf(reply: WriterReply, i: number): number | undefined | Refusal {
