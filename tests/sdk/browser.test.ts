@@ -1,17 +1,16 @@
-import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import t from "tap";
 import { startApp } from "../support/app.ts";
 import { startBrowser } from "../support/browser.ts";
+import { build } from "../support/programs.ts";
 
 const found = await startBrowser();
 
 if ("missing" in found) t.test("the SDK in a browser", { skip: found.missing }, async () => {});
 else {
   const { browser } = found;
-  execFileSync(process.execPath, [join(import.meta.dirname, "../../build.mjs"), "--if-older"]);
+  await build("--if-older");
   const app = await startApp();
   t.teardown(async () => {
     await browser.close();

@@ -1,26 +1,17 @@
-import { execFile, execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import t, { type Test } from "tap";
 import { startApp } from "../support/app.ts";
+import { build, CLEAN_ENV, run } from "../support/programs.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const DIST = join(ROOT, "sdk/dist");
 const PROGRAMS = createRequire(import.meta.url);
-const run = promisify(execFile);
-
-/** What npm hands down to its children would make a consumer behave like a part of this repository. */
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS|TAP)/i.test(name)));
-
 const program = (name: string, path: string) => join(dirname(PROGRAMS.resolve(`${name}/package.json`)), path);
-const buildIfOlder = () =>
-  execFileSync(process.execPath, [join(ROOT, "build.mjs"), "--if-older"], { env, encoding: "utf8" });
-buildIfOlder();
+await build("--if-older");
 
 const app = await startApp();
 t.teardown(() => app.close());
@@ -35,7 +26,7 @@ async function consumer(t: Test, source: string, files: Record<string, string>) 
   }
   const offline = source.startsWith("http") ? [] : ["--offline"];
   const cache = join(folder, ".npm-cache");
-  await run("npm", ["install", source, ...offline, "--no-audit", "--no-fund", "--cache", cache], { cwd: folder, env });
+  await run("npm", ["install", source, ...offline, "--no-audit", "--no-fund", "--cache", cache], { cwd: folder });
   return folder;
 }
 
@@ -61,7 +52,7 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
     "types.cts": typed('import { createClient } from "@galley/sdk";'),
     "inside.mts": 'import "@galley/sdk/dist/http.js";',
   });
-  const settings = { cwd: folder, env: { ...env, GALLEY_URL: app.url, GALLEY_KEY: app.key } };
+  const settings = { cwd: folder, env: { ...CLEAN_ENV, GALLEY_URL: app.url, GALLEY_KEY: app.key } };
   for (const file of ["use.mjs", "use.cjs"]) {
     const { stdout, stderr } = await run(process.execPath, [file], settings);
     t.equal(stdout, "x 7 5 2 true\n", file);
@@ -74,7 +65,7 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
       settings,
     ).then(
       () => "",
-      ({ stdout }) => String(stdout),
+      ({ stdout, stderr }) => `${stdout}${stderr}`,
     );
   t.equal(await tsc("--module", "nodenext", "types.mts", "types.cts"), "");
   t.equal(await tsc("--module", "esnext", "--moduleResolution", "bundler", "types.mts"), "");
@@ -110,7 +101,7 @@ t.test("npm installs the SDK from the server's address, and an empty Vite app bu
       const db = createClient<{ todos: { title: string } }>({ url: location.origin });
       db.collection("todos").find({ title: "x" }).then((todos) => (document.title = todos[0]?.title ?? "none"));`,
   });
-  await run(process.execPath, [program("vite", "bin/vite.js"), "build", "--logLevel", "error"], { cwd: folder, env });
+  await run(process.execPath, [program("vite", "bin/vite.js"), "build", "--logLevel", "error"], { cwd: folder });
   const assets = join(folder, "dist/assets");
   const main = readdirSync(assets).find((name) => name.startsWith("index-")) ?? "";
   const bytes = gzipSync(readFileSync(join(assets, main))).length;
@@ -129,17 +120,4 @@ t.test("the server's files are those of the build, for every origin", async (t) 
   }
   const head = readFileSync(join(DIST, "galley.js"), "utf8").slice(0, 60);
   t.match(head, /^\/\*! @galley\/sdk [\d.]+ \| MIT licence \*\/\n/);
-});
-
-t.test("a build that is fresh does nothing and says nothing; equal sources make equal packages", async (t) => {
-  const hash = () =>
-    createHash("sha256")
-      .update(readFileSync(join(DIST, "galley.tgz")))
-      .digest("hex");
-  const before = hash();
-  t.equal(buildIfOlder(), "");
-  const builds = await Promise.all([1, 2].map(() => run(process.execPath, [join(ROOT, "build.mjs")], { env })));
-  for (const { stdout } of builds) t.match(stdout, /^built Galley in [\d.]+ s\n$/);
-  t.equal(hash(), before, "two at once do no harm");
-  t.equal(buildIfOlder(), "");
 });
