@@ -25,8 +25,7 @@ const REQUEST_HEADERS = {
 export function describeApi(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
-    // A wildcard is no OpenAPI path; the console's files are not an interface anyway.
-    if (route.path.includes("*")) continue;
+    if (route.undescribed) continue;
     const path = paths[route.path] ?? {};
     path[route.method.toLowerCase()] = operation(route);
     paths[route.path] = path;

@@ -33,6 +33,8 @@ export interface Route<S = unknown> {
   readonly cache?: CacheRule;
   /** Open to everyone: no credential is read. */
   readonly open?: true;
+  /** Left out of the OpenAPI document: for browsers, not for programs. */
+  readonly undescribed?: true;
   readonly replies: Readonly<Record<number, ReplyShape>>;
   /** Codes it may answer beside those that every route may. */
   readonly errors: readonly ErrorCode[];

@@ -14,34 +14,35 @@ export function consoleRoutes(replies: Replies, folder: string): Route[] {
   let files: ReadonlyMap<string, StaticFile> | undefined;
   const shared = { method: "GET", tag: "Console", open: true, cache: "own", authorize: () => undefined } as const;
   const redirect = {
+    undescribed: true,
     replies: { 302: { description: "The console", headers: ["location"] } },
     errors: [],
     answer: ({ reply }: Call<undefined>) => {
       replies.empty(reply, 302, ["location", "/console/", "cache-control", "no-cache"]);
     },
   } as const;
+  const page = {
+    replies: { 200: { description: "A page, or one of its files", type: "text/html", headers: ["etag"] } },
+    errors: ["not_found"],
+    answer({ params, reply }: Call<undefined>) {
+      files ??= listStaticFiles(folder);
+      const path = params["*"] ?? "";
+      const file = files.get(path === "" ? "index.html" : path);
+      if (file === undefined) {
+        const built = files.size > 0;
+        throw new GalleyError(
+          "not_found",
+          built ? "there is no such page" : "the console is not built: run `npm run build`",
+        );
+      }
+      const cacheControl = HASHED.test(path) ? "public, max-age=31536000, immutable" : "no-cache";
+      sendStaticFile(replies, reply, file, cacheControl, HEADERS, CSP);
+    },
+  } as const;
   return [
     { ...shared, ...redirect, path: "/", summary: "Leads to the console" },
     { ...shared, ...redirect, path: "/console", summary: "Leads to the console" },
-    {
-      ...shared,
-      path: "/console/*",
-      summary: "The admin console",
-      replies: { 200: { description: "A page, or one of its files", type: "text/html", headers: ["etag"] } },
-      errors: ["not_found"],
-      answer({ params, reply }: Call<undefined>) {
-        files ??= listStaticFiles(folder);
-        const path = params["*"] ?? "";
-        const file = files.get(path === "" ? "index.html" : path);
-        if (file === undefined) {
-          throw new GalleyError(
-            "not_found",
-            files.size > 0 ? "there is no such page" : "the console is not built: run `npm run build`",
-          );
-        }
-        const cacheControl = HASHED.test(path) ? "public, max-age=31536000, immutable" : "no-cache";
-        sendStaticFile(replies, reply, file, cacheControl, HEADERS, CSP);
-      },
-    },
+    { ...shared, ...page, path: "/console/", summary: "The admin console" },
+    { ...shared, ...page, path: "/console/*", summary: "One of the console's files", undescribed: true },
   ];
 }
