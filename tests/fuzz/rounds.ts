@@ -78,7 +78,9 @@ async function askAll(lanes: readonly Lane[], pool: Pool, indexes: readonly Inde
       version++;
       const changes = makeChanges(pool, known, version);
       for (const lane of lanes) {
-        const finding = await commit(lane, lane.refused.length > 0 ? [...changes, refusedAgain(lane)] : changes);
+        // What the indexes refused at first goes alone: together, it would take the other changes down with it.
+        const again = lane.refused.splice(0, 1).map((put) => ({ put }));
+        const finding = (again.length > 0 ? await commit(lane, again) : undefined) ?? (await commit(lane, changes));
         if (finding) return { asked, finding };
       }
     }
@@ -107,10 +109,6 @@ async function commit(lane: Lane, changes: readonly Change[]): Promise<Finding |
   commits.push(changes);
   const difference = await subject.commit(changes);
   return difference && { store, difference, case: { ...start, commits: [...commits], question: undefined } };
-}
-
-function refusedAgain(lane: Lane): Change {
-  return { put: lane.refused.shift() as Document };
 }
 
 function makeDocuments(pool: Pool): Document[] {
