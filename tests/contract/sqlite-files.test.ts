@@ -47,7 +47,7 @@ t.test("a lock ends with its process, however that ends", async (t) => {
 t.test("a store that failed to open leaves no lock", async (t) => {
   const folder = newFolder(t);
   writeFileSync(join(folder, "galley.db"), "this is not a database, and long enough to tell".repeat(20));
-  await t.rejects(openSqliteStore({ folder, clock }), { name: "GalleyError" });
+  await t.rejects(openSqliteStore({ folder, clock }), { code: "failed_precondition", message: /is damaged: restore/ });
   rmSync(join(folder, "galley.db"));
   const store = await openSqliteStore({ folder, clock });
   await store.close();

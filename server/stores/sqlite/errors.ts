@@ -20,6 +20,18 @@ export function readError(error: unknown): GalleyError {
   return new GalleyError("unavailable", "the store cannot be read at the moment", {}, error);
 }
 
+/** Turns what opening threw into one line that tells an operator what to do. */
+export function openError(error: unknown, folder: string): GalleyError {
+  if (error instanceof GalleyError) return error;
+  const code = sqliteCode(error);
+  const fault = code !== undefined && isDamage(code) ? "its galley.db is damaged: restore a backup" : messageOf(error);
+  return new GalleyError("failed_precondition", `the data folder ${folder} cannot be opened: ${fault}`, {}, error);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** How a transaction ended that SQLite refused. `safe` says that the refusal itself proves it was not applied. */
 export interface WriteFailure {
   readonly code: "storage_full" | "unavailable" | "internal";

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { GalleyError } from "#protocol/errors";
 import type { DocumentStore } from "../document-store.ts";
 import { openReading, openWriting } from "./connection.ts";
-import { readError } from "./errors.ts";
+import { openError, readError } from "./errors.ts";
 import { lockFolder, prepareFolder } from "./lock.ts";
 import { createQueries } from "./queries.ts";
 import { createPointReader } from "./reader.ts";
@@ -47,9 +47,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     return await openStore(file, options, unlock);
   } catch (error) {
     unlock();
-    throw error instanceof GalleyError
-      ? error
-      : new GalleyError("unavailable", `${folder} cannot be opened`, {}, error);
+    throw openError(error, folder);
   }
 }
 

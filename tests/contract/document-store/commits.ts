@@ -150,17 +150,17 @@ export const testCommits: ContractTest = async (t, { newPlace, fresh }) => {
   });
 };
 
-/** Five increments a commit, each on the version of the one before it. Who loses a race reads again. */
+/** Twenty increments a commit, each on the version of the one before it. Who loses a race reads again. */
 async function increment(store: DocumentStore, times: number, writer: number): Promise<void> {
   for (let done = 0, lost = 0; done < times; ) {
     const [row] = await store.get("notes", ["counter"]);
     const n = Number(row?.value.n);
     const writes: ReturnType<typeof put>[] = [];
-    for (let i = 1; i <= 5; i++)
+    for (let i = 1; i <= 20; i++)
       writes.push(put(store, "counter", { n: n + i }, writes.at(-1)?.version ?? row?.version));
     try {
       await store.commit(writes);
-      done += 5;
+      done += 20;
     } catch (error) {
       if ((error as { code?: string }).code !== "version_conflict") throw error;
       lost += 1;

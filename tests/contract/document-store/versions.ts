@@ -25,14 +25,16 @@ export const testVersions: ContractTest = async (t, { newPlace, fresh }) => {
     await store.ensureCollection({ name: "notes", indexes: [] });
     const seen = new Set<number>();
     let last = 0;
+    let fell = 0;
     for (let n = 0; n < 3000; n++) {
       if (n === 1000) now -= 3_600_000;
       const version = store.nextVersion(n % 2 === 0 ? 0 : last);
-      t.ok(version > last || t.fail(`${version} after ${last}`));
+      if (version <= last) fell += 1;
       seen.add(version);
       last = version;
     }
     t.equal(seen.size, 3000);
+    t.equal(fell, 0);
     await store.commit([put(store, "a")]);
     last = store.nextVersion(0) - 1;
     await store.close();
