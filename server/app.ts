@@ -158,11 +158,13 @@ async function openServices(config: Config, { clock, random, log, pause, key }: 
 }
 
 async function inject({ fastify }: Transport, { method, path, headers, body }: AppRequest): Promise<AppReply> {
-  const payload = typeof body === "object" && !(body instanceof Uint8Array) ? Readable.from(body) : body;
+  const streamed = typeof body === "object" && !(body instanceof Uint8Array);
+  const payload = streamed ? Readable.from(body) : body;
   const reply = await fastify.inject({
     method: method as "GET",
     url: path,
-    headers: { ...headers },
+    // What every client says of a body whose length it does not know; without it there is no body.
+    headers: streamed ? { ...headers, "transfer-encoding": "chunked" } : { ...headers },
     ...(payload === undefined ? {} : { payload: payload as string | Buffer | Readable }),
     payloadAsStream: true,
   });
