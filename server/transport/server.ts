@@ -90,6 +90,9 @@ function createFastify(
     genReqId: requestId,
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => failures.send(reply as FastifyReply, error),
+    // Routes are checked by schema.ts. Handing over compilers that are never called keeps fastify from loading its own,
+    // which is a tenth of the time to start.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     // Parameters are read by parameters.ts, strictly.
     routerOptions: { maxParamLength: MAX_PART, querystringParser: () => NO_QUERY },
   });
@@ -139,6 +142,10 @@ function checkBody({ body: schema = {}, bodyOptional }: Route, body: unknown): v
   const faults = new Faults();
   checkSchema(schema, body, "", faults);
   faults.throwIfAny();
+}
+
+function noCompiler(): never {
+  throw new Error("no route has a schema of fastify's");
 }
 
 const NO_QUERY = Object.freeze({});
