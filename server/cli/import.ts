@@ -134,7 +134,7 @@ function report(call: Call, collection: string, { refusals, ...counts }: Counts)
   else {
     for (const { line, id, faults } of refusals) {
       call.print(
-        `line ${line}${id === undefined ? "" : ` (${id})`}: ${(faults ?? []).map((f) => f.message).join("; ")}`,
+        `line ${line}${id === undefined ? "" : ` (${id})`}: ${(faults ?? []).map(({ message }) => told(message, line)).join("; ")}`,
       );
     }
     if (counts.refused > refusals.length) call.print(`… and ${counts.refused - refusals.length} more`);
@@ -142,6 +142,12 @@ function report(call: Call, collection: string, { refusals, ...counts }: Counts)
     call.print(`${collection}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${refused} refused`);
   }
   if (counts.refused > 0) throw new CommandError(`${counts.refused} rows were refused`);
+}
+
+/** A fault of the whole line says so itself, which stands at the start of the report's line already. */
+function told(message: string, line: number): string {
+  const prefix = `line ${line}: `;
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
 }
 
 /** A progress bar on a terminal, redrawn at most ten times a second; nothing elsewhere. */

@@ -1,7 +1,7 @@
 import { parseDate } from "#protocol/dates";
 import { describe } from "#protocol/describe";
 import { type Fault, type FaultCode, Faults, type GalleyError } from "#protocol/errors";
-import { ID_RANDOM_BYTES, newId } from "#protocol/id";
+import { ID_RANDOM_BYTES, idFault, newId } from "#protocol/id";
 import { isObjectValue, type ObjectValue } from "#protocol/values";
 import { readDocument } from "./images.ts";
 import type { ImportOptions, ImportTarget } from "./import.ts";
@@ -33,13 +33,14 @@ export function parseRow(line: Line, target: ImportTarget, options: ImportOption
     return refuseLine(number, "bad_value", "expects a JSON object, got text that is not JSON");
   }
   if (!isObjectValue(body)) return refuseLine(number, "bad_value", `expects a JSON object, got ${describe(body)}`);
+  const named = idFault(body._id) === undefined ? { id: body._id as string } : {};
   const faults = new Faults();
   const { id, fields, createdAt } = readDocument(
     target.plain ? fromPlain(body, target, options) : body,
     "document",
     faults,
   );
-  if (faults.any) return { line: number, ...(id === undefined ? {} : { id }), status: "refused", faults: faults.list };
+  if (faults.any) return { line: number, ...named, status: "refused", faults: faults.list };
   const made = id ?? newId(options.clock(), options.random(ID_RANDOM_BYTES));
   return { line: number, id: made, fields, createdAt };
 }
