@@ -1,5 +1,5 @@
 import type { IndexDefinition } from "../../server/stores/document-store.ts";
-import { bound, literal, makeFilter, type WireFilter } from "./filters.ts";
+import { bound, literal, makeFilter, makeTest, type WireFilter } from "./filters.ts";
 import type { Pool } from "./pool.ts";
 
 /** A filter and a sort that one index may serve: tests of its first paths, then its order, forward or backward. */
@@ -23,12 +23,15 @@ function bare(path: string): string {
   return path.replace(/^-/, "");
 }
 
-/** Equalities, the last of them perhaps a range; now and then inside the array that the paths go through. */
+/** Equalities, the last of them perhaps a range or any other test; now and then inside the array that the paths go through. */
 function testsOf(pool: Pool, paths: readonly string[]): WireFilter {
   const { random } = pool;
   const last = paths.at(-1);
   const tests: WireFilter = {};
-  for (const path of paths) tests[path] = path === last && random.chance(40) ? range(pool) : equality(pool);
+  for (const path of paths) {
+    const roll = path === last ? random.below(100) : 100;
+    tests[path] = roll < 30 ? range(pool) : roll < 55 ? makeTest(pool, 1) : equality(pool);
+  }
   return random.chance(20) ? insideElements(tests) : tests;
 }
 

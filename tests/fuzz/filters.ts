@@ -26,7 +26,7 @@ export function makeFilter(pool: Pool, depth: number, paths: readonly string[] =
 }
 
 /** What stands at a path: a literal or operators. */
-function makeTest(pool: Pool, depth: number): unknown {
+export function makeTest(pool: Pool, depth: number): unknown {
   const { random } = pool;
   if (random.chance(35)) return literal(pool);
   const operators: Record<string, unknown> = {};
