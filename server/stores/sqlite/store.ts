@@ -88,12 +88,16 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
   const readStats = createStatsReader(database);
   let closing: Promise<void> | undefined;
 
-  async function reading<T>(read: () => T | Promise<T>): Promise<T> {
-    if (closing) throw new GalleyError("unavailable", "the store is closed");
+  /** Not an async function: a point read costs little more than its statement, and each turn of a promise adds to it. */
+  function reading<T>(read: () => T | Promise<T>): Promise<T> {
+    if (closing) return Promise.reject(new GalleyError("unavailable", "the store is closed"));
     try {
-      return await read();
+      const result = read();
+      return result instanceof Promise
+        ? result.catch((error) => Promise.reject(readError(error)))
+        : Promise.resolve(result);
     } catch (error) {
-      throw readError(error);
+      return Promise.reject(readError(error));
     }
   }
 
