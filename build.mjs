@@ -44,7 +44,8 @@ async function build() {
   await packSdk(join(ROOT, "sdk"));
   copyConsole(replace);
   writeFileSync(STAMP, sources);
-  console.log(`built Galley in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  // Not on standard output, which belongs to the command that follows: `npm run galley -- export` may be piped.
+  console.error(`built Galley in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
 async function compile() {

@@ -1,9 +1,9 @@
 /** The command line as a user runs it: processes of the built program, on folders of their own. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { CLEAN_ENV, run } from "../support/programs.ts";
 import { startGalley } from "../support/server-process.ts";
 
 interface Run {
@@ -13,12 +13,13 @@ interface Run {
 }
 
 function galley(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
-  const options = { env: { ...process.env, GALLEY_DATA_DIR: folder, ...env }, maxBuffer: 64 * 2 ** 20 };
-  return new Promise((resolve) => {
-    execFile(process.execPath, ["server/galley.cjs", ...args], options, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    });
+  const running = run(process.execPath, ["server/galley.cjs", ...args], {
+    env: { ...CLEAN_ENV, GALLEY_DATA_DIR: folder, ...env },
   });
+  return running.then(
+    ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
+    ({ code, stdout, stderr }) => ({ code: Number(code), out: stdout, err: stderr }),
+  );
 }
 
 function temporaryFolder(t: Test): string {
@@ -78,13 +79,13 @@ t.test("a refused row names its line and fault, and the rest goes on", async (t)
   const folder = temporaryFolder(t);
   const file = join(folder, "rows.ndjson");
   writeFileSync(file, '{"_id":"a"}\n{"_id":"b","$bad":1}\nnot json\n{"_id":"c"}\n[1]\n');
-  const run = await galley(folder, ["import", "rows", file]);
-  t.equal(run.code, 1);
-  t.match(run.out, /line 2 \(b\): .*\$bad/);
-  t.match(run.out, /line 3: /);
-  t.match(run.out, /line 5: /);
-  t.match(run.out, /rows: 2 created, 0 updated, 0 unchanged, 3 refused/);
-  t.match(run.err, "galley import: 3 rows were refused\n");
+  const done = await galley(folder, ["import", "rows", file]);
+  t.equal(done.code, 1);
+  t.match(done.out, /line 2 \(b\): .*\$bad/);
+  t.match(done.out, /line 3: /);
+  t.match(done.out, /line 5: /);
+  t.match(done.out, /rows: 2 created, 0 updated, 0 unchanged, 3 refused/);
+  t.match(done.err, "galley import: 3 rows were refused\n");
   for (const [name, args] of [
     ["a missing file", ["import", "rows", join(folder, "none.json")]],
     ["an unknown kind of file", ["import", "rows", join(folder, "server.yaml")]],
@@ -119,9 +120,9 @@ t.test("CSV cells are text but where the schema declares a class; empty ones are
     '_id,name,age,member,born,big,home.city,zip\np1,"Ann, ""A""",7,true,2001-02-03T00:00:00Z,9007199254740993,"Bern\nWest",0123\np2,Bob,,,,,,\np3,Cy,old,,,,,\n',
   );
   t.match(await galley(folder, ["collections", "create", "people", "--schema", schema]), { code: 0 });
-  const run = await galley(folder, ["import", "people", file]);
-  t.match(run, { code: 1, out: /people: 2 created, 0 updated, 0 unchanged, 1 refused/ });
-  t.match(run.out, /line 3 \(p3\): .*age/);
+  const done = await galley(folder, ["import", "people", file]);
+  t.match(done, { code: 1, out: /people: 2 created, 0 updated, 0 unchanged, 1 refused/ });
+  t.match(done.out, /line 3 \(p3\): .*age/);
   const { out } = await galley(folder, ["export", "people"]);
   const [first, second] = out
     .trimEnd()
@@ -204,7 +205,11 @@ t.test("a server that was killed leaves a server.json that misleads nobody", asy
 
 t.test("a configuration with faults is refused with all of them at once", async (t) => {
   const folder = temporaryFolder(t);
-  const run = await galley(folder, ["start"], { GALLEY_PORT: "99999", GALLEY_SECRET: "short", GALLEY_HOST: "0.0.0.0" });
-  t.equal(run.code, 1);
-  for (const name of ["GALLEY_PORT", "GALLEY_SECRET", "GALLEY_PUBLIC_URL"]) t.match(run.err, name);
+  const done = await galley(folder, ["start"], {
+    GALLEY_PORT: "99999",
+    GALLEY_SECRET: "short",
+    GALLEY_HOST: "0.0.0.0",
+  });
+  t.equal(done.code, 1);
+  for (const name of ["GALLEY_PORT", "GALLEY_SECRET", "GALLEY_PUBLIC_URL"]) t.match(done.err, name);
 });

@@ -37,7 +37,7 @@ symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
 
 const BUILT = /^built Galley in [\d.]+ s\n$/;
 const build = async (...options: string[]) =>
-  (await run(process.execPath, [join(clone, "build.mjs"), ...options])).stdout;
+  (await run(process.execPath, [join(clone, "build.mjs"), ...options])).stderr;
 const results = () =>
   [
     "sdk/dist/galley.tgz",
@@ -63,7 +63,7 @@ t.test("whatever changes a source makes a build older", async (t) => {
   t.match(await build("--if-older"), BUILT);
   t.match(readFileSync(join(clone, "admin-ui/dist/index.html"), "utf8"), /<!-- changed -->/);
   rmSync(join(clone, "sdk/expand.ts"));
-  const failed = () => build("--if-older").catch((error) => error.stdout);
+  const failed = () => build("--if-older").catch((error) => error.stdout + error.stderr);
   t.match(await failed(), /expand\.ts/, "a broken source is told");
   t.match(await failed(), /expand\.ts/, "and stays told");
   cpSync(join(ROOT, "sdk/expand.ts"), join(clone, "sdk/expand.ts"));

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { CLEAN_ENV } from "../support/programs.ts";
 import { startProcess } from "../support/server-process.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -22,14 +23,14 @@ t.test("the quick start runs as it is written", { timeout: 170_000 }, async (t) 
     rmSync(folder, { recursive: true, force: true });
   });
   // ./data is the reader's own folder; a relative import of the SDK from it needs this checkout's packages.
-  const text = script()
+  const text = `unset NODE_OPTIONS\n${script()}`
     .replaceAll("http://127.0.0.1:4600", server.url)
     .replaceAll("data/atlas", `${folder}/atlas`)
     .replaceAll("data/ask.mjs", `tests/quick-start-${process.pid}.mjs`);
   t.teardown(() => rmSync(join(ROOT, `tests/quick-start-${process.pid}.mjs`), { force: true }));
   const shell = spawn("bash", ["-euo", "pipefail", "-c", text], {
     cwd: ROOT,
-    env: { ...process.env, GALLEY_DATA_DIR: folder, NODE_OPTIONS: "" },
+    env: { ...CLEAN_ENV, GALLEY_DATA_DIR: folder },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let out = "";

@@ -23,5 +23,5 @@ export function run(
 
 /** Builds what is shipped, as `npm run build` does. @returns what it printed */
 export async function build(...options: string[]): Promise<string> {
-  return (await run(process.execPath, [BUILD, ...options])).stdout;
+  return (await run(process.execPath, [BUILD, ...options])).stderr;
 }

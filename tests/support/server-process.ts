@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { CLEAN_ENV } from "./programs.ts";
 
 export interface ServerProcess {
   readonly url: string;
@@ -12,8 +13,9 @@ export interface ServerProcess {
 
 /** Starts a process and waits for the line that tells its address, like `… http://127.0.0.1:1234 …`. */
 export async function startProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, NODE_ENV: "production", ...env },
+  // A test runner hands its loaders down by NODE_OPTIONS; the server has to be the one that users run.
+  const child = spawn("sh", ["-c", 'unset NODE_OPTIONS; exec "$0" "$@"', process.execPath, ...args], {
+    env: { ...CLEAN_ENV, NODE_ENV: "production", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const url = await addressOf(child);
