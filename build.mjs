@@ -1,5 +1,6 @@
 /**
- * Builds what is shipped: server/dist and sdk/dist by the compiler, the SDK's bundles and package, admin-ui/dist.
+ * Builds what is shipped: types and sdk/dist by the compiler, the SDK's bundles and package, the server's program,
+ * admin-ui/dist.
  * `--if-older` does nothing, in a blink, unless a source changed since the last build; `npm start` relies on it.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -11,7 +12,13 @@ const ROOT = fileURLToPath(new URL(".", import.meta.url));
 const SOURCES = ["sdk", "server", "admin-ui", "build.mjs", "package.json", "package-lock.json", "LICENSE"];
 const SOURCE_FILES = /\.(?:[cm]?[jt]s|json|css|html|svg|md)$|LICENSE$/;
 /** What must be there for a build to count, whatever the stamp says. */
-const RESULTS = ["server/dist/main.js", "sdk/dist/index.js", "sdk/dist/galley.tgz", "admin-ui/dist/index.html"];
+const RESULTS = [
+  "server/dist/program/galley.js",
+  "server/dist/program/writer-thread.js",
+  "sdk/dist/index.js",
+  "sdk/dist/galley.tgz",
+  "admin-ui/dist/index.html",
+];
 const STAMP = join(ROOT, "server/dist/.build-stamp");
 const LOCK = join(ROOT, "server/dist/.build-lock");
 const LOCK_WAIT = 300_000;
@@ -42,6 +49,8 @@ async function build() {
   await compile();
   const { packSdk, replace } = await import("./sdk/pack.mjs");
   await packSdk(join(ROOT, "sdk"));
+  const { packServer } = await import("./server/pack.mjs");
+  await packServer(join(ROOT, "server"));
   copyConsole(replace);
   writeFileSync(STAMP, sources);
   // Not on standard output, which belongs to the command that follows: `npm run galley -- export` may be piped.

@@ -43,7 +43,7 @@ const results = () =>
     "sdk/dist/galley.tgz",
     "sdk/dist/galley.js",
     "sdk/dist/index.cjs",
-    "server/dist/main.js",
+    "server/dist/program/galley.js",
     "admin-ui/dist/index.html",
   ].map((path) => readFileSync(join(clone, path), "base64"));
 
@@ -72,7 +72,7 @@ t.test("whatever changes a source makes a build older", async (t) => {
 
 t.test("a result that somebody removed is made again", async (t) => {
   const before = results();
-  for (const path of ["sdk/dist/galley.tgz", "server/dist/main.js"]) {
+  for (const path of ["sdk/dist/galley.tgz", "server/dist/program/galley.js"]) {
     rmSync(join(clone, path));
     t.match(await build("--if-older"), BUILT, path);
   }
