@@ -32,17 +32,17 @@ export function makeQuestion(pool: Pool, ids: readonly string[], indexes: readon
   // At random a question hardly ever meets an index in both its filter and its sort, so half of them are aimed at one.
   const aim = random.chance(50) ? aimAt(pool, random.pick(indexes)) : undefined;
   const filter = aim?.filter ?? (random.chance(6) ? {} : makeFilter(pool, random.below(FILTER_DEPTH + 1)));
-  const kind = random.below(10);
-  if (kind === 0) return { kind: "count", filter, cap: random.pick([1, 5, 100_000]) };
-  if (kind === 1) return { kind: "distinct", filter, path: random.pick([...PLAIN_PATHS, "_id", "_createdAt"]) };
-  if (kind === 2) return { kind: "aggregate", filter, body: makeAggregate(pool) };
+  const kind = random.below(100);
+  if (kind < 16) return { kind: "count", filter, cap: random.pick([1, 5, 100_000]) };
+  if (kind < 26) return { kind: "distinct", filter, path: random.pick([...PLAIN_PATHS, "_id", "_createdAt"]) };
+  if (kind < 36) return { kind: "aggregate", filter, body: makeAggregate(pool) };
   return {
     kind: "find",
     filter,
     ...(random.chance(15) && { rule: makeFilter(pool, 1) }),
     sort: aim && random.chance(90) ? aim.sort : makeSort(pool),
     limit: random.pick([1, 2, 3, 7, 25, 1000]),
-    ...(ids.length > 0 && random.chance(25) && { after: random.pick(ids) }),
+    ...(ids.length > 0 && random.chance(40) && { after: random.pick(ids) }),
     ...(random.chance(20) && { select: random.some(PLAIN_PATHS, 1 + random.below(3)) }),
   };
 }
