@@ -13,8 +13,7 @@ import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
 import { LOAD, type LoadLimits } from "./transport/load.ts";
-import { allRoutes } from "./transport/routes/index.ts";
-import { createTransport, type Transport } from "./transport/server.ts";
+import type { Transport } from "./transport/server.ts";
 
 /** One Galley: its stores, its services and the HTTP server in front of them. */
 export interface App {
@@ -67,7 +66,12 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   for (const warning of config.warnings) log.warn({}, warning);
 
   const key = `gsk_run_${Buffer.from(random(32)).toString("hex")}`;
-  const services = await openServices(config, { clock, random, log, pause, key });
+  // The store's thread starts while fastify and the routes are read: a start takes as long as the longer of the two.
+  const [services, { createTransport }, { allRoutes }] = await Promise.all([
+    openServices(config, { clock, random, log, pause, key }),
+    import("./transport/server.ts"),
+    import("./transport/routes/index.ts"),
+  ]);
   const { store, documents, collections, keys } = services;
   const origins = new Set(config.allowedOrigins);
   if (config.publicUrl !== undefined) origins.add(config.publicUrl);
