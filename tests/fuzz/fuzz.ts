@@ -13,7 +13,8 @@ export interface FuzzOptions {
 }
 
 /**
- * Replays the stored seeds, then asks new questions, and stops at the first difference.
+ * Replays the stored seeds, then asks new questions, and stops at the first difference. A seed stands for its round only
+ * as long as the generator draws the same: whoever changes what it draws looks for new seeds with the same mistakes.
  *
  * @returns how many questions were asked, and the report of the difference, if there was one
  */
