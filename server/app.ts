@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { createServiceKeys, type ServiceKeys } from "./accounts/service-keys.ts";
 import { builtAssets } from "./built-assets.ts";
@@ -9,6 +8,7 @@ import type { CollectionService, DocumentService } from "./documents/contract.ts
 import { openDefinitions } from "./documents/definitions.ts";
 import { createDocumentService } from "./documents/service.ts";
 import { createLog, type Log } from "./log.ts";
+import { pooledRandom } from "./random-bytes.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
@@ -61,7 +61,7 @@ export interface Overrides {
 
 /** Picks the stores, builds the services by hand, in order, and mounts the transport. START HERE. */
 export async function createApp(config: Config, overrides: Overrides = {}): Promise<App> {
-  const { clock = Date.now, random = randomBytes, pause, load } = overrides;
+  const { clock = Date.now, random = pooledRandom(), pause, load } = overrides;
   const log = overrides.log ?? (await createLog(config));
   for (const warning of config.warnings) log.warn({}, warning);
 

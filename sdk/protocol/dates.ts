@@ -9,7 +9,18 @@ const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:
  * as an integer. Undefined for anything else, for a day that no calendar has, and outside years 1 to 9999.
  */
 export function parseDate(operand: unknown): Date | undefined {
-  const time = typeof operand === "string" ? parseIso(operand) : Number.isInteger(operand) ? (operand as number) : NaN;
+  if (typeof operand === "string") {
+    // Most dates come in the form that we write. Read so, one that no calendar has would come out as another text.
+    const date = operand.length === CANONICAL_LENGTH ? new Date(operand) : undefined;
+    if (date && date.getTime() >= DATE_MIN && date.toISOString() === operand) return date;
+    return within(parseIso(operand));
+  }
+  return Number.isInteger(operand) ? within(operand as number) : undefined;
+}
+
+const CANONICAL_LENGTH = "2026-01-31T10:00:00.000Z".length;
+
+function within(time: number): Date | undefined {
   return time >= DATE_MIN && time <= DATE_MAX ? new Date(time) : undefined;
 }
 

@@ -6,7 +6,7 @@ import { sqliteCode } from "./errors.ts";
 import type { Refusal } from "./messages.ts";
 import { TableWriter } from "./table-writer.ts";
 
-/** Applies groups of commits: one transaction a group, a savepoint a commit. */
+/** Applies groups of commits: one transaction a group, a savepoint a commit of several writes. */
 export interface GroupWriter {
   /**
    * The verdicts on the commits, once the group is durable.
@@ -70,18 +70,22 @@ export function createGroupWriter(database: Database): GroupWriter {
       const verdicts = commits.map((writes): number | Refusal => {
         const growth = new Map<string, Growth>();
         const raisedBefore = raised;
-        savepoint.run();
+        // A single write is judged whole before it touches anything, so there is nothing to undo.
+        const several = writes.length > 1;
+        if (several) savepoint.run();
         try {
           for (const [operation, write] of writes.entries()) raised += applyWrite(write, operation, growth);
         } catch (error) {
           if (sqliteCode(error) !== undefined) throw error;
-          undo.run();
-          release.run();
+          if (several) {
+            undo.run();
+            release.run();
+          }
           // Multikey flags are raised in memory as well, and the savepoint does not take those back.
           if (raised > raisedBefore) forget();
           return refusal(error);
         }
-        release.run();
+        if (several) release.run();
         if (growth.size === 0) return last;
         for (const write of writes) if (write.kind === "put" && write.version > top) top = write.version;
         for (const [collection, { documents, bytes }] of growth) add(group, collection, documents, bytes);

@@ -26,6 +26,8 @@ export interface WriterEvents {
 
 /** Commits, and characters of their texts, that share one transaction. More only adds to what the last one waits for. */
 const GROUP = { commits: 500, size: 8 * 1024 * 1024 };
+/** A group is not waited for beyond this many commits or turns of the event loop. */
+const GATHER = { commits: 64, turns: 12 };
 /** What may wait; beyond it a commit is refused at once rather than kept in memory. */
 const WAITING = { commits: 20_000, size: 128 * 1024 * 1024 };
 
@@ -53,7 +55,7 @@ export async function startWriter(
   let waiting: Job[] = [];
   let size = 0;
   let last = 0;
-  let scheduled = false;
+  let gathering = false;
   let starting = false;
   let closing: Promise<void> | undefined;
   /** Replies are told one after the other, also when a test holds one up. */
@@ -97,12 +99,24 @@ export async function startWriter(
     return new Promise((resolve, reject) => {
       waiting.push({ request, size: length, resolve, reject });
       size += length;
-      if (scheduled) return;
-      scheduled = true;
-      setImmediate(() => {
-        scheduled = false;
-        send();
-      });
+      if (!underWay) gather();
+    });
+  }
+
+  /**
+   * Sends once a turn of the event loop has brought nothing more, or enough is there: under load a group fills, and its
+   * sync and the way to the thread are shared; alone, a commit waits for one empty turn.
+   */
+  function gather(turns = 0, before = 0): void {
+    if (turns === 0) {
+      if (gathering) return;
+      gathering = true;
+    }
+    setImmediate(() => {
+      const more = waiting.length > before && waiting.length < GATHER.commits && turns < GATHER.turns;
+      if (more) return gather(turns + 1, waiting.length);
+      gathering = false;
+      send();
     });
   }
 
@@ -143,7 +157,7 @@ export async function startWriter(
   function receive(reply: WriterReply): void {
     const jobs = underWay ?? [];
     underWay = undefined;
-    send();
+    if (waiting.length > 0) gather();
     if (!events.pause && !telling) tell(jobs, reply);
     else
       telling = (telling ?? Promise.resolve()).then(() => events.pause?.("before-reply")).then(() => tell(jobs, reply));

@@ -1,5 +1,5 @@
 /** A closed loop of requests: each connection sends its next one when the last is answered. */
-import { Client } from "undici";
+import { Connection } from "./connection.ts";
 
 export interface Load {
   readonly url: string;
@@ -29,7 +29,7 @@ export interface Measured {
 }
 
 export async function runLoad(load: Load): Promise<Measured> {
-  const clients = Array.from({ length: load.connections }, () => new Client(load.url, { pipelining: 1 }));
+  const connections = Array.from({ length: load.connections }, () => new Connection(load.url));
   const latencies: number[] = [];
   let sent = 0;
   let wrong = 0;
@@ -37,19 +37,18 @@ export async function runLoad(load: Load): Promise<Measured> {
   const end = started + load.seconds * 1000;
   const most = load.requests ?? Number.POSITIVE_INFINITY;
   await Promise.all(
-    clients.map(async (client) => {
+    connections.map(async (connection) => {
       while (sent < most && performance.now() < end) {
         const n = sent++;
         const at = performance.now();
-        const { statusCode, body } = await client.request(load.request(n));
-        const text = await body.text();
+        const { status, body } = await connection.send(load.request(n));
         latencies.push(performance.now() - at);
-        if (!load.check(statusCode, text, n)) wrong++;
+        if (!load.check(status, body, n)) wrong++;
       }
     }),
   );
   const seconds = (performance.now() - started) / 1000;
-  await Promise.all(clients.map((client) => client.close()));
+  for (const connection of connections) connection.close();
   latencies.sort((a, b) => a - b);
   const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
   return { requests: latencies.length, wrong, seconds, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
