@@ -8,8 +8,6 @@ import { parsePlainPath } from "./paths.ts";
 import type { Value } from "./values.ts";
 import { keyFault } from "./values.ts";
 
-export { Grouping } from "./grouping.ts";
-
 /** What an aggregate asks for beside its filter; query-language.md 5.6. Made by {@link parseAggregate}. */
 export interface Aggregate {
   readonly group: readonly Path[];

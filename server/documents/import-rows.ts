@@ -3,11 +3,25 @@ import { describe } from "#protocol/describe";
 import { type Fault, type FaultCode, Faults, type GalleyError } from "#protocol/errors";
 import { ID_RANDOM_BYTES, idFault, newId } from "#protocol/id";
 import { isObjectValue, type ObjectValue } from "#protocol/values";
+import type { DocumentStore } from "../stores/document-store.ts";
+import type { Definitions } from "./definitions.ts";
 import { readDocument } from "./images.ts";
-import type { ImportOptions, ImportTarget } from "./import.ts";
 import type { Line } from "./import-lines.ts";
 import { PlainReader } from "./plain.ts";
 import { OPEN_PLACES } from "./schema/schema.ts";
+
+export interface ImportOptions {
+  readonly store: DocumentStore;
+  readonly definitions: Definitions;
+  readonly clock: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+/** Where the rows go, and how their values are written. */
+export interface ImportTarget {
+  readonly collection: string;
+  readonly plain: boolean;
+}
 
 /** What became of one line. */
 export type Verdict =

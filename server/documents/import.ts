@@ -2,29 +2,22 @@ import { GalleyError } from "#protocol/errors";
 import { sameData } from "#protocol/same-data";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Write } from "../stores/document-store.ts";
-import type { Definitions } from "./definitions.ts";
 import { createdAt, type Image, imageOf } from "./images.ts";
 import { type Line, linesOf } from "./import-lines.ts";
-import { type ImportRow, parseRow, refusal, type Verdict } from "./import-rows.ts";
+import {
+  type ImportOptions,
+  type ImportRow,
+  type ImportTarget,
+  parseRow,
+  refusal,
+  type Verdict,
+} from "./import-rows.ts";
 import { enforceSchema, withDefaults } from "./operation.ts";
 import { dropped, netWrite } from "./writing.ts";
 
 /** Rows, and characters of their lines, that one commit takes at most. */
 const GROUP_ROWS = 500;
 const GROUP_CHARACTERS = 1024 * 1024;
-
-export interface ImportOptions {
-  readonly store: DocumentStore;
-  readonly definitions: Definitions;
-  readonly clock: () => number;
-  readonly random: (bytes: number) => Uint8Array;
-}
-
-/** Where the rows go, and how their values are written. */
-export interface ImportTarget {
-  readonly collection: string;
-  readonly plain: boolean;
-}
 
 /**
  * Sets each row by its `_id`, in commits of many rows, and gives one verdict a line, in order and at the reader's pace;

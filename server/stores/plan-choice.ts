@@ -1,11 +1,11 @@
 import type { Node, SortKey } from "#protocol/ast";
 import { RANK } from "#protocol/compare";
 import type { Path } from "#protocol/paths";
-import type { IndexFacts, IndexUse, PrimaryUse } from "./plan.ts";
 import type { Interval } from "./plan-intervals.ts";
 import { constantKey, intersect, isPoints, WIDTH, wholeClass, widthOf } from "./plan-intervals.ts";
 import type { Predicate } from "./plan-predicates.ts";
 import { holdTogether, predicatesOf, requiredPaths } from "./plan-predicates.ts";
+import type { IndexFacts, IndexUse, PrimaryUse } from "./plan-shape.ts";
 
 /** How many intervals one read of an index may be made of, unless the first path alone has more. */
 const MAX_INTERVALS = 256;

@@ -1,7 +1,7 @@
 import type { Node } from "#protocol/ast";
-import type { IndexFacts, IndexUse, PrimaryUse } from "./plan.ts";
 import { type Choice, choose, prefer } from "./plan-choice.ts";
 import { conjunctsOf } from "./plan-predicates.ts";
+import type { IndexFacts, IndexUse, PrimaryUse } from "./plan-shape.ts";
 
 /** One use for each branch of an `or`. */
 export interface UnionChoice<I extends IndexFacts> {

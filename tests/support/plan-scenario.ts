@@ -5,7 +5,8 @@ import { normalise } from "#protocol/normalise";
 import { compareKeys, parseSort } from "#protocol/sort";
 import type { ObjectValue } from "#protocol/values";
 import type { IndexDefinition } from "../../server/stores/document-store.ts";
-import { type Plan, planQuery } from "../../server/stores/plan.ts";
+import { planQuery } from "../../server/stores/plan.ts";
+import type { Plan } from "../../server/stores/plan-shape.ts";
 import { answer, type IndexTable, indexTable, matching, placeOf, type Stored } from "./index-tables.ts";
 
 export function filterOf(input: unknown): Node {

@@ -1,9 +1,10 @@
 import t from "tap";
 import { aggregateValue } from "#protocol/accumulator";
-import { Grouping, parseAggregate } from "#protocol/aggregate";
+import { parseAggregate } from "#protocol/aggregate";
 import { compare } from "#protocol/compare";
 import { Faults, GalleyError } from "#protocol/errors";
 import { ExactSum } from "#protocol/exact-sum";
+import { Grouping } from "#protocol/grouping";
 import { normalNumbers } from "#protocol/normal-numbers";
 import type { ObjectValue, Value } from "#protocol/values";
 import { encodeValue, INT64_MAX, INT64_MIN } from "#protocol/values";

@@ -1,4 +1,4 @@
-import type { Access, IndexUse, PrimaryUse } from "../plan.ts";
+import type { Access, IndexUse, PrimaryUse } from "../plan-shape.ts";
 import type { StoredIndex } from "./catalog.ts";
 import type { Expense } from "./expense.ts";
 import type { Needles } from "./prefilter.ts";

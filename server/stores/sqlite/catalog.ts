@@ -1,7 +1,8 @@
 import type { Database } from "better-sqlite3";
 import type { SortKey } from "#protocol/ast";
 import type { IndexDefinition, IndexStats } from "../document-store.ts";
-import { type IndexFacts, indexKeys } from "../plan.ts";
+import { indexKeys } from "../plan.ts";
+import type { IndexFacts } from "../plan-shape.ts";
 
 /** What exists: the collections and their indexes, as of one count of `_state.structure`. */
 export interface Catalog {

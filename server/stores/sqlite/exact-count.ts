@@ -1,4 +1,4 @@
-import type { Access, IndexUse, Plan, PrimaryUse } from "../plan.ts";
+import type { Access, IndexUse, Plan, PrimaryUse } from "../plan-shape.ts";
 import { indexRows } from "./candidates.ts";
 import type { StoredIndex } from "./catalog.ts";
 import { idScan, indexScan } from "./ranges.ts";

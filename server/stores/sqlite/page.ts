@@ -2,7 +2,7 @@ import type { Key } from "#protocol/compare";
 import { GalleyError } from "#protocol/errors";
 import { compareKeys, sortKeyOf } from "#protocol/sort";
 import type { FindQuery, Row } from "../document-store.ts";
-import type { Plan } from "../plan.ts";
+import type { Plan } from "../plan-shape.ts";
 import type { Cursor } from "./ranges.ts";
 import type { Work } from "./slices.ts";
 import { TopRows } from "./top-rows.ts";

@@ -1,7 +1,7 @@
-import { Grouping } from "#protocol/aggregate";
 import type { SortKey } from "#protocol/ast";
 import { DistinctValues } from "#protocol/distinct";
 import { GalleyError } from "#protocol/errors";
+import { Grouping } from "#protocol/grouping";
 import { LIMITS } from "#protocol/limits";
 import type {
   Aggregated,

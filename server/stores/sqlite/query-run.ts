@@ -1,8 +1,9 @@
 import type { SortKey } from "#protocol/ast";
 import { compileFilter } from "#protocol/match";
 import type { Cost, IndexDefinition, Position, Query, Row } from "../document-store.ts";
-import { type Plan, planQuery } from "../plan.ts";
+import { planQuery } from "../plan.ts";
 import { adviseIndex } from "../plan-advice.ts";
+import type { Plan } from "../plan-shape.ts";
 import { candidates } from "./candidates.ts";
 import type { Collection, StoredIndex } from "./catalog.ts";
 import { countReads } from "./exact-count.ts";
