@@ -43,51 +43,6 @@ export interface QueryBody {
   readonly expand?: readonly string[];
 }
 
-export interface CountBody {
-  readonly filter?: unknown;
-  readonly cap?: number;
-}
-
-export interface CountReply {
-  readonly count: number;
-  readonly more: boolean;
-}
-
-export interface DistinctBody {
-  readonly path: string;
-  readonly filter?: unknown;
-}
-
-export interface DistinctReply {
-  readonly values: readonly Value[];
-  readonly more: boolean;
-}
-
-export interface AggregateBody {
-  readonly filter?: unknown;
-  readonly group?: readonly string[];
-  readonly out: { readonly [name: string]: OutputBody };
-  readonly sort?: string | readonly string[];
-  readonly limit?: number;
-}
-
-export type OutputBody =
-  | { readonly count: true }
-  | { readonly sum: string }
-  | { readonly avg: string }
-  | { readonly min: string }
-  | { readonly max: string };
-
-export interface AggregateReply {
-  readonly groups: readonly { readonly key: readonly Value[]; readonly out: { readonly [name: string]: Value } }[];
-  readonly more: boolean;
-}
-
-/** Body of `POST /v1/batch`. */
-export interface BatchBody {
-  readonly operations: readonly BatchOperation[];
-}
-
 /** One operation of a batch. `ifVersion` demands that version, 0 demands absence; query-language.md 9. */
 export type BatchOperation =
   | {
