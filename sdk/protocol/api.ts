@@ -1,5 +1,4 @@
 import type { ErrorCode, ErrorDetails } from "./errors.ts";
-import type { Value } from "./values.ts";
 
 /**
  * The bodies of the document routes as both ends hold them, after decoding and before encoding; http-api.md. `D` is a
