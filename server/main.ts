@@ -16,7 +16,10 @@ export async function serve(sources: ConfigSources): Promise<void> {
   try {
     const { url } = await app.listen();
     const { mode, dataDir } = config;
-    app.log.info({ mode, dataDir, console: `${url}/console/` }, `Galley listens on ${url}, its console is at ${url}/console/`);
+    app.log.info(
+      { mode, dataDir, console: `${url}/console/` },
+      `Galley listens on ${url}, its console is at ${url}/console/`,
+    );
     const signal = await stopped;
     app.log.info({ signal }, "stopping: answering what is in flight");
   } finally {
