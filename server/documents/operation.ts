@@ -45,7 +45,7 @@ export interface OperationContext {
 export function operate(operation: Operation, before: Image | undefined, context: OperationContext): Image | undefined {
   switch (operation.op) {
     case "create":
-      if (before) throw new GalleyError("already_exists", "a document with this _id exists already");
+      if (before) throw taken(operation);
       checkVersion(operation, before, context);
       return insert(operation.id, operation.fields, context);
     case "set":
@@ -145,6 +145,12 @@ function missing(operation: Operation, { scope }: OperationContext): GalleyError
 
 function versionConflict(message: string): GalleyError {
   return new GalleyError("version_conflict", message);
+}
+
+/** The end of a create whose id is taken: who demanded absence is told that this does not hold, like on any write. */
+export function taken({ ifVersion }: Pick<Operation, "ifVersion">): GalleyError {
+  if (ifVersion === 0) return versionConflict("the document exists already");
+  return new GalleyError("already_exists", "a document with this _id exists already");
 }
 
 export function notFound(): GalleyError {

@@ -38,7 +38,8 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
       const operation = refusing((): Operation => {
         requireAny(scope, ["create"]);
         const { id, fields } = parsing((faults) => documentOf(scope, body, request, faults));
-        return { op: "create", id: id ?? newId(clock(), random(ID_RANDOM_BYTES)), fields };
+        const made = id ?? newId(clock(), random(ID_RANDOM_BYTES));
+        return { op: "create", id: made, fields, ...conditionsOf(request) };
       });
       return submit(scope, operation, request);
     },
@@ -65,7 +66,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
         requireAny(scope, upsert ? ["update", "create"] : ["update"]);
         const update = parsing((faults) => {
           checkId(id, faults);
-          return parseUpdate(request.plain ? readerOf(scope).update(body) : body, "document", faults);
+          return parseUpdate(request.plain ? readerOf(scope).update(body) : body, "update", faults);
         });
         return { op: "update", id, update, upsert, ...conditionsOf(request) };
       });

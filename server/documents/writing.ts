@@ -4,7 +4,7 @@ import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Image } from "./images.ts";
-import { enforceSchema, type Operation, operate } from "./operation.ts";
+import { enforceSchema, type Operation, operate, taken } from "./operation.ts";
 import { faultyWrite, refused, withoutPlace } from "./refusal.ts";
 import { WriteQueue } from "./write-queue.ts";
 
@@ -88,7 +88,7 @@ export function createWriter({ store, definitions, random }: WriterOptions): Wri
       new Promise((resolve, reject) => {
         const job = new Job(write, resolve, reject);
         commitTogether([job], undefined).catch((error: unknown) => {
-          if (job.open) job.fail(error instanceof LostRace ? refused(taken()) : error);
+          if (job.open) job.fail(error instanceof LostRace ? refused(taken(write.operation)) : error);
         });
       }),
     change: (write) =>
@@ -208,10 +208,6 @@ export function netWrite(collection: string, id: string, before: Image | undefin
   if (after === before) return { kind: "check", collection, id, expect };
   if (!after) return { kind: "delete", collection, id, expect };
   return { kind: "put", collection, id, expect, version: after.version, text: after.text };
-}
-
-function taken(): GalleyError {
-  return new GalleyError("already_exists", "a document with this _id exists already");
 }
 
 export function dropped(): GalleyError {

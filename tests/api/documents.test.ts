@@ -37,6 +37,14 @@ rows("POST creates", [
     shows: { error: { code: "already_exists", details: { outcome: "not_applied" } } },
   },
   {
+    name: "with If-None-Match, as the condition that it is",
+    send: "POST /v1/documents/posts",
+    body: { _id: "p1", title: "Other" },
+    headers: { "if-none-match": "*" },
+    status: 412,
+    shows: { error: { code: "version_conflict", details: { outcome: "not_applied" } } },
+  },
+  {
     name: "ignoring the server's own fields, so that a read document can be sent",
     send: "POST /v1/documents/posts",
     body: { _id: "p3", _v: 1, _createdAt: { $date: 0 }, _updatedAt: { $date: 0 }, title: "Three" },
@@ -197,7 +205,7 @@ rows("PATCH", [
     send: "PATCH /v1/documents/posts/up",
     body: { $set: { a: 1 }, b: 2 },
     status: 400,
-    shows: '"mixed_object"',
+    shows: { error: { details: { faults: [{ path: "update", code: "mixed_object" }] } } },
   },
   {
     name: "tells what does not fit the stored shape",

@@ -55,6 +55,7 @@ t.test("one failure undoes all and names its operation", async (t) => {
   const fine = op("set", "new", { document: { n: 1 } });
   const rows: [object, string][] = [
     [op("create", "p1", { document: {} }), "already_exists"],
+    [op("create", "p1", { document: {}, ifVersion: 0 }), "version_conflict"],
     [op("update", "none", { update: { a: 1 } }), "not_found"],
     [op("delete", "none"), "not_found"],
     [op("set", "p1", { document: { n: "x" } }), "schema_violation"],

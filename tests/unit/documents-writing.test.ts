@@ -125,6 +125,7 @@ t.test("ifVersion and mustExist hold, or are a version conflict", async (t) => {
   await documents.update(posts, "p1", { n: 1 }, { ifVersion: version, mustExist: true });
   await documents.delete(posts, "p2", { mustExist: true });
   await t.rejects(documents.create(posts, { _id: "p1" }, {}), { code: "already_exists" });
+  await t.rejects(documents.create(posts, { _id: "p1" }, { ifVersion: 0 }), conflict);
 });
 
 t.test("50 writers make 10,000 increments of one document: exact, distinct, and in few commits", async (t) => {
