@@ -1,9 +1,13 @@
 import { encodeBase64 } from "#protocol/base64";
 import { parseDate } from "#protocol/dates";
 import { LIMITS } from "#protocol/limits";
+import { isNumericSegment } from "#protocol/paths";
 import type { Value, ValueClass } from "#protocol/values";
 import { parseInt64 } from "#protocol/values";
 import type { Place, Places } from "./schema/places.ts";
+
+/** Operators that combine filters; beside them stand paths. */
+const LOGICAL: ReadonlySet<string> = new Set(["$and", "$or", "$nor"]);
 
 /** JSON without tags, for `?types=plain`: dates as ISO text, int64 as digits, binary as base64; http-api.md. */
 export function encodePlain(value: Value): string {
@@ -40,7 +44,10 @@ export class PlainReader {
     if (!isRecord(body)) return body;
     return mapMembers(body, (key, operand) => {
       if (!key.startsWith("$")) return this.#value(operand, this.#at(key), 2);
-      if (key === "$arrayFilters" || key === "$rename" || !isRecord(operand)) return operand;
+      if (key === "$rename" || !isRecord(operand)) return operand;
+      if (key === "$arrayFilters") {
+        return mapMembers(operand, (name, inner) => this.#element(inner, this.#filtered(body, name), 1));
+      }
       return mapMembers(operand, (path, inner) => this.#operand(key, inner, this.#at(path)));
     });
   }
@@ -53,14 +60,12 @@ export class PlainReader {
         if (!isRecord(operand) || !Array.isArray(operand.$each)) return this.#value(operand, items, 2);
         return { ...operand, $each: operand.$each.map((item) => this.#value(item, items, 2)) };
       }
-      case "$pull":
-      case "$pullAll": {
+      case "$pull": {
         const items = place && this.#places.items(place);
-        return Array.isArray(operand)
-          ? operand.map((item) => this.#value(item, items, 2))
-          : this.#test(operand, items, 1);
+        return isRecord(operand) ? this.#element(operand, items, 1) : this.#value(operand, items, 2);
       }
       default:
+        // Of $pullAll too: its list of elements reads like the array that they stand in.
         return this.#value(operand, place, 2);
     }
   }
@@ -73,11 +78,8 @@ export class PlainReader {
     if (!Object.keys(operand)[0]?.startsWith("$")) return this.#value(operand, place, 2);
     return mapMembers(operand, (key, inner) => {
       switch (key) {
-        case "$elemMatch": {
-          const items = place && this.#places.items(place);
-          if (isRecord(inner) && Object.keys(inner)[0]?.startsWith("$")) return this.#test(inner, items, depth + 1);
-          return items ? this.filter(inner, items, depth + 1) : inner;
-        }
+        case "$elemMatch":
+          return this.#element(inner, place && this.#places.items(place), depth + 1);
         case "$date":
         case "$numberLong":
         case "$binary":
@@ -90,6 +92,28 @@ export class PlainReader {
           return this.#test(inner, place, depth + 1);
       }
     });
+  }
+
+  /** What tests an array's elements: operators on the element itself, or a filter on its fields. */
+  #element(operand: unknown, items: Place | undefined, depth: number): unknown {
+    if (!items || !isRecord(operand)) return operand;
+    const [first = ""] = Object.keys(operand);
+    const fields = !first.startsWith("$") || LOGICAL.has(first);
+    return fields ? this.filter(operand, items, depth) : this.#test(operand, items, depth);
+  }
+
+  /** The elements that an update's `$[name]` chooses from; unknown if it stands on different arrays. */
+  #filtered(body: object, name: string): Place | undefined {
+    const paths = Object.entries(body).flatMap(([key, operand]) => {
+      if (!key.startsWith("$")) return key;
+      return isRecord(operand) ? Object.keys(operand) : Array.isArray(operand) ? operand : [];
+    });
+    const places = paths.flatMap((path: unknown) => {
+      const segments = typeof path === "string" ? path.split(".") : [];
+      const at = segments.indexOf(`$[${name}]`);
+      return at > 0 ? [this.#at(segments.slice(0, at + 1).join("."))] : [];
+    });
+    return new Set(places).size === 1 ? places[0] : undefined;
   }
 
   /** A scalar that a path yields: of the place itself, or of an array's elements there. */
@@ -110,7 +134,21 @@ export class PlainReader {
   }
 
   #at(path: string, from?: Place): Place | undefined {
-    return this.#places.at(path.split("."), from);
+    let place: Place | undefined = from ?? this.#places.document;
+    for (const segment of path.split(".")) {
+      if (!place) return undefined;
+      place = this.#step(place, segment);
+    }
+    return place;
+  }
+
+  /** A number is an index on an array and a key on an object; `$[]` and `$[name]` are elements. */
+  #step(place: Place, segment: string): Place | undefined {
+    if (segment.startsWith("$[")) return this.#places.items(place);
+    if (!isNumericSegment(segment)) return this.#places.at([segment], place);
+    const classes = this.#places.classes(place);
+    if (!classes || classes.has("array") === classes.has("object")) return undefined;
+    return classes.has("array") ? this.#places.items(place) : this.#places.member(place, segment);
   }
 }
 

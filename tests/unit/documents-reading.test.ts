@@ -257,6 +257,38 @@ t.test("plain types come and go without tags", async (t) => {
     long: "9007199254740994",
     times: [iso, iso],
   });
+  const later = "2026-06-01T00:00:00.000Z";
+  const rows: [object, object][] = [
+    [
+      { "times.0": later, "log.1.at": later },
+      { times: [later, iso], log: [{ at: iso }, { at: later }] },
+    ],
+    [
+      { $set: { "times.$[]": later }, $max: { "log.$[].at": later } },
+      { times: [later, later], log: [{ at: later }, { at: later }] },
+    ],
+    [{ $pull: { log: { at: { $gt: later } } } }, { log: [{ at: later }, { at: later }] }],
+    [{ $push: { log: { at: iso } }, $pull: { times: { $gt: later } } }, { times: [later, later] }],
+    [{ $min: { "times.$[t]": iso }, $arrayFilters: { t: { $gte: later } } }, { times: [iso, iso] }],
+    [
+      { $set: { "log.$[l].at": later }, $arrayFilters: { l: { $or: [{ at: iso }] } } },
+      { log: Array(3).fill({ at: later }) },
+    ],
+    [{ $pull: { log: { at: later }, times: iso } }, { log: [], times: [] }],
+    [{ times: [iso, later], log: [{ at: iso }] }, { times: [iso, later] }],
+    [{ $pullAll: { times: [later] } }, { times: [iso] }],
+  ];
+  for (const [change, left] of rows) {
+    const { text } = await documents.update(posts, "p1", change, { plain: true });
+    t.match(JSON.parse(text), left, JSON.stringify(change));
+  }
+  for (const filter of [{ "times.0": iso, "log.0.at": iso }, { log: { $elemMatch: { $nor: [{ at: later }] } } }]) {
+    t.equal((await documents.count(posts, { filter, plain: true })).count, 1, JSON.stringify(filter));
+  }
+  t.equal(
+    (await documents.count(posts, { filter: { log: { $elemMatch: { $nor: [{ at: iso }] } } }, plain: true })).count,
+    0,
+  );
   t.equal((await documents.distinct(posts, { path: "due", plain: true })).values, '["2027-01-01T00:00:00.000Z"]');
   const grouped = await documents.aggregate(posts, { group: ["long"], out: { last: { max: "due" } }, plain: true });
   t.equal(grouped.groups, '[{"key":[9007199254740994],"out":{"last":"2027-01-01T00:00:00.000Z"}}]');
