@@ -5,6 +5,8 @@ import { endAfterLinger } from "./linger.ts";
 import type { Replies } from "./reply.ts";
 
 const RETRY_AFTER_S = 1;
+/** Methods that ask for no change; RFC 9110, 9.2.1. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
 /** Turns whatever a request failed with into the one envelope of http-api.md "Errors". */
 export interface Failures {
@@ -51,7 +53,9 @@ export function createFailures(replies: Replies, log: Log, lingerMs: number): Fa
 /** The error as ours, with the outcome that a failed write owes its caller. */
 function judged({ request }: FastifyReply, thrown: unknown): GalleyError {
   const error = toGalleyError(thrown);
-  if (!request.route?.writes || error.details.outcome !== undefined) return error;
+  // Without a route, as of a path that cannot be read, what the client meant to do shows in the method alone.
+  const writes = request.route ? request.route.writes : !SAFE_METHODS.has(request.method);
+  if (!writes || error.details.outcome !== undefined) return error;
   // Nothing was sent to a store before a 4xx; of an unforeseen end nothing is known.
   return error.with({ outcome: error.status < 500 ? "not_applied" : "unknown" });
 }
