@@ -59,7 +59,8 @@ export function withMember(name: string, value: string, object: string): string 
  * @throws ApiError for what cannot be one: nothing, and the dots that a URL would resolve as folders
  */
 export function encodePart(part: string, at: string): string {
-  if (/^\.{0,2}$/.test(part) || !encode(part, at)) throw refused(at, `expects a name, got "${part}"`);
+  // Its JSON text tells a text from what is none: `null` would be asked for as the name "null".
+  if (!/^"(?!\.{0,2}"$)/.test(encode(part, at))) throw refused(at, `expects a name, got "${part}"`);
   return encodeURIComponent(part);
 }
 

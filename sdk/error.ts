@@ -68,10 +68,10 @@ export class ApiError extends Error {
 }
 
 /** The error for a value that cannot be sent: thrown before any request, with the path. */
-export function refused(path: string, expected: string, more: Details = {}): ApiError {
+export function refused(path: string, expected: string): ApiError {
   const message = `${path}: ${expected}`;
   return new ApiError("invalid_argument", message, {
     status: 400,
-    details: { ...more, faults: [{ path, code: "bad_value", message }], outcome: "not_applied" },
+    details: { faults: [{ path, code: "bad_value", message }], outcome: "not_applied" },
   });
 }

@@ -5,20 +5,25 @@ export type Shape = { readonly [K in Exclude<keyof QueryBody, "filter">]?: Query
 
 /** A shape with its lists in order: a reference is read if it is to be followed, and no list is empty. */
 export function ordered<S extends Shape>({ select, expand = [], ...shape }: S): Shape {
-  const selected = select && [...new Set([...select, ...expand])];
+  // One name stands for a list of it, as it does in a URL; spread, it would be a list of letters.
+  const selected = select && [...new Set([select, expand].flat())];
   return {
     ...shape,
     // `_id` comes in any case, so it is what selecting nothing means.
-    ...(selected && { select: selected.length > 0 ? selected : ["_id"] }),
-    ...(expand.length > 0 && { expand }),
+    ...(selected && { select: selected[0] ? selected : ["_id"] }),
+    ...(expand[0] && { expand }),
   };
 }
 
-/** The query part of a URL; undefined if the commas between a list's names would tear one of them. */
+/**
+ * The query part of a URL; undefined if what was asked can only be told in a body: commas between a list's names would
+ * tear one of them, or something is no text at all, which the server then refuses by its place.
+ */
 export function parameters(values: Shape & { readonly filter?: string | undefined }): string | undefined {
   let url = "";
   for (const [name, value] of Object.entries(values) as [string, string | number | string[] | undefined][]) {
-    if (Array.isArray(value) && !value.every((item) => item && !item.includes(","))) return undefined;
+    const inUrl = (item: unknown): boolean => typeof item === "string" && !/^$|,/.test(item);
+    if (typeof value === "object" && ![value].flat().every(inUrl)) return undefined;
     if (value !== undefined) url += `${url ? "&" : "?"}${name}=${encodeURIComponent(`${value}`)}`;
   }
   return url;

@@ -9,11 +9,14 @@ type Pruned<T, P extends string> = T extends Leaf
   ? never
   : T extends readonly (infer E)[]
     ? readonly Pruned<E, P>[]
-    : {
-        readonly [K in keyof T as K extends First<P> ? K : never]: K extends P
-          ? T[K]
-          : Kept<T[K], After<P, K & string>>;
-      };
+    : string extends keyof T
+      ? // Keys that are data themselves: those that were asked for, each of which may be missing.
+        { readonly [K in First<P>]?: K extends P ? T[K & keyof T] : Kept<T[K & keyof T], After<P, K>> }
+      : {
+          readonly [K in keyof T as K extends First<P> ? K : never]: K extends P
+            ? T[K]
+            : Kept<T[K], After<P, K & string>>;
+        };
 type Kept<V, P extends string> = V extends null | undefined ? V : Pruned<V, P>;
 type First<P extends string> = P extends `${infer Head}.${string}` ? Head : P;
 type After<P extends string, K extends string> = P extends `${K}.${infer Rest}` ? Rest : never;

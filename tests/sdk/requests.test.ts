@@ -85,7 +85,8 @@ t.test("short questions are asked by GET, long ones and names with commas by a b
   await todos.find({}, { select: ["a,b"] });
   await todos.find();
   await todos.find({}, { select: [] });
-  const [short, long, comma, bare, nothing] = server.seen;
+  await todos.find({}, { select: "title" as never, sort: null as never });
+  const [short, long, comma, bare, nothing, untyped] = server.seen;
   t.equal(short?.method, "GET");
   const { searchParams } = new URL(short?.url ?? "", server.url);
   t.strictSame(Object.fromEntries(searchParams), {
@@ -98,6 +99,7 @@ t.test("short questions are asked by GET, long ones and names with commas by a b
   t.strictSame(JSON.parse(comma?.body ?? ""), { filter: {}, select: ["a,b"] });
   t.equal(bare?.url, "/v1/documents/todos");
   t.equal(nothing?.url, "/v1/documents/todos?select=_id", "selecting nothing leaves what always comes");
+  t.strictSame(JSON.parse(untyped?.body ?? ""), { filter: {}, select: ["title"], sort: null }, "no list of letters");
   t.equal(short?.headers["content-type"], undefined);
   t.equal(long?.headers["content-type"], "application/json");
   t.equal(short?.headers.authorization, "Bearer gsk_x");
@@ -113,8 +115,7 @@ t.test("no part of a URL can become another part", async (t) => {
   for (const id of ["", ".", "..", "\ud800"])
     t.throws(() => todos.get(id), { code: "invalid_argument", details: { faults: [{ path: "id" }] } });
   for (const name of ["", ".", ".."]) t.throws(() => db.collection(name), { code: "invalid_argument" });
-  // @ts-expect-error a caller without types
-  t.throws(() => todos.get(undefined), { code: "invalid_argument" });
+  for (const id of [undefined, null, 5, {}]) t.throws(() => todos.get(id as never), { message: /^id: expects a / });
   t.equal(server.seen.length, 8);
 });
 
@@ -279,6 +280,9 @@ t.test("ids are made as the language makes them", async (t) => {
 t.test("options that could never work are refused, and a service key in a browser", async (t) => {
   for (const url of ["", "api.example.com", "ftp://x", "http://", "https://u:p@host", "https://x/?a", "https://x#a"]) {
     t.throws(() => createClient({ url }), { code: "invalid_argument", message: /^url: / }, url);
+  }
+  for (const timeout of [0, -1, Number.NaN, "soon" as never]) {
+    t.throws(() => createClient({ url: "http://x", timeout }), { message: "timeout: expects milliseconds" });
   }
   for (const name of ["document", "importScripts"]) {
     Object.defineProperty(globalThis, name, { value: {}, configurable: true });

@@ -36,6 +36,8 @@ if (picked) {
   picked._createdAt;
   void price;
 }
+const scored = await todos.find({}, { select: ["scores.ann"] }).first();
+same<Same<(typeof scored & object)["scores"], { readonly ann?: number }>>();
 const [slim] = await todos.find({ done: true }, { select: ["due", "_updatedAt"], sort: "-due" });
 same<Same<(typeof slim & object)["due"], Date | undefined>>();
 // @ts-expect-error no such path
