@@ -25,6 +25,7 @@ export const command: Command = {
   --unique <paths>   with create: a unique index; may be repeated
   --schema <file>    with create: a JSON Schema that every document must fit
   --yes              with drop: really drop the collection with its documents`,
+  positionals: 2,
   options: {
     index: { type: "string", multiple: true },
     unique: { type: "string", multiple: true },
@@ -80,7 +81,7 @@ function definition(values: Readonly<Record<string, unknown>>, schemaFile: strin
 
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    return JSON.parse(readFileSync(file, "utf8").replace(/^\ufeff/, ""));
   } catch (error) {
     throw new CommandError(`cannot read ${file}: ${(error as Error).message}`);
   }

@@ -5,6 +5,8 @@ export interface Command {
   /** Shown by --help: how it is called, after `galley `. */
   readonly usage: string;
   readonly help: string;
+  /** How many arguments it takes at most: one more is told rather than passed over. */
+  readonly positionals: number;
   readonly options: NonNullable<ParseArgsConfig["options"]>;
   /** @throws CommandError with one clear line; anything else that is thrown is a defect */
   run(call: Call): Promise<void>;

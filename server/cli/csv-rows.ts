@@ -1,6 +1,5 @@
 import type { Readable } from "node:stream";
 import { parse } from "csv-parse";
-import { CommandError } from "./command.ts";
 
 /** What a cell of one column becomes; without a schema it stays text (http-api.md "Collections" 4). */
 type Convert = (cell: string) => unknown;
@@ -15,7 +14,10 @@ export async function* csvRows(input: Readable, schema: unknown): AsyncGenerator
   let columns: { path: string[]; convert: Convert }[] | undefined;
   for await (const cells of parser as AsyncIterable<string[]>) {
     if (!columns) {
-      columns = cells.map((name) => column(name.trim(), schema));
+      const names = cells.map((name) => name.trim());
+      const twice = names.find((name, i) => names.indexOf(name) !== i);
+      if (twice !== undefined) throw new Error(`the header has the column ${JSON.stringify(twice)} twice`);
+      columns = names.map((name) => column(name, schema));
       continue;
     }
     const document: Record<string, unknown> = {};
@@ -30,7 +32,7 @@ export async function* csvRows(input: Readable, schema: unknown): AsyncGenerator
 function column(name: string, schema: unknown): { path: string[]; convert: Convert } {
   const path = name.split(".");
   if (path.some((key) => key === "" || key === "__proto__" || key === "constructor" || key === "prototype")) {
-    throw new CommandError(`the CSV header has a column ${JSON.stringify(name)}, which cannot be a field's name`);
+    throw new Error(`the header has a column ${JSON.stringify(name)}, which cannot be a field's name`);
   }
   return { path, convert: conversion(path.reduce(property, schema)) };
 }
@@ -56,7 +58,7 @@ function put(document: Record<string, unknown>, path: readonly string[], value: 
   let object = document;
   for (const key of path.slice(0, -1)) {
     const next = Object.hasOwn(object, key) ? object[key] : {};
-    if (typeof next !== "object" || next === null) throw new CommandError(`columns clash at ${path.join(".")}`);
+    if (typeof next !== "object" || next === null) throw new Error(`columns clash at ${path.join(".")}`);
     object[key] = next;
     object = next as Record<string, unknown>;
   }

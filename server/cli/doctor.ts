@@ -16,6 +16,7 @@ const DISK_FREE_BYTES = 1024 ** 3;
 export const command: Command = {
   usage: "doctor",
   help: "Checks what this Galley needs: versions, the data folder and its disk, the server and its store, the clock.",
+  positionals: 0,
   options: {},
   async run(call) {
     const findings: Finding[] = [nodeVersion(), disk(dataFolder(call))];
@@ -61,7 +62,12 @@ async function server(galley: Reach): Promise<Finding[]> {
     check: "access",
     ok: keyed.status === 200,
     found: keyed.status === 200 ? "the key may read the admin API" : `the admin API answered ${keyed.status}`,
-    ...(keyed.status === 200 ? {} : { advice: "the key needs the scope admin:collections:read" }),
+    ...(keyed.status === 200
+      ? {}
+      : {
+          advice:
+            keyed.status === 401 ? "the key is not valid there" : "the key needs the scope admin:collections:read",
+        }),
   };
   return [store, access, ...clock(keyed.date)];
 }

@@ -10,6 +10,7 @@ galley import takes back.
 
   --out <file>   write there instead
   --plain        values without tags: dates as text, int64 as digits`,
+  positionals: 1,
   options: { out: { type: "string" }, plain: { type: "boolean" } },
   async run(call) {
     const collection = needed(call, 0, "collection");

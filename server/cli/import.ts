@@ -23,6 +23,7 @@ export const command: Command = {
 so a repeat is harmless. A refused row is reported with its line and fault; the rest goes on. Exits 1 if any was refused.
 
   --plain   read ISO dates and digit strings as the dates and int64 that the schema declares`,
+  positionals: 2,
   options: { plain: { type: "boolean" } },
   async run(call) {
     const collection = needed(call, 0, "collection");
@@ -141,7 +142,9 @@ function report(call: Call, collection: string, { refusals, ...counts }: Counts)
     const { created, updated, unchanged, refused } = counts;
     call.print(`${collection}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${refused} refused`);
   }
-  if (counts.refused > 0) throw new CommandError(`${counts.refused} rows were refused`);
+  if (counts.refused > 0) {
+    throw new CommandError(counts.refused === 1 ? "1 row was refused" : `${counts.refused} rows were refused`);
+  }
 }
 
 /** A fault of the whole line says so itself, which stands at the start of the report's line already. */

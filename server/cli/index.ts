@@ -42,12 +42,17 @@ export async function runCommandLine(argv: readonly string[], env: NodeJS.Proces
   try {
     parsed = parseArgs({ args: rest, options: { ...COMMON, ...command.options }, allowPositionals: true });
   } catch (error) {
-    console.error(`galley ${name}: ${(error as Error).message.split("\n", 1)[0]}`);
+    console.error(`galley ${name}: ${(error as Error).message.split(/\.? To specify|\n/, 1)[0]}`);
     return 2;
   }
   if (parsed.values.help) {
     console.log(`Usage: galley ${command.usage}\n\n${command.help.trim()}\n\n${COMMON_HELP}`);
     return 0;
+  }
+  const extra = parsed.positionals[command.positionals];
+  if (extra !== undefined) {
+    console.error(`galley ${name}: expects no argument ${JSON.stringify(extra)}; usage: galley ${command.usage}`);
+    return 2;
   }
   const values = parsed.values as Call["values"];
   const call: Call = { positionals: parsed.positionals, values, json: values.json === true, env, print: console.log };

@@ -10,6 +10,7 @@ export async function* jsonElements(chunks: AsyncIterable<Uint8Array>): AsyncGen
   let depth = 0;
   let inString = false;
   let escaped = false;
+  let afterComma = false;
   let state: "before" | "inside" | "after" = "before";
   for await (const chunk of chunks) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -39,6 +40,9 @@ export async function* jsonElements(chunks: AsyncIterable<Uint8Array>): AsyncGen
       if (state === "after") throw new SyntaxError("has text after the end of its array");
       if (depth === 0 && (byte === COMMA || byte === CLOSE_ARRAY)) {
         if (from !== -1) yield end(i);
+        else if (byte === COMMA || afterComma)
+          throw new SyntaxError("has a comma without an element before or after it");
+        afterComma = byte === COMMA;
         if (byte === CLOSE_ARRAY) state = "after";
         continue;
       }

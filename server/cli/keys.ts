@@ -19,6 +19,7 @@ export const command: Command = {
                       without it the key may do everything
   --expires <when>    a date like 2027-01-31, or never; a year from now if not given
   --network <cidr>    only from these addresses; may be repeated`,
+  positionals: 2,
   options: {
     scope: { type: "string", multiple: true },
     expires: { type: "string" },

@@ -80,8 +80,10 @@ function overNetwork(url: string, key: string): Reach {
   try {
     base = new URL(url);
   } catch {
-    throw new CommandError(`${JSON.stringify(url)} is not a URL; expects one like http://127.0.0.1:4600`);
+    throw notAnAddress(url);
   }
+  if (!/^https?:$/.test(base.protocol)) throw notAnAddress(url);
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new CommandError("GALLEY_SERVICE_KEY holds what no service key holds");
   const open = base.protocol === "https:" ? httpsRequest : httpRequest;
   return {
     where: base.origin,
@@ -100,13 +102,22 @@ function overNetwork(url: string, key: string): Reach {
         );
         request.on("error", (error) => reject(new CommandError(`${base.origin} does not answer: ${error.message}`)));
         if (body === undefined || typeof body === "string") request.end(body);
-        else
-          Readable.from(body)
-            .on("error", (error) => request.destroy(error))
-            .pipe(request);
+        else {
+          const rows = Readable.from(body);
+          rows.on("error", (error) => {
+            // What fails here is what the body is made from, not the server.
+            reject(error);
+            request.destroy();
+          });
+          rows.pipe(request);
+        }
       }),
     close: async () => {},
   };
+}
+
+function notAnAddress(url: string): CommandError {
+  return new CommandError(`${JSON.stringify(url)} is not a URL; expects one like http://127.0.0.1:4600`);
 }
 
 function readServerFile(folder: string): { url: string; key: string } | undefined {

@@ -13,6 +13,7 @@ export function servingCommand(name: string, mode: Mode, what: string): Command 
   --port <port>      where to listen (else GALLEY_PORT, else 4600); 0 takes any free one
 
 docs/configuration.md lists every variable.`,
+    positionals: 0,
     options: { host: { type: "string" }, port: { type: "string" } },
     run: (call) => run(call, mode),
   };

@@ -37,7 +37,11 @@ t.test("every command tells its use, and what is not understood exits 2", async 
   }
   t.match(await galley(folder, []), { code: 2 });
   t.match(await galley(folder, ["imprt"]), { code: 2, err: /no command "imprt"/ });
-  t.match(await galley(folder, ["keys", "--scoop", "x"]), { code: 2, err: /^galley keys: .*--scoop.*\n$/ });
+  t.match(await galley(folder, ["keys", "--scoop", "x"]), { code: 2, err: "galley keys: Unknown option '--scoop'\n" });
+  t.match(await galley(folder, ["dev", "4700"]), {
+    code: 2,
+    err: /^galley dev: expects no argument "4700"; usage: .*\n$/,
+  });
 });
 
 t.test("without a server, commands work on the folder themselves", async (t) => {
@@ -186,13 +190,41 @@ t.test("commands speak to the server that runs on the folder, or to --url with a
   });
   t.match(await galley(elsewhere, ["collections", "drop", "notes", "--yes", "--url", server.url], env), { code: 0 });
   t.match(await galley(elsewhere, ["keys", "list", "--url", server.url]), { code: 1, err: /GALLEY_SERVICE_KEY/ });
-  t.match(await galley(elsewhere, ["keys", "list", "--url", "http://127.0.0.1:1"], env), {
-    code: 1,
-    err: /does not answer/,
-  });
+  for (const [url, key, err] of [
+    ["http://127.0.0.1:1", env.GALLEY_SERVICE_KEY, /does not answer/],
+    ["ftp://127.0.0.1", "gsk_x", /is not a URL/],
+    [server.url, "gsk\nx", /GALLEY_SERVICE_KEY/],
+  ] as const) {
+    const { code, err: told } = await galley(elsewhere, ["keys", "list", "--url", url], { GALLEY_SERVICE_KEY: key });
+    t.equal(code, 1);
+    t.match(told, err);
+    t.match(told, /^galley keys: .*\n$/, "in one line");
+  }
   const doctor = await galley(folder, ["doctor"]);
   t.equal(doctor.code, 0, doctor.out + doctor.err);
   t.match(doctor.out, /ok {4}Node\.js: 2.*\nok {4}disk: .*\nok {4}store: answers/);
+});
+
+t.test("a file that is no list of documents is refused in one line that names it", async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startGalley(folder);
+  t.teardown(() => server.end("SIGTERM"));
+  for (const [name, text, err] of [
+    ["empty.json", "", /ends before its array does/],
+    ["object.json", '{"a":1}', /expects a JSON array/],
+    ["comma.json", '[{"_id":"a"},]', /comma/],
+    ["commas.json", "[,]", /comma/],
+    ["quote.csv", '_id,a\n1,"b\n', /[Qq]uote/],
+    ["twice.csv", "_id,a,a\n1,2,3\n", /"a" twice/],
+    ["clash.csv", "a,a.b\n1,2\n", /columns clash/],
+  ] as const) {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    const { code, err: told } = await galley(folder, ["import", "odd", file]);
+    t.equal(code, 1, name);
+    t.match(told, err);
+    t.match(told, new RegExp(`^galley import: [^\\n]*${name}: [^\\n]*\\n$`));
+  }
 });
 
 t.test("a server that was killed leaves a server.json that misleads nobody", async (t) => {
