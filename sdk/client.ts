@@ -20,7 +20,7 @@ const TIMEOUT = 30_000;
 export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   const { url, serviceKey, timeout = TIMEOUT } = options;
   if (!/^https?:\/\/[^/?#@][^?#@]*$/.test(url)) throw refused("url", "expects an http or https address");
-  if (!(timeout > 0)) throw refused("timeout", "expects milliseconds");
+  if (!(timeout > 0)) throw refused("timeout", "expects time in ms");
   if (serviceKey && isBrowser()) throw refused("serviceKey", "is for servers: a page would give it to everyone");
   const http = createHttp({
     url: url.replace(/\/+$/, ""),

@@ -22,8 +22,7 @@ export function ordered<S extends Shape>({ select, expand = [], ...shape }: S): 
 export function parameters(values: Shape & { readonly filter?: string | undefined }): string | undefined {
   let url = "";
   for (const [name, value] of Object.entries(values) as [string, string | number | string[] | undefined][]) {
-    const inUrl = (item: unknown): boolean => typeof item === "string" && !/^$|,/.test(item);
-    if (typeof value === "object" && ![value].flat().every(inUrl)) return undefined;
+    if (typeof value === "object" && !/^\[("[^",]+",?)+]$/.test(JSON.stringify(value))) return undefined;
     if (value !== undefined) url += `${url ? "&" : "?"}${name}=${encodeURIComponent(`${value}`)}`;
   }
   return url;

@@ -282,7 +282,7 @@ t.test("options that could never work are refused, and a service key in a browse
     t.throws(() => createClient({ url }), { code: "invalid_argument", message: /^url: / }, url);
   }
   for (const timeout of [0, -1, Number.NaN, "soon" as never]) {
-    t.throws(() => createClient({ url: "http://x", timeout }), { message: "timeout: expects milliseconds" });
+    t.throws(() => createClient({ url: "http://x", timeout }), { message: "timeout: expects time in ms" });
   }
   for (const name of ["document", "importScripts"]) {
     Object.defineProperty(globalThis, name, { value: {}, configurable: true });
