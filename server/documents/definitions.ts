@@ -89,6 +89,8 @@ class HeldDefinitions implements Definitions {
   readonly #clock: () => number;
   readonly #held = new Map<string, Definition>();
   readonly #declaring = new Map<string, Promise<Definition>>();
+  /** Names on their way into the store, which count as held. */
+  readonly #creating = new Set<string>();
   readonly #locks = new Map<string, Promise<unknown>>();
   readonly #waiting: { position: Position; resolve: () => void }[] = [];
   readonly #tail: { close(): void };
@@ -158,19 +160,23 @@ class HeldDefinitions implements Definitions {
   }
 
   async create(name: string, content: DefinitionContent): Promise<Definition> {
-    if (this.#held.size >= MAX_COLLECTIONS) {
+    const arriving = [...this.#creating].filter((one) => !this.#held.has(one)).length;
+    if (this.#held.size + arriving >= MAX_COLLECTIONS) {
       throw new GalleyError("failed_precondition", `a server holds at most ${MAX_COLLECTIONS} collections`, {
         reason: "too_many_collections",
       });
     }
-    await this.#store.ensureCollection({ name, indexes: content.indexes });
+    this.#creating.add(name);
     try {
+      await this.#store.ensureCollection({ name, indexes: content.indexes });
       return await this.put(name, 0, content);
     } catch (error) {
       if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
       const [row] = await this.#store.get(COLLECTIONS, [name]);
       if (row) await this.#store.ensureCollection({ name, indexes: readDefinition(row).indexes });
       throw alreadyDeclared(name);
+    } finally {
+      this.#creating.delete(name);
     }
   }
 

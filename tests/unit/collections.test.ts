@@ -221,7 +221,9 @@ t.test("a server holds a thousand collections, found at once and loaded fast", a
   t.equal(reopened.all().length, 1000);
   await definitions.drop("c1");
   t.equal(reopened.get("c1"), undefined, "another node follows");
-  await definitions.declare("one-more");
+  const rush = await Promise.allSettled(["x", "y", "z"].map((name) => definitions.declare(name)));
+  t.strictSame(rush.map(({ status }) => status).sort(), ["fulfilled", "rejected", "rejected"], "never more at once");
+  t.equal(definitions.all().length, 1000);
 });
 
 t.test("import needs the right to create and to update, export the right to list", async (t) => {
