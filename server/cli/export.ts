@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { type Command, CommandError, needed, textOption } from "./command.ts";
-import { errorMessage, reach, readText } from "./reach.ts";
+import { breakReason, errorMessage, reach, readText } from "./reach.ts";
 
 export const command: Command = {
   usage: "export <collection> [--out <file>] [--plain]",
@@ -24,7 +24,7 @@ galley import takes back.
         if (out === undefined) await pipeline(reply.body, process.stdout, { end: false });
         else await pipeline(reply.body, createWriteStream(out));
       } catch (error) {
-        throw new CommandError(`the export broke off: ${(error as Error).message}`);
+        throw new CommandError(`the export broke off: ${breakReason(error)}`);
       }
     } finally {
       await galley.close();

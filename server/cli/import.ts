@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { type Call, type Command, CommandError, needed } from "./command.ts";
 import { jsonElements } from "./json-elements.ts";
-import { errorMessage, type Reach, reach, readText } from "./reach.ts";
+import { breakReason, errorMessage, type Reach, reach, readText } from "./reach.ts";
 
 /** One line of the server's answer: what became of one row. */
 interface Verdict {
@@ -41,7 +41,7 @@ so a repeat is harmless. A refused row is reported with its line and fault; the 
       report(call, collection, counts);
     } catch (error) {
       if (error instanceof CommandError) throw error;
-      throw new CommandError(`${file}: ${(error as Error).message}`);
+      throw new CommandError(`${file}: ${breakReason(error)}`);
     } finally {
       await galley.close();
     }

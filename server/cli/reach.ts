@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -75,6 +75,12 @@ export function errorMessage(text: string, status: number): string {
   return `the server answered ${status}`;
 }
 
+/** Why an answer was not read to its end. */
+export function breakReason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === "ECONNRESET" ? "the server closed the connection" : message;
+}
+
 function overNetwork(url: string, key: string): Reach {
   let base: URL;
   try {
@@ -93,20 +99,23 @@ function overNetwork(url: string, key: string): Reach {
       new Promise((resolve, reject) => {
         const headers: Record<string, string> = { authorization: `Bearer ${key}` };
         if (body !== undefined) headers["content-type"] = type ?? "application/json";
-        const request = open(new URL(path, base), { method, headers }, (reply) =>
+        let answer: IncomingMessage | undefined;
+        const request = open(new URL(path, base), { method, headers }, (reply) => {
+          answer = reply;
           resolve({
             status: reply.statusCode ?? 0,
             body: reply,
             ...(reply.headers.date === undefined ? {} : { date: reply.headers.date }),
-          }),
-        );
+          });
+        });
         request.on("error", (error) => reject(new CommandError(`${base.origin} does not answer: ${error.message}`)));
         if (body === undefined || typeof body === "string") request.end(body);
         else {
           const rows = Readable.from(body);
           rows.on("error", (error) => {
-            // What fails here is what the body is made from, not the server.
+            // What fails here is what the body is made from, not the server: told so, also if it is answering already.
             reject(error);
+            answer?.destroy(error);
             request.destroy();
           });
           rows.pipe(request);

@@ -214,6 +214,7 @@ t.test("a file that is no list of documents is refused in one line that names it
     ["object.json", '{"a":1}', /expects a JSON array/],
     ["comma.json", '[{"_id":"a"},]', /comma/],
     ["commas.json", "[,]", /comma/],
+    ["late.json", `[${'{"a":1},'.repeat(100_000)}`, /ends before its array does/],
     ["quote.csv", '_id,a\n1,"b\n', /[Qq]uote/],
     ["twice.csv", "_id,a,a\n1,2,3\n", /"a" twice/],
     ["clash.csv", "a,a.b\n1,2\n", /columns clash/],
