@@ -48,7 +48,7 @@ export type Ref<T> = MetaOf<T> extends { refs: infer R } ? keyof R & string : st
 
 /** What `expand` adds. Not enumerable, so that the document can be put back. */
 export interface Expanded<T, E extends string, S> {
-  /** The referred documents by path: null if gone or hidden, a list where the path leads through an array. */
+  /** The referred documents by path: null if gone, hidden or not named, a list where the path leads through an array. */
   readonly _expanded: { readonly [P in E]: Referred<T, P, S> };
 }
 
@@ -59,16 +59,19 @@ type Referred<T, P extends string, S> =
       : never
     : Doc<Json> | null | (Doc<Json> | null)[];
 
-type Shaped<T, P extends string, D> = ThroughArray<Body<T>, P> extends true ? D[] : D;
-type ThroughArray<T, P extends string> =
+type Shaped<T, P extends string, D> =
+  ThroughArray<Body<T>, P> extends false ? D : D[] | Extract<ThroughArray<Body<T>, P>, null>;
+/** `true` for a path through an array, with `null` where that array may be missing; else `false`. */
+type ThroughArray<T, P extends string, Gaps = never> =
   NonNullable<T> extends readonly unknown[]
-    ? true
+    ? true | Gaps | Gap<T>
     : P extends `${infer Head}.${infer Rest}`
       ? Head extends keyof NonNullable<T>
-        ? ThroughArray<NonNullable<T>[Head], Rest>
+        ? ThroughArray<NonNullable<T>[Head], Rest, Gaps | Gap<T>>
         : false
       : P extends keyof NonNullable<T>
         ? NonNullable<NonNullable<T>[P]> extends readonly unknown[]
-          ? true
+          ? true | Gaps | Gap<T> | Gap<NonNullable<T>[P]>
           : false
         : false;
+type Gap<T> = undefined extends T ? null : null extends T ? null : never;

@@ -173,7 +173,7 @@ t.test("expand brings referred documents along without becoming data", async (t)
   t.equal(two?._expanded.boss?.name, "One");
   t.equal(two?._expanded.team?.name, "Team 2");
   t.strictSame(
-    two?._expanded.friends.map((friend) => friend?.name ?? null),
+    two?._expanded.friends?.map((friend) => friend?.name ?? null),
     ["One", null, "Two"],
   );
   t.notOk(Object.keys(two ?? {}).includes("_expanded"));

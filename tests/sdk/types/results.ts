@@ -1,5 +1,5 @@
 // Judged by the compiler: what stands here must compile, and each line under `@ts-expect-error` must not.
-import { ApiError, createClient, type Doc, type ErrorCode, type Page, type Question } from "@galley/sdk";
+import { ApiError, createClient, type Defined, type Doc, type ErrorCode, type Page, type Question } from "@galley/sdk";
 import { db, plain, type Same, same, type Todo, todos, type User } from "./schema.ts";
 
 const one = await todos.get("a");
@@ -52,6 +52,12 @@ if (expanded) {
   const title: string = expanded.title;
   void [by, title];
 }
+type Team = Defined<{ leads?: string[] }, { refs: { leads: "users" } }>;
+const team = await createClient<{ teams: Team; users: User }>({ url: "http://localhost" })
+  .collection("teams")
+  .find({}, { expand: ["leads"] })
+  .first();
+same<Same<(typeof team & object)["_expanded"]["leads"], (Doc<User> | null)[] | null>>();
 // @ts-expect-error no reference
 todos.find({}, { expand: ["title"] });
 const both = await todos.get("a", { select: ["title"], expand: ["owner"] });
