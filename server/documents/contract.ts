@@ -28,7 +28,7 @@ export interface ReadRequest {
   readonly expand?: unknown;
   /** `?types=plain`: untagged values in and out. */
   readonly plain?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: { readonly aborted: boolean };
 }
 
 export interface FindRequest extends ReadRequest {

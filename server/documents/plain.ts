@@ -73,7 +73,7 @@ export class PlainReader {
   /** What stands at a path of a filter: operators with their operands, or a literal. */
   #test(operand: unknown, place: Place | undefined, depth: number): unknown {
     if (depth > LIMITS.filterDepth) return operand;
-    if (Array.isArray(operand)) return operand.map((one) => this.#scalar(one, place));
+    if (Array.isArray(operand)) return this.#value(operand, place, 2);
     if (!isRecord(operand)) return this.#scalar(operand, place);
     if (!Object.keys(operand)[0]?.startsWith("$")) return this.#value(operand, place, 2);
     return mapMembers(operand, (key, inner) => {
@@ -88,8 +88,12 @@ export class PlainReader {
         case "$size":
         case "$mod":
           return inner;
+        case "$in":
+        case "$nin":
+        case "$all":
+          return Array.isArray(inner) ? inner.map((one) => this.#test(one, place, depth)) : inner;
         default:
-          return this.#test(inner, place, depth + 1);
+          return this.#test(inner, place, key === "$not" ? depth + 1 : depth);
       }
     });
   }

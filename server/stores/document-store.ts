@@ -115,7 +115,7 @@ export interface Budget {
   /** Characters of documents that a page may hold together; beyond it `payload_too_large`. Undefined: any. */
   readonly characters?: number;
   /** Stops the work early, with `timeout`, when the caller has gone. */
-  readonly signal?: AbortSignal;
+  readonly signal?: { readonly aborted: boolean };
 }
 
 export interface Query {

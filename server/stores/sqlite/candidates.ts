@@ -85,6 +85,19 @@ function* byIndex(use: IndexUse<StoredIndex>, search: Search): Generator<Candida
   }
 }
 
+/** The texts of the first documents that an index use finds, where each of them is wanted: one statement a step. */
+export function firstTexts(use: IndexUse<StoredIndex>, place: Place, most: number): string[] {
+  const { session, collection, cursor } = place;
+  const table = `${indexTable(collection, use.index.number)} AS i CROSS JOIN ${documentTable(collection)} AS d ON d.n = i.n`;
+  const texts: string[] = [];
+  for (const { sql, bounds } of indexStatements(`SELECT d.data FROM ${table}`, use, cursor)) {
+    const select = session.prepareColumn<[...Bounds, number], string>(`${sql} LIMIT ?`);
+    texts.push(...select.all(...bounds, most - texts.length));
+    if (texts.length >= most) break;
+  }
+  return texts;
+}
+
 /** Loads a document only when it comes for the first time: it may be large and have thousands of rows. */
 function* byIndexOnce(use: IndexUse<StoredIndex>, search: Search): Generator<Candidate> {
   const { session, collection, expense, seen } = search;
@@ -118,14 +131,27 @@ function* indexSteps<R>(
   use: IndexUse<StoredIndex>,
   { session, cursor }: Place,
 ): Generator<IterableIterator<R>> {
+  for (const { sql, bounds } of indexStatements(select, use, cursor)) {
+    yield session.prepare<Bounds, R>(sql).iterate(...bounds);
+  }
+}
+
+type Bounds = [from: Buffer, to: Buffer | string];
+
+function* indexStatements(
+  select: string,
+  use: IndexUse<StoredIndex>,
+  cursor: Cursor | undefined,
+): Generator<{ sql: string; bounds: Bounds }> {
   const { backward, idsDescending, steps } = indexScan(use, cursor);
   const order = `ORDER BY i.key ${backward ? "DESC" : "ASC"}, i.id ${idsDescending ? "DESC" : "ASC"}`;
-  const inRange = `${select} WHERE i.key >= ? AND i.key < ? ${order}`;
-  const equals = `${select} WHERE i.key = ? AND i.id ${idsDescending ? "<" : ">"} ? ${order}`;
   for (const step of steps) {
     yield step.kind === "range"
-      ? session.prepare<[Buffer, Buffer], R>(inRange).iterate(step.from, step.to)
-      : session.prepare<[Buffer, string], R>(equals).iterate(step.key, step.id);
+      ? { sql: `${select} WHERE i.key >= ? AND i.key < ? ${order}`, bounds: [step.from, step.to] }
+      : {
+          sql: `${select} WHERE i.key = ? AND i.id ${idsDescending ? "<" : ">"} ? ${order}`,
+          bounds: [step.key, step.id],
+        };
   }
 }
 

@@ -56,7 +56,7 @@ export function createQueries(file: string, meter: ParseMeter, at: (sequence: nu
         query,
         query.sort,
         function* (run) {
-          const gather = () => pageOf(query, run.plan, (cursor) => run.matches(cursor));
+          const gather = () => pageOf(query, run.plan, (cursor, most) => run.matches(cursor, most));
           let page = yield* gather();
           if (run.overtaken) page = yield* gather();
           return { ...page, ...run.cost() };

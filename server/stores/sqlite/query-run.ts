@@ -4,7 +4,7 @@ import type { Cost, IndexDefinition, Position, Query, Row } from "../document-st
 import { planQuery } from "../plan.ts";
 import { adviseIndex } from "../plan-advice.ts";
 import type { Plan } from "../plan-shape.ts";
-import { candidates } from "./candidates.ts";
+import { candidates, firstTexts } from "./candidates.ts";
 import type { Collection, StoredIndex } from "./catalog.ts";
 import { countReads } from "./exact-count.ts";
 import { Expense } from "./expense.ts";
@@ -18,6 +18,8 @@ import type { QueryClock } from "./slices.ts";
 /** Documents, and bytes of them, that one statement reads. */
 const CHUNK = { documents: 256, bytes: 512 * 1024 };
 
+/** Rows of a page that are read at once rather than one by one: few enough that even the largest documents fit. */
+const AT_ONCE = 101;
 const PATIENCE = 500;
 /** Beyond this many documents no other plan is thought of. */
 const MOST_READS = 100_000;
@@ -57,11 +59,17 @@ export class QueryRun {
     return readSize(this.session.database, this.collection.name);
   }
 
-  /** The rows that match, in the plan's order; undefined where it is time to pause. */
-  *matches(cursor?: Cursor): Generator<Row | undefined> {
+  /** The rows that match, in the plan's order; undefined where it is time to pause. Of `most` it may give no more. */
+  *matches(cursor?: Cursor, most?: number): Generator<Row | undefined> {
     const { session, collection, clock, meter } = this.#options;
     const { access, residual, repeats } = this.plan;
     const matches = residual.kind === "true" ? undefined : compileFilter(residual);
+    if (most !== undefined && most <= AT_ONCE && !matches && !repeats && access.kind === "index") {
+      const texts = firstTexts(access, { session, collection: collection.name, cursor }, most);
+      this.#expense.count(texts.length);
+      for (const text of texts) yield new StoredRow(undefined, undefined, text, meter);
+      return;
+    }
     const found = candidates(access, {
       session,
       collection: collection.name,

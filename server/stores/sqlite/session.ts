@@ -41,13 +41,22 @@ export class ReadSession {
 
   /** A prepared statement whose rows are arrays of columns. */
   prepare<P extends unknown[], R>(sql: string): Statement<P, R> {
-    let statement = this.#statements.get(sql);
+    return this.#prepared(sql, sql, (statement) => statement.raw()) as unknown as Statement<P, R>;
+  }
+
+  /** A prepared statement of one column, whose rows are its values: the cheapest form there is. */
+  prepareColumn<P extends unknown[], V>(sql: string): Statement<P, V> {
+    return this.#prepared(`column: ${sql}`, sql, (statement) => statement.pluck()) as unknown as Statement<P, V>;
+  }
+
+  #prepared(key: string, sql: string, shape: (statement: Statement) => Statement): Statement {
+    let statement = this.#statements.get(key);
     if (!statement) {
       if (this.#statements.size >= STATEMENTS) this.#statements.clear();
-      statement = this.database.prepare(sql).raw();
-      this.#statements.set(sql, statement);
+      statement = shape(this.database.prepare(sql));
+      this.#statements.set(key, statement);
     }
-    return statement as unknown as Statement<P, R>;
+    return statement;
   }
 }
 

@@ -20,7 +20,7 @@ export interface Slices {
 /** The time of one query. Work asks {@link QueryClock.due} after each step and pauses when it says so. */
 export class QueryClock {
   readonly #deadline: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: { readonly aborted: boolean } | undefined;
   #end = 0;
 
   constructor({ milliseconds, signal }: Budget) {
