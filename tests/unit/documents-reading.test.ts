@@ -216,6 +216,7 @@ t.test("plain types come and go without tags", async (t) => {
       text: { type: "string" },
       log: { type: "array", items: { type: "object", properties: { at: { date: true } } } },
       times: { type: "array", items: { date: true } },
+      grid: { type: "array", items: { type: "array", items: { date: true } } },
     },
   };
   await collections.create(adminScope(), { name: "posts", schema });
@@ -276,13 +277,23 @@ t.test("plain types come and go without tags", async (t) => {
     ],
     [{ $pull: { log: { at: later }, times: iso } }, { log: [], times: [] }],
     [{ times: [iso, later], log: [{ at: iso }] }, { times: [iso, later] }],
-    [{ $pullAll: { times: [later] } }, { times: [iso] }],
+    [{ $pullAll: { times: [later] }, $set: { grid: [[later]] } }, { times: [iso] }],
+    [{ "grid.0.0": iso }, { grid: [[iso]] }],
   ];
   for (const [change, left] of rows) {
     const { text } = await documents.update(posts, "p1", change, { plain: true });
     t.match(JSON.parse(text), left, JSON.stringify(change));
   }
-  for (const filter of [{ "times.0": iso, "log.0.at": iso }, { log: { $elemMatch: { $nor: [{ at: later }] } } }]) {
+  let deepest: object = { due: { $gt: later } };
+  for (let depth = 0; depth < 8; depth++) deepest = { $and: [deepest] };
+  for (const filter of [
+    { "times.0": iso, "log.0.at": iso },
+    { log: { $elemMatch: { $nor: [{ at: later }] } } },
+    { log: { $all: [{ $elemMatch: { at: iso } }] } },
+    { times: [iso], grid: [[iso]] },
+    { times: { $in: [[later], [iso]] }, "grid.0": { $nin: [later] } },
+    deepest,
+  ]) {
     t.equal((await documents.count(posts, { filter, plain: true })).count, 1, JSON.stringify(filter));
   }
   t.equal(
