@@ -35,7 +35,7 @@ export interface ReachReply {
 export async function reach(call: Call): Promise<Reach> {
   const url = textOption(call, "url") ?? call.env.GALLEY_URL;
   if (url !== undefined) {
-    const key = call.env.GALLEY_SERVICE_KEY;
+    const key = serviceKey(call.env);
     if (!key) throw new CommandError("set GALLEY_SERVICE_KEY to a service key of the server at --url");
     return overNetwork(url, key);
   }
@@ -44,6 +44,17 @@ export async function reach(call: Call): Promise<Reach> {
   if (running && (await answers(running.url))) return overNetwork(running.url, running.key);
   const { withinProcess } = await import("./reach-app.ts");
   return withinProcess(call, folder);
+}
+
+/** As the server's own variables, this one may name a file that holds the value. */
+function serviceKey({ GALLEY_SERVICE_KEY: key, GALLEY_SERVICE_KEY_FILE: file }: NodeJS.ProcessEnv): string | undefined {
+  if (key !== undefined || file === undefined) return key;
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CommandError(`GALLEY_SERVICE_KEY_FILE: expects a readable file (${code})`);
+  }
 }
 
 export function dataFolder(call: Call): string {

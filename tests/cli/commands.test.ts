@@ -200,6 +200,14 @@ t.test("commands speak to the server that runs on the folder, or to --url with a
     t.match(told, err);
     t.match(told, /^galley keys: .*\n$/, "in one line");
   }
+  const keyFile = join(elsewhere, "key");
+  writeFileSync(keyFile, `${env.GALLEY_SERVICE_KEY}\n`);
+  const byFile = { GALLEY_URL: server.url, GALLEY_SERVICE_KEY_FILE: keyFile };
+  t.match(await galley(elsewhere, ["keys", "list"], byFile), { code: 0, out: /full/ });
+  t.match(await galley(elsewhere, ["keys", "list"], { ...byFile, GALLEY_SERVICE_KEY_FILE: "none" }), {
+    code: 1,
+    err: "galley keys: GALLEY_SERVICE_KEY_FILE: expects a readable file (ENOENT)\n",
+  });
   const doctor = await galley(folder, ["doctor"]);
   t.equal(doctor.code, 0, doctor.out + doctor.err);
   t.match(doctor.out, /ok {4}Node\.js: 2.*\nok {4}disk: .*\nok {4}store: answers/);
