@@ -1,6 +1,6 @@
 /**
  * Makes the program that runs: server and command line bundled with the libraries that are plain JavaScript, so that a
- * start reads a handful of files instead of hundreds (B15 in docs/performance; decision 0005).
+ * start reads a handful of files instead of hundreds (docs/decisions/0005-the-server-is-bundled.md).
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -198,7 +198,7 @@ export function parseInt64(text: string): bigint | undefined {
 
 /**
  * The canonical text of a value: JSON without spaces, keys in stored order, tags as in query-language.md 1. One native
- * call writes it, in a third of the time that joining pieces takes.
+ * call writes it as one flat text; joined pieces would be flattened later, on the way to the store's thread.
  */
 export function encodeValue(value: Value): string {
   return JSON.stringify(tagAll(value));
