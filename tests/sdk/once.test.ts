@@ -1,7 +1,7 @@
 import { type Client, createClient } from "@galley/sdk";
 import t, { type Test } from "tap";
 import { startApp } from "../support/app.ts";
-import { type Cut, startCuttingProxy } from "../support/cutting-proxy.ts";
+import { type Cut, startTcpProxy } from "../support/tcp-proxy.ts";
 
 interface Schema {
   counters: { n: number };
@@ -23,7 +23,7 @@ t.teardown(() => {
  * another connection. `write` judges the answers; the number of writes comes back for a last look at the store.
  */
 async function cutEverywhere(t: Test, every: number, write: (db: Client<Schema>, n: number) => Promise<void>) {
-  const proxy = await startCuttingProxy(app.url);
+  const proxy = await startTcpProxy(app.url);
   let connections = 0;
   const db = createClient<Schema>({
     url: proxy.url,

@@ -1,41 +1,54 @@
 /** A real MongoDB for the tests: found or fetched, started on loopback, and gone when the test file ends. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { MongoClient } from "mongodb";
 import type { TAP } from "tap";
+import { type MongodProcess, type MongodSettings, startMongodProcess } from "./mongod-process.ts";
 import { findMongod, NoMongod } from "./mongod-program.ts";
 
 export interface Mongod {
   /** Names, in its path, a database that nobody else uses. */
   readonly url: string;
-  /** Of the process, for faults; undefined for the server of `GALLEY_TEST_MONGODB_URL`, which is not ours to harm. */
-  readonly pid: number | undefined;
+  /** Whether it is ours to harm: false for the server of `GALLEY_TEST_MONGODB_URL`. */
+  readonly process: MongodProcess | undefined;
   close(): Promise<void>;
 }
 
+/** A MongoDB that the tests started themselves, for faults. */
+export interface OwnMongod extends Mongod {
+  readonly process: MongodProcess;
+}
+
 /**
- * The MongoDB of a test file; call it once, with the root test, whose end ends the server.
+ * The MongoDB of a test file; call it once, with the root test, whose end ends the server. A server for each file costs
+ * 1.2 s of one core, and no test can harm another's.
  *
  * @returns undefined, with a skip that tells the reason, if there is none to be had
  * @throws Error in place of that skip if `GALLEY_REQUIRE_SERVERS` is 1
  */
-export async function useMongod(t: Pick<TAP, "teardown" | "pass">): Promise<Mongod | undefined> {
-  let mongod: Mongod;
+export function useMongod(t: Pick<TAP, "teardown" | "pass">): Promise<Mongod | undefined> {
+  return unlessAbsent(t, openMongod);
+}
+
+/** As {@link useMongod}, but never a server that others use. */
+export function useOwnMongod(t: Pick<TAP, "teardown" | "pass">, settings: Omit<MongodSettings, "replicaSet"> = {}) {
+  return unlessAbsent(t, async () => startMongod(await findMongod(), settings));
+}
+
+/** What `open` opens, closed at the test's end; undefined with a skip if there is no mongod and none is required. */
+export async function unlessAbsent<T extends { close(): Promise<void> }>(
+  t: Pick<TAP, "teardown" | "pass">,
+  open: () => Promise<T>,
+): Promise<T | undefined> {
+  let opened: T;
   try {
-    mongod = await openMongod();
+    opened = await open();
   } catch (error) {
     if (!(error instanceof NoMongod) || process.env.GALLEY_REQUIRE_SERVERS === "1") throw error;
     t.pass("runs on a real mongod", { skip: error.message });
     return undefined;
   }
-  t.teardown(() => mongod.close());
-  return mongod;
+  t.teardown(() => opened.close());
+  return opened;
 }
 
 /**
@@ -45,113 +58,63 @@ export async function useMongod(t: Pick<TAP, "teardown" | "pass">): Promise<Mong
  */
 export async function openMongod(): Promise<Mongod> {
   const given = process.env.GALLEY_TEST_MONGODB_URL;
-  return given ? useServer(given) : startMongod(await findMongod());
+  return given ? useServer(given) : startMongod(await findMongod(), {});
 }
 
-function newDatabase(): string {
+export function newDatabase(): string {
   return `galley_test_${randomBytes(6).toString("hex")}`;
+}
+
+/** The same server and options, another database. */
+export function withDatabase(url: string, database: string): string {
+  const [, server, options = ""] = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?(\?.*)?$/.exec(url) ?? [];
+  if (server === undefined) throw new Error(`expects mongodb://host:port, got ${url}`);
+  return `${server}/${database}${options}`;
 }
 
 /** A database of our own on a server that others may use too. Credentials are those of the URL's `authSource`. */
 function useServer(given: string): Mongod {
-  const [, server, options = ""] = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?(\?.*)?$/.exec(given) ?? [];
-  if (server === undefined) throw new Error("GALLEY_TEST_MONGODB_URL expects mongodb://host:port");
-  const url = `${server}/${newDatabase()}${options}`;
+  const url = withDatabase(given, newDatabase());
   return {
     url,
-    pid: undefined,
-    async close() {
-      const client = new MongoClient(url);
-      await client.db().dropDatabase();
-      await client.close();
-    },
+    process: undefined,
+    close: () => dropDatabase(url),
   };
 }
 
-const REPLICA_SET = "galley";
-/** mongod's exit code if its port is taken. */
-const PORT_TAKEN = 48;
+export async function dropDatabase(url: string): Promise<void> {
+  const client = new MongoClient(url);
+  await client.db().dropDatabase();
+  await client.close();
+}
 
-/** Starts a single-node replica set on a free port and an empty folder; resolves when it is primary. */
-async function startMongod(program: string): Promise<Mongod> {
-  for (;;) {
-    const folder = await mkdtemp(join(tmpdir(), "galley-mongod-"));
-    const port = await freePort();
-    const child = spawn(program, [...argumentsFor(port), "--dbpath", folder], { stdio: ["ignore", "pipe", "ignore"] });
-    const guard = guardProcess(child, folder);
-    const close = async () => {
-      if (child.exitCode === null && child.signalCode === null) {
-        const exit = once(child, "exit");
-        child.kill("SIGKILL"); // Nothing in it is worth a clean end, which takes seconds.
-        await exit;
-      }
-      guard.stdin?.end("done\n");
-      await rm(folder, { recursive: true, force: true });
-    };
-    try {
-      await listening(child);
-      await initiate(port);
-      const url = `mongodb://127.0.0.1:${port}/${newDatabase()}?replicaSet=${REPLICA_SET}`;
-      return { url, pid: child.pid, close };
-    } catch (error) {
-      const lostThePort = child.exitCode === PORT_TAKEN;
-      await close();
-      if (!lostThePort) throw error;
-    }
+/** Not `galley`: proxies and fail points know Galley's own connections by that word. */
+export const REPLICA_SET = "tests";
+
+/** A single-node replica set on an empty folder; resolves when it is primary. */
+async function startMongod(program: string, settings: MongodSettings): Promise<OwnMongod> {
+  const mongod = await startMongodProcess(program, { ...settings, replicaSet: REPLICA_SET });
+  try {
+    await initiate([mongod.host]);
+  } catch (error) {
+    await mongod.close();
+    throw error;
   }
-}
-
-function argumentsFor(port: number): string[] {
-  const address = ["--bind_ip", "127.0.0.1", "--port", String(port), "--nounixsocket"];
-  const small = ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"];
-  const quiet = ["--setParameter", "diagnosticDataCollectionEnabled=false"];
-  return ["--replSet", REPLICA_SET, ...address, ...small, ...quiet];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+  const url = `mongodb://${mongod.host}/${newDatabase()}?replicaSet=${REPLICA_SET}`;
+  return { url, process: mongod, close: () => mongod.close() };
 }
 
 /**
- * Ends mongod if this process ends without having done so, even by SIGKILL: a shell waits at a pipe which the system
- * closes with us.
+ * Makes servers a replica set; resolves when there is a primary.
+ *
+ * @param hosts as the set's members and the drivers shall reach them, the first one directly
  */
-function guardProcess(child: ChildProcess, folder: string): ChildProcess {
-  const script = 'read -r done || { kill -9 "$1"; rm -rf "$2"; }';
-  const guard = spawn("sh", ["-c", script, "guard", String(child.pid), folder], {
-    stdio: ["pipe", "ignore", "ignore"],
-    detached: true, // a Ctrl-C in the terminal must not end it before us
-  });
-  guard.unref();
-  return guard;
-}
-
-/** @throws Error with mongod's last words if it ends first */
-async function listening(child: ChildProcess): Promise<void> {
-  const { stdout } = child;
-  if (!stdout) throw new Error("mongod has no output");
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: stdout })) {
-    if (line.includes('"Waiting for connections"')) {
-      stdout.resume();
-      return;
-    }
-    lines.push(line);
-  }
-  throw new Error(`mongod ended before it listened: ${lines.slice(-5).join("\n")}`);
-}
-
-async function initiate(port: number): Promise<void> {
-  const host = `127.0.0.1:${port}`;
-  const lone = new MongoClient(`mongodb://${host}/?directConnection=true`);
-  await lone.db("admin").command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host }] } });
+export async function initiate(hosts: readonly string[], settings: object = {}): Promise<void> {
+  const members = hosts.map((host, _id) => ({ _id, host }));
+  const lone = new MongoClient(`mongodb://${hosts[0]}/?directConnection=true`);
+  await lone.db("admin").command({ replSetInitiate: { _id: REPLICA_SET, members, settings } });
   await lone.close();
-  const client = new MongoClient(`mongodb://${host}/?replicaSet=${REPLICA_SET}`);
+  const client = new MongoClient(`mongodb://${hosts.join()}/?replicaSet=${REPLICA_SET}`);
   await client.db("admin").command({ ping: 1 }); // waits for a primary
   await client.close();
 }
