@@ -1,0 +1,146 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { type Db, MongoClient, type MongoClientOptions, type Timestamp } from "mongodb";
+import { GalleyError } from "#protocol/errors";
+import { isAfter } from "./positions.ts";
+import { type Topology, watchTopology } from "./topology.ts";
+import { BSON_OPTIONS } from "./values.ts";
+
+/** The two clients of a node and what they know of the server. */
+export interface Connection {
+  /** Documents: reads and writes of requests. */
+  readonly documents: Db;
+  /** The tail and the server's own collections, with a client and a pool of their own. */
+  readonly server: Db;
+  /** The database to reach a collection by: names that start with `_` are the server's. */
+  db(collection: string): Db;
+  clientOf(collection: string): MongoClient;
+  /** What the documents' client knows of the deployment. */
+  readonly topology: Topology;
+  /**
+   * Resolves while a primary is known, and once the first handshake with it is done. When it has just been lost, waits a
+   * moment for the next one; else throws at once.
+   * @throws GalleyError `unavailable`
+   */
+  ready(): Promise<void>;
+  /** The latest cluster time that a confirmed write or a read has shown: no later read may show less. */
+  readonly seen: Timestamp | undefined;
+  /** Takes note of the `operationTime` of a reply. */
+  see(time: Timestamp | undefined): void;
+  close(): Promise<void>;
+}
+
+/** How long a command waits for a server to send it to. Longer waits are told to the caller, who knows what to do. */
+const SELECTION_MILLISECONDS = 1000;
+/** How often monitors look; a primary that is lost without a word is missed after this and the connect time-out. */
+const HEARTBEAT_MILLISECONDS = 1000;
+const CONNECT_MILLISECONDS = 2000;
+/** A command that is not answered by then is given up; the longest reads have a minute. */
+const SOCKET_MILLISECONDS = 75_000;
+/** Milliseconds between tries to reach a server that was never there. */
+const RETRY_MILLISECONDS = 300;
+/** Milliseconds that a write waits for the majority before it is `unknown`; never the server's default, which is for ever. */
+const WRITE_CONCERN_MILLISECONDS = 10_000;
+/** The database, unless the URL's path names one. */
+const DATABASE = "galley";
+
+const OPTIONS: MongoClientOptions = {
+  ...BSON_OPTIONS,
+  serverSelectionTimeoutMS: SELECTION_MILLISECONDS,
+  heartbeatFrequencyMS: HEARTBEAT_MILLISECONDS,
+  connectTimeoutMS: CONNECT_MILLISECONDS,
+  readPreference: "primary",
+  readConcern: { level: "majority" },
+  writeConcern: { w: "majority", journal: true, wtimeoutMS: WRITE_CONCERN_MILLISECONDS },
+  retryReads: true,
+  retryWrites: true,
+};
+
+/**
+ * Connects to a MongoDB in the background, for as long as it takes: a server that is absent now is used once it is there.
+ *
+ * @throws GalleyError `failed_precondition` if the URL is none, without its text, which may hold a password
+ */
+export function connect(url: string): Connection {
+  const documents = newClient(url, { socketTimeoutMS: SOCKET_MILLISECONDS });
+  const server = newClient(url, { maxPoolSize: 20 });
+  const topology = watchTopology(documents);
+  const name = databaseOf(url);
+  const ending = new AbortController();
+  const connected = Promise.all([keepConnecting(documents, ending.signal), keepConnecting(server, ending.signal)]);
+  let open = false;
+  void connected.then(() => {
+    open = !ending.signal.aborted;
+  });
+  const databases = { documents: documents.db(name), server: server.db(name) };
+  let seen: Timestamp | undefined;
+  let closing: Promise<void> | undefined;
+
+  async function close(): Promise<void> {
+    ending.abort();
+    topology.close();
+    await connected;
+    await Promise.all([documents.close(true), server.close(true)]);
+  }
+
+  async function becomeReady(): Promise<void> {
+    if (ending.signal.aborted) throw new GalleyError("unavailable", "the store is closed");
+    if (!(await topology.wait(SELECTION_MILLISECONDS))) {
+      throw new GalleyError("unavailable", "the database cannot be reached at the moment", {}, reasonOf(topology));
+    }
+    await connected;
+    if (ending.signal.aborted) throw new GalleyError("unavailable", "the store is closed");
+  }
+
+  return {
+    ...databases,
+    db: (collection) => (collection.startsWith("_") ? databases.server : databases.documents),
+    clientOf: (collection) => (collection.startsWith("_") ? server : documents),
+    topology,
+    ready: () => (open && topology.primary ? READY : becomeReady()),
+    get seen() {
+      return seen;
+    },
+    see(time) {
+      if (time && isAfter(time, seen)) seen = time;
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+const READY = Promise.resolve();
+
+function newClient(url: string, options: MongoClientOptions): MongoClient {
+  try {
+    const appName = /[?&]appName=/i.test(url) ? {} : { appName: "galley" };
+    return new MongoClient(url, { ...OPTIONS, ...appName, ...options });
+  } catch {
+    const expected = "expects mongodb://host:port/database?replicaSet=name; options as the MongoDB manual lists them";
+    throw new GalleyError("failed_precondition", `GALLEY_MONGODB_URL: ${expected}`, { reason: "mongodb_url" });
+  }
+}
+
+/** The driver gives up on a server that it never found, and has to be asked anew. */
+async function keepConnecting(client: MongoClient, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await client.connect();
+      return;
+    } catch {
+      // Why is what the topology knows; here it only matters that the next try may do better.
+      await wait(RETRY_MILLISECONDS);
+    }
+  }
+}
+
+/** The driver's own default is a database named `test`. */
+function databaseOf(url: string): string {
+  const name = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url)?.[1];
+  return name === undefined ? DATABASE : decodeURIComponent(name);
+}
+
+function reasonOf({ fault }: Topology): Error {
+  return new Error(fault ?? "no primary is known");
+}
