@@ -7,9 +7,9 @@ import { sortKeyOf } from "#protocol/sort";
 import { tuplesOf } from "#protocol/tuples";
 import type { ObjectValue } from "#protocol/values";
 import type { IndexDefinition } from "../../server/stores/document-store.ts";
+import { encodeTuple } from "../../server/stores/key-encoding.ts";
 import { differingParts, indexKeys } from "../../server/stores/plan.ts";
 import type { Access, IndexFacts, Plan } from "../../server/stores/plan-shape.ts";
-import { encodeTuple } from "../../server/stores/sqlite/key-encoding.ts";
 import type { Cursor, IdScan, IndexScan } from "../../server/stores/sqlite/ranges.ts";
 import { idScan, indexScan } from "../../server/stores/sqlite/ranges.ts";
 

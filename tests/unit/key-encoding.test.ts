@@ -10,7 +10,7 @@ import {
   encodeTuple,
   inverted,
   successor,
-} from "../../server/stores/sqlite/key-encoding.ts";
+} from "../../server/stores/key-encoding.ts";
 import { Random, TRAP_SCALARS, trapKey, trapValue } from "../support/trap-pool.ts";
 
 const SEED = 20_260_131;

@@ -4,6 +4,7 @@ import { EMPTY, type Key, RANK } from "#protocol/compare";
 import { compareKeys } from "#protocol/sort";
 import { encodeValue, type Value } from "#protocol/values";
 import type { IndexDefinition } from "../../server/stores/document-store.ts";
+import { encodeTuple } from "../../server/stores/key-encoding.ts";
 import { planQuery } from "../../server/stores/plan.ts";
 import {
   half,
@@ -14,7 +15,6 @@ import {
   startingWith,
   wholeClass,
 } from "../../server/stores/plan-intervals.ts";
-import { encodeTuple } from "../../server/stores/sqlite/key-encoding.ts";
 import { indexScan } from "../../server/stores/sqlite/ranges.ts";
 import { randomDocument, randomFilter } from "../support/filter-generator.ts";
 import { answer, type IndexTable, idsOf, indexTable, matching, placeOf, type Stored } from "../support/index-tables.ts";

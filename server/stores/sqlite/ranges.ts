@@ -1,10 +1,10 @@
 import type { SortKey } from "#protocol/ast";
 import type { Key } from "#protocol/compare";
 import { compare, compareStrings, RANK, rankOf } from "#protocol/compare";
+import { AFTER_ALL, encodeClass, encodeKey, encodePrefix, encodeTuple, inverted, successor } from "../key-encoding.ts";
 import type { Edge, Interval } from "../plan-intervals.ts";
 import { constantKey, fromEdge, toEdge } from "../plan-intervals.ts";
 import type { IndexUse, PrimaryUse } from "../plan-shape.ts";
-import { AFTER_ALL, encodeClass, encodeKey, encodePrefix, encodeTuple, inverted, successor } from "./key-encoding.ts";
 
 /** How to read an index table: the steps one after the other, each in the same direction. */
 export interface IndexScan {

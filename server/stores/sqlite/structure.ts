@@ -1,15 +1,8 @@
 import type { Database } from "better-sqlite3";
+import { checkCollectionName } from "../collection-name.ts";
 import type { StoredCollection } from "../document-store.ts";
 import { readCatalog, type StoredIndex, sameIndex } from "./catalog.ts";
-import {
-  checkCollectionName,
-  createDocumentTable,
-  createIndexTable,
-  documentTable,
-  indexTable,
-  LEFTOVER,
-  quote,
-} from "./schema/tables.ts";
+import { createDocumentTable, createIndexTable, documentTable, indexTable, LEFTOVER, quote } from "./schema/tables.ts";
 
 /** Makes a collection and its indexes exist as defined, and no others. @returns whether anything changed */
 export function ensureCollection(database: Database, definition: StoredCollection): boolean {

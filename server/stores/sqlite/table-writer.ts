@@ -1,8 +1,8 @@
 import type { Database, Statement } from "better-sqlite3";
 import { GalleyError } from "#protocol/errors";
 import { type ObjectValue, parseText } from "#protocol/values";
+import { type IndexRows, indexRowsOf, keysWithout } from "../index-rows.ts";
 import type { Collection, StoredIndex } from "./catalog.ts";
-import { type IndexRows, indexRowsOf, keysWithout } from "./index-rows.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
 
 /** Where a stored document lies: its row number, version and bytes. */

@@ -1,18 +1,3 @@
-import { GalleyError } from "#protocol/errors";
-
-/** Names that a table can bear; server collections start with `_`. SQLite's names do not tell upper from lower case. */
-const NAME = /^_?[a-z][a-z0-9_-]{0,62}$/;
-
-/** @throws GalleyError `invalid_argument` for a name that a store refuses, whoever let it through */
-export function checkCollectionName(name: string): void {
-  if (!NAME.test(name)) {
-    throw new GalleyError(
-      "invalid_argument",
-      `a collection's name expects a-z, 0-9, "_" and "-", at most 63 of them, got ${JSON.stringify(name.slice(0, 80))}`,
-    );
-  }
-}
-
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

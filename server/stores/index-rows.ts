@@ -3,9 +3,9 @@ import { LIMITS } from "#protocol/limits";
 import { type Path, someValue } from "#protocol/paths";
 import { tuplesOf } from "#protocol/tuples";
 import type { ObjectValue } from "#protocol/values";
-import { differingParts } from "../plan.ts";
-import type { StoredIndex } from "./catalog.ts";
 import { encodeTuple } from "./key-encoding.ts";
+import { differingParts } from "./plan.ts";
+import type { IndexFacts } from "./plan-shape.ts";
 
 /** What one document has in one index. */
 export interface IndexRows {
@@ -21,7 +21,7 @@ export type Unfit = "parallel_arrays" | "index_key_too_long";
 const NONE: IndexRows = { keys: [], differing: undefined };
 
 /** Makes the function that computes a document's rows in one index (query-language.md 4 and 8). */
-export function indexRowsOf(index: StoredIndex): (document: ObjectValue) => IndexRows | Unfit {
+export function indexRowsOf(index: Pick<IndexFacts, "keys" | "unique">): (document: ObjectValue) => IndexRows | Unfit {
   const paths = index.keys.map(({ path }) => path);
   const directions = index.keys.map(({ descending }) => descending);
   return (document) => {
