@@ -61,9 +61,10 @@ export interface DocumentStore {
   position(): Position;
 
   /**
-   * Calls `listener` with every commit after `from` (undefined: from now on), in commit order, each once, never before
-   * it is durable, and before or in the same turn as the writer's promise resolves. Commits that are already past are
-   * told before this returns. A commit that changes nothing is told to nobody.
+   * Calls `listener` with every commit after `from` (undefined: after `position()`), of whichever process, in commit
+   * order, each once, whole, and never before it is durable. It may come a moment after its writer was answered: who
+   * needs it told waits for `passed`. Commits that were told before, to whomever, are told before this returns. A commit
+   * that changes nothing is told to nobody.
    *
    * @param lost is called if the store has lost the order of commits (its history is gone, its writer was killed): what
    *   the listener knows may be out of date, later commits come as before. Read anew
@@ -71,6 +72,25 @@ export interface DocumentStore {
    *   of another history
    */
   tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: () => void): Tail;
+
+  /**
+   * Resolves once this process's listeners were told every commit up to `position`, also if none follows it.
+   *
+   * @throws GalleyError `unavailable`, `outcome: "unknown"` (the commit stands), if that cannot be known in time
+   */
+  passed(position: Position): Promise<void>;
+
+  /**
+   * Resolves once every live process on this store has told its listeners the commits up to `position`, and no commit is
+   * under way any more that one of them called before. So what was decided by older knowledge is stored and can be read,
+   * and nothing more of it will come. A process that falls silent stops serving before it is no longer waited for.
+   *
+   * @throws GalleyError as `passed`
+   */
+  barrier(position: Position): Promise<void>;
+
+  /** The processes that work on this store. */
+  readonly nodes: Nodes;
 
   /**
    * Makes the collection and its indexes exist as defined, and no others. Resolves when writes keep the new indexes;
@@ -92,6 +112,14 @@ export interface DocumentStore {
 
   /** Ends after what is under way: commits are answered, the tail ends, files and connections are closed. */
   close(): Promise<void>;
+}
+
+/** Processes that share a store. */
+export interface Nodes {
+  /** The name of this one, for as long as it runs. */
+  readonly self: string;
+  /** Whether a process may still be at work. False only of one that has ended or stopped serving. */
+  lives(node: string): boolean;
 }
 
 declare const position: unique symbol;

@@ -6,7 +6,7 @@ import Database from "better-sqlite3";
 import t, { type Test } from "tap";
 import type { Commit, Write } from "../../server/stores/document-store.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
-import { createCommitLog } from "../../server/stores/sqlite/tail.ts";
+import { createSqliteTail } from "../../server/stores/sqlite/tail.ts";
 import {
   built,
   count,
@@ -239,7 +239,7 @@ t.test("a writer that ends by itself leaves unknown ends, starts anew, and hides
 });
 
 t.test("keeps the last 10,000 commits for those who start at an older position", async (t) => {
-  const log = createCommitLog("h", 0, { parsed: 0 });
+  const log = createSqliteTail("h", 0, { parsed: 0 });
   const start = log.position;
   const write = (n: number): Write => ({
     kind: "put",
@@ -269,7 +269,7 @@ t.test("keeps the last 10,000 commits for those who start at an older position",
 });
 
 t.test("a listener that throws stops neither writers nor other listeners", async (t) => {
-  const log = createCommitLog("h", 0, { parsed: 0 });
+  const log = createSqliteTail("h", 0, { parsed: 0 });
   const thrown: unknown[] = [];
   const fault = new Error("a fault of a listener");
   log.tail(undefined, () => {

@@ -11,7 +11,7 @@ import type { ParseMeter } from "./row.ts";
 import { type Migration, migrate } from "./schema/migrations.ts";
 import { sqliteVersionFault } from "./sqlite-version.ts";
 import { createStatsReader } from "./stats.ts";
-import { createCommitLog } from "./tail.ts";
+import { createSqliteTail } from "./tail.ts";
 import { createVersions } from "./versions.ts";
 import { startWriter, type WriterEvents } from "./writer.ts";
 
@@ -80,12 +80,13 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
     },
   );
   // Random for each run, so that a file that was swapped meanwhile cannot be mistaken (live-queries.md 3).
-  const log = createCommitLog(randomBytes(8).toString("hex"), sequence, meter);
+  const log = createSqliteTail(randomBytes(8).toString("hex"), sequence, meter);
   versions.raise(highest);
   const database = openReading(file);
   const points = createPointReader(database, meter);
   const queries = createQueries(file, meter, log.at);
   const readStats = createStatsReader(database);
+  const self = randomBytes(8).toString("hex");
   let closing: Promise<void> | undefined;
 
   /** Not an async function: a point read costs little more than its statement, and each turn of a promise adds to it. */
@@ -124,6 +125,10 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
     nextVersion: versions.next,
     position: () => log.position,
     tail: (from, listener, lost) => log.tail(from, listener, lost),
+    passed: (position) => log.passed(position),
+    // One process owns the file, and its commits are told before their writers are answered.
+    barrier: (position) => log.passed(position),
+    nodes: { self, lives: (node) => node === self },
     ensureCollection: (definition) => writer.ensure(definition),
     dropCollection: async (name) => {
       const sequence = await writer.drop(name);
