@@ -1,4 +1,4 @@
-import t, { type Test } from "tap";
+import type { Test } from "tap";
 import type { Answer, TestApp } from "../support/app.ts";
 
 /** Sends one filter through every door that takes one; attack-cases.md "Doors". */
@@ -19,7 +19,7 @@ export async function throughDoors(app: TestApp, collection: string, filter: unk
 }
 
 /** One attack: whatever it does, the server answers within a second afterwards. */
-export function attack(app: TestApp, name: string, run: (t: Test) => Promise<void>): void {
+export function attack(t: Test, app: TestApp, name: string, run: (t: Test) => Promise<void>): void {
   t.test(name, async (t) => {
     await run(t);
     const began = performance.now();

@@ -7,6 +7,7 @@ import type { Schema } from "../../docs/examples/atlas/question.ts";
 import { QUESTIONS } from "../../docs/examples/atlas/questions.ts";
 import { cityDocument, countryDocument, sourceCities, sourceCountries } from "../../docs/examples/atlas/source.ts";
 import { startApp, type TestApp } from "../support/app.ts";
+import { onEachEngine } from "../support/engines.ts";
 
 const SOURCES = { countries: sourceCountries(), cities: sourceCities() };
 
@@ -20,8 +21,8 @@ async function importRows(app: TestApp, collection: string, documents: readonly 
   return text.trimEnd().split("\n");
 }
 
-t.test("the atlas", { timeout: 170_000 }, async (t) => {
-  const app = await startApp();
+onEachEngine(t, async (t, engine) => {
+  const app = await startApp({ engine });
   t.teardown(() => app.close());
   const db = createClient<Schema>({ url: app.url, serviceKey: app.key });
   for (const body of COLLECTIONS) {

@@ -4,17 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, createApp, type Overrides } from "../../server/app.ts";
 import { type Mode, readConfig } from "../../server/config.ts";
+import { type Engine, SQLITE } from "./engines.ts";
 
 export interface StartOptions extends Overrides {
   /** development by default. */
   readonly mode?: Mode;
+  /** Where documents are kept; embedded by default. */
+  readonly engine?: Engine;
   /** GALLEY_ variables beside those that a test app sets. */
   readonly env?: Readonly<Record<string, string>>;
   /** Kept after `close`, for a test that starts a second app on it; by default a temporary one. */
   readonly folder?: string;
 }
 
-/** An embedded Galley of a test's own, listening on loopback. */
+/** A Galley of a test's own, listening on loopback. */
 export interface TestApp {
   readonly app: App;
   readonly url: string;
@@ -50,7 +53,7 @@ export const TEST_KEY = "gsk_test_5f0c1d9ae27b48c6a3e1f4d2b7098c5e";
 
 /** Starts an app; hand its `close` to `t.teardown`. */
 export async function startApp(options: StartOptions = {}): Promise<TestApp> {
-  const { mode = "development", env = {}, folder, ...overrides } = options;
+  const { mode = "development", engine = SQLITE, env = {}, folder, ...overrides } = options;
   const dataDir = folder ?? mkdtempSync(join(tmpdir(), "galley-test-"));
   const config = readConfig({
     mode,
@@ -59,6 +62,7 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
       GALLEY_PORT: "0",
       GALLEY_SERVICE_KEY: TEST_KEY,
       GALLEY_LOG_LEVEL: "silent",
+      ...engine.env(dataDir),
       ...env,
     },
   });
