@@ -1,5 +1,6 @@
-import { GalleyError } from "#protocol/errors";
+import type { GalleyError } from "#protocol/errors";
 import type { IndexDefinition } from "../document-store.ts";
+import { tooManyCandidates } from "../query-refusals.ts";
 
 /** Counts the documents that a query looked at, and stops it at its budget. */
 export class Expense {
@@ -32,12 +33,6 @@ export class Expense {
   }
 
   exceeded(): GalleyError {
-    const spent = `the query has to look at more than ${this.#budget} documents`;
-    const index = this.#advise();
-    if (!index) return new GalleyError("query_too_expensive", `${spent}: narrow the filter`);
-    const declared = JSON.stringify(index.paths);
-    return new GalleyError("index_required", `${spent}: declare the index {"paths": ${declared}} to narrow them`, {
-      index,
-    });
+    return tooManyCandidates(this.#budget, this.#advise());
   }
 }

@@ -1,11 +1,11 @@
 import type { Key } from "#protocol/compare";
-import { GalleyError } from "#protocol/errors";
 import { compareKeys, sortKeyOf } from "#protocol/sort";
 import type { FindQuery, Row } from "../document-store.ts";
 import type { Plan } from "../plan-shape.ts";
+import { checkPageSize, parallelArrays } from "../query-refusals.ts";
+import { TopRows } from "../top-rows.ts";
 import type { Cursor } from "./ranges.ts";
 import type { Work } from "./slices.ts";
-import { TopRows } from "./top-rows.ts";
 
 /** The rows of one page and whether more follow. */
 export interface Page {
@@ -38,7 +38,7 @@ export function* pageOf(
     if (plan.repeats && after && compareKeys(sort, keyOf(query, row), after) <= 0) continue;
     rows.push(row);
     characters += row.text.length;
-    checkSize(query, characters);
+    checkPageSize(query.budget, characters);
     if (rows.length > limit) break;
   }
   return finish(rows, limit);
@@ -55,7 +55,7 @@ function* best(query: FindQuery, matches: () => Generator<Row | undefined>): Wor
     const key = keyOf(query, row);
     if (after && compareKeys(sort, key, after) <= 0) continue;
     top.add(key, row);
-    checkSize(query, top.characters);
+    checkPageSize(query.budget, top.characters);
   }
   return top.rows();
 }
@@ -69,19 +69,6 @@ function finish(rows: Row[], limit: number): Page {
 function keyOf({ sort }: FindQuery, row: Row): readonly Key[] {
   if (sort.length === 1) return [row.id];
   const key = sortKeyOf(sort, row.value);
-  if (key) return key;
-  const paths = sort.slice(0, -1).map(({ path }) => path.join("."));
-  const message = `sort: the document ${JSON.stringify(row.id)} has two different arrays on the paths ${paths.join(", ")}, so it has no place in this order`;
-  throw new GalleyError("invalid_argument", message, {
-    faults: [{ path: "sort", code: "sort_parallel_arrays", message }],
-  });
-}
-
-/** A page is held in memory until it is answered. @throws GalleyError `payload_too_large` */
-function checkSize({ budget }: FindQuery, characters: number): void {
-  if (budget.characters === undefined || characters <= budget.characters) return;
-  throw new GalleyError(
-    "payload_too_large",
-    `the page's documents are larger than ${budget.characters} characters: lower the limit`,
-  );
+  if (!key) throw parallelArrays(sort, row.id);
+  return key;
 }

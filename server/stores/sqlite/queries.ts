@@ -1,6 +1,5 @@
 import type { SortKey } from "#protocol/ast";
 import { DistinctValues } from "#protocol/distinct";
-import { GalleyError } from "#protocol/errors";
 import { Grouping } from "#protocol/grouping";
 import { LIMITS } from "#protocol/limits";
 import type {
@@ -13,6 +12,7 @@ import type {
   Position,
   Query,
 } from "../document-store.ts";
+import { tooManyGroups } from "../query-refusals.ts";
 import { countRows } from "./exact-count.ts";
 import { pageOf } from "./page.ts";
 import { QueryRun } from "./query-run.ts";
@@ -110,9 +110,4 @@ export function createQueries(file: string, meter: ParseMeter, at: (sequence: nu
       ),
     close: () => pool.close(),
   };
-}
-
-function tooManyGroups(): GalleyError {
-  const message = `the documents fall into more than ${LIMITS.groupsHeld} groups: group by fewer paths or narrow the filter`;
-  return new GalleyError("query_too_expensive", message);
 }

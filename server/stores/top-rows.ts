@@ -1,7 +1,7 @@
 import type { SortKey } from "#protocol/ast";
 import type { Key } from "#protocol/compare";
 import { compareKeys } from "#protocol/sort";
-import type { Row } from "../document-store.ts";
+import type { Row } from "./document-store.ts";
 
 interface Entry {
   readonly key: readonly Key[];

@@ -1,0 +1,72 @@
+import type { Document as Stored } from "mongodb";
+import { idFault } from "#protocol/id";
+import { LIMITS } from "#protocol/limits";
+import { type Document, encodeValue, fitsUtf8 } from "#protocol/values";
+import type { Row } from "../document-store.ts";
+import { HIDDEN } from "./commit-marker.ts";
+import { ForeignValue, fromBson } from "./values.ts";
+
+/** What reads came across that no read of ours should, counted for the operator. */
+export interface ReadMeter {
+  /** Documents of other programs that the language cannot hold, which were skipped (query-language.md 1.10). */
+  foreign: number;
+  /** Rows that MongoDB returned and the evaluator, or the order of the sort, refused. Always 0, or a defect. */
+  parity: number;
+}
+
+/**
+ * A document as the driver read it, as a row: its canonical text, written once, and its value. The hidden member is left
+ * out. The document is changed in place, so hand over what nobody else holds.
+ *
+ * @returns undefined if another program wrote what the language cannot hold (query-language.md 1.10): every read skips
+ *   such a document
+ */
+export function rowOf(stored: Stored): Row | undefined {
+  const value = valueOf(stored);
+  if (!value) return undefined;
+  const text = encodeValue(value);
+  if (!fitsUtf8(text, LIMITS.documentBytes)) return undefined;
+  return { id: value._id, version: versionOf(value._v), text, value };
+}
+
+/** As {@link rowOf}, the value alone; its size is not judged. */
+export function valueOf(stored: Stored): Document | undefined {
+  if (idFault(stored._id) !== undefined || !serverFieldsFit(stored)) return undefined;
+  try {
+    return fromBson(HIDDEN in stored ? withoutHidden(stored) : stored) as Document;
+  } catch (error) {
+    if (error instanceof ForeignValue) return undefined;
+    throw error;
+  }
+}
+
+/** The version of a stored `_v`. What another program wrote without one, or with an odd one, is at version 1. */
+export function versionOf(stored: unknown): number {
+  return typeof stored === "number" && Number.isSafeInteger(stored) && stored > 0 ? stored : 1;
+}
+
+const UNDERSCORE = 95;
+
+/** Names that start with `_` are the server's (query-language.md 2), and its dates are dates where they are there. */
+function serverFieldsFit(stored: Stored): boolean {
+  for (const key in stored) {
+    if (key.charCodeAt(0) !== UNDERSCORE) continue;
+    switch (key) {
+      case "_id":
+      case "_v":
+      case HIDDEN:
+        break;
+      case "_createdAt":
+      case "_updatedAt":
+        if (!(stored[key] instanceof Date)) return false;
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
+function withoutHidden({ [HIDDEN]: _, ...rest }: Stored): Stored {
+  return rest;
+}
