@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { GalleyError } from "#protocol/errors";
 import type { Write } from "../document-store.ts";
+import { unknownCollection, versionConflict } from "../write-refusals.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import { sqliteCode } from "./errors.ts";
 import type { Refusal } from "./messages.ts";
@@ -109,13 +110,11 @@ export function createGroupWriter(database: Database): GroupWriter {
     const target = table(write.collection);
     const old = target?.place(write.id);
     if ((old?.[1] ?? 0) !== write.expect) {
-      const message = `${write.collection}/${write.id} has another version than the one expected`;
-      throw new GalleyError("version_conflict", message, { operation });
+      throw versionConflict(write.collection, write.id).with({ operation });
     }
     if (write.kind === "check" || (write.kind === "delete" && !old)) return 0;
     if (!target) {
-      const message = `there is no collection ${JSON.stringify(write.collection)}`;
-      throw new GalleyError("not_found", message, { reason: "unknown_collection", operation });
+      throw unknownCollection(write.collection).with({ operation });
     }
     try {
       if (write.kind === "delete") {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
 import { GalleyError } from "#protocol/errors";
 import type { DocumentStore } from "../document-store.ts";
+import { createVersions } from "../versions.ts";
 import { openReading, openWriting } from "./connection.ts";
 import { openError, readError } from "./errors.ts";
 import { lockFolder, prepareFolder } from "./lock.ts";
@@ -12,7 +13,6 @@ import { type Migration, migrate } from "./schema/migrations.ts";
 import { sqliteVersionFault } from "./sqlite-version.ts";
 import { createStatsReader } from "./stats.ts";
 import { createSqliteTail } from "./tail.ts";
-import { createVersions } from "./versions.ts";
 import { startWriter, type WriterEvents } from "./writer.ts";
 
 export interface SqliteOptions {
@@ -84,7 +84,7 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
   versions.raise(highest);
   const database = openReading(file);
   const points = createPointReader(database, meter);
-  const queries = createQueries(file, meter, log.at);
+  const queries = createQueries({ file, database, meter, at: log.at });
   const readStats = createStatsReader(database);
   const self = randomBytes(8).toString("hex");
   let closing: Promise<void> | undefined;

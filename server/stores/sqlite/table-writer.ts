@@ -1,7 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
-import { GalleyError } from "#protocol/errors";
 import { type ObjectValue, parseText } from "#protocol/values";
 import { type IndexRows, indexRowsOf, keysWithout } from "../index-rows.ts";
+import { unfitFor, uniqueViolation } from "../write-refusals.ts";
 import type { Collection, StoredIndex } from "./catalog.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
 
@@ -139,14 +139,11 @@ export class IndexWriter {
     const rows = this.rowsOf(after);
     const { paths } = this.index.definition;
     if (typeof rows === "string") {
-      const what = rows === "parallel_arrays" ? "two arrays side by side" : "a key that is too long";
-      const message = `the index on ${paths.join(", ")} cannot hold the document: it has ${what} there`;
-      throw new GalleyError("schema_violation", message, { reason: rows, index: { paths } });
+      throw unfitFor(paths, rows);
     }
     const added = keysWithout(rows.keys, old);
     if (this.index.unique && added.some((key) => this.other(key, id) !== undefined)) {
-      const message = `another document has the same ${paths.join(", ")}, which is unique`;
-      throw new GalleyError("unique_violation", message, { index: { paths } });
+      throw uniqueViolation(paths);
     }
     return { index: this, added, gone: keysWithout(old, rows.keys), differing: rows.differing };
   }
