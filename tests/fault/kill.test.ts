@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { killRounds, until, writeMuch } from "../support/kill-rounds.ts";
+import { integrityOf, killRounds } from "../support/kill-rounds.ts";
 import { Ledger, sendTo } from "../support/ledger.ts";
+import { chooseSeed } from "../support/seeded.ts";
 import { PROCESS_KEY, type ServerProcess, startGalley, startProcess } from "../support/server-process.ts";
+import { until } from "../support/until.ts";
+import { writeMuch } from "../support/writers.ts";
 
 function temporaryFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), "galley-fault-"));
@@ -14,12 +17,13 @@ function temporaryFolder(t: Test): string {
 }
 
 t.test("F01 kill -9 among 1,000 concurrent writes loses nothing acknowledged and half-applies nothing", async (t) => {
-  const seed = Number(process.env.GALLEY_TEST_SEED ?? Date.now() % 100_000);
-  const report = await killRounds(temporaryFolder(t), 5, seed);
+  const seed = chooseSeed();
+  const folder = temporaryFolder(t);
+  const report = await killRounds({ folder, rounds: 5, seed });
   t.comment(`seed ${seed}: ${report.writes} writes, ${report.cutOff} cut off`);
   t.same(report.breaches, []);
   t.ok(report.cutOff > 0, "the kills cut writes off");
-  t.equal(report.integrity, "ok");
+  t.equal(integrityOf(folder), "ok");
   t.ok(report.slowestStart < 5000, "it was ready within 5 s each time");
 });
 

@@ -39,7 +39,10 @@ export class Ledger {
   readonly #entries: Entry[] = [];
   /** The highest version told of each document: it may never go back. */
   readonly #versions = new Map<string, number>();
+  /** What readers were shown: it may never be taken back. */
+  readonly #seen = new Map<string, string>();
   readonly #breaches: string[] = [];
+  #slowest = 0;
 
   constructor(collection: string, send: LedgerSend) {
     this.#collection = collection;
@@ -53,28 +56,48 @@ export class Ledger {
     return ends;
   }
 
+  /** Milliseconds that the slowest answer took, of writes and reads. */
+  get slowest(): number {
+    return this.#slowest;
+  }
+
   /** One new document. */
-  create(id: string): Promise<void> {
+  create(id: string): Promise<End> {
     const nonce = this.#nonce();
     const effect: Effect = { kind: "create", ids: [id], nonce };
     return this.#write("POST", `/v1/documents/${this.#collection}`, { _id: id, nonce }, effect);
   }
 
   /** Several new documents in one batch: all or none. */
-  createTogether(ids: readonly string[]): Promise<void> {
+  createTogether(ids: readonly string[]): Promise<End> {
     const nonce = this.#nonce();
     const operations = ids.map((id) => ({ op: "create", collection: this.#collection, id, document: { nonce } }));
     return this.#write("POST", "/v1/batch", { operations }, { kind: "create", ids, nonce });
   }
 
   /** Adds to a counter that many may share. */
-  add(counter: string, amount: number): Promise<void> {
+  add(counter: string, amount: number): Promise<End> {
     const path = `/v1/documents/${this.#collection}/${counter}?upsert=true`;
     return this.#write("PATCH", path, { $inc: { n: amount } }, { kind: "add", counter, amount });
   }
 
-  delete(id: string): Promise<void> {
+  delete(id: string): Promise<End> {
     return this.#write("DELETE", `/v1/documents/${this.#collection}/${id}`, undefined, { kind: "delete", id });
+  }
+
+  /**
+   * Reads a document that is never deleted. What was confirmed must be there for the same client at once, and what a
+   * reader was shown must stay.
+   */
+  async look(id: string): Promise<void> {
+    const confirmed = this.#versions.get(id);
+    const answer = await this.#ask("GET", `/v1/documents/${this.#collection}/${id}`, undefined, undefined);
+    if (!answer || answer.status >= 500) return;
+    const { nonce, _v = 0 } = (answer.body ?? {}) as { nonce?: string; _v?: number };
+    if (answer.status === 200 && nonce !== undefined) this.#seen.set(id, nonce);
+    if (confirmed !== undefined && (answer.status !== 200 || _v < confirmed)) {
+      this.#breaches.push(`${id}: a reader met ${answer.status} at version ${_v} after ${confirmed} was confirmed`);
+    }
   }
 
   /** Repeats every write whose end is unknown, with its key, until each has an answer that tells. */
@@ -110,6 +133,9 @@ export class Ledger {
       const n = stored.get(id)?.n ?? 0;
       if (n !== sum) found.push(`counter ${id}: is ${n}, acknowledged ${sum}`);
     }
+    for (const [id, nonce] of this.#seen) {
+      if (stored.get(id)?.nonce !== nonce) found.push(`${id}: was shown ${nonce}, which is gone`);
+    }
     for (const [id, version] of this.#versions) {
       const now = stored.get(id)?._v;
       if (now !== undefined && now < version) found.push(`${id}: version went back from ${version} to ${now}`);
@@ -121,15 +147,23 @@ export class Ledger {
     return `n${this.#entries.length}`;
   }
 
-  async #write(method: string, path: string, body: unknown, effect: Effect): Promise<void> {
+  async #write(method: string, path: string, body: unknown, effect: Effect): Promise<End> {
     const key = `ledger-${this.#collection}-${this.#entries.length}`;
     const entry: Entry = { method, path, body, key, effect, end: "unknown" };
     this.#entries.push(entry);
     await this.#attempt(entry);
+    return entry.end;
+  }
+
+  async #ask(...request: Parameters<LedgerSend>): Promise<LedgerAnswer | undefined> {
+    const began = performance.now();
+    const answer = await this.#send(...request);
+    this.#slowest = Math.max(this.#slowest, performance.now() - began);
+    return answer;
   }
 
   async #attempt(entry: Entry): Promise<void> {
-    const answer = await this.#send(entry.method, entry.path, entry.body, entry.key);
+    const answer = await this.#ask(entry.method, entry.path, entry.body, entry.key);
     if (!answer) return;
     if (answer.status < 300) {
       entry.end = "applied";

@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { guardFolder } from "./guard.ts";
 
 export interface MongodSettings {
   /** The name of its replica set; a standalone server if left out. */
@@ -81,7 +82,7 @@ function createMongodProcess(
       ended.kill("SIGKILL"); // Nothing in it is worth a clean end, which takes seconds.
       await exit;
     }
-    guard.watch("");
+    guard.watch(undefined);
   }
   return {
     host: `127.0.0.1:${port}`,
@@ -91,7 +92,7 @@ function createMongodProcess(
     async start() {
       const args = [...argumentsFor(port, settings), "--dbpath", folder];
       child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
-      guard.watch(String(child.pid));
+      guard.watch(child.pid);
       await listening(child);
     },
     kill,
@@ -129,25 +130,6 @@ async function freePort(): Promise<number> {
     await once(server, "close");
     return port;
   }
-}
-
-/**
- * Ends the mongod of a folder if this process ends without having done so, even by SIGKILL: a shell reads its process id
- * from a pipe which the system closes with us.
- */
-function guardFolder(folder: string): { watch(pid: string): void; end(): void } {
-  const script =
-    'pid=; while read -r line; do [ "$line" = done ] && exit; pid=$line; done; ' +
-    '[ -n "$pid" ] && kill -9 "$pid"; rm -rf "$1"';
-  const guard = spawn("sh", ["-c", script, "guard", folder], {
-    stdio: ["pipe", "ignore", "ignore"],
-    detached: true, // a Ctrl-C in the terminal must not end it before us
-  });
-  guard.unref();
-  return {
-    watch: (pid) => void guard.stdin.write(`${pid}\n`),
-    end: () => void guard.stdin.end("done\n"),
-  };
 }
 
 /** @throws EndedEarly with mongod's last words */

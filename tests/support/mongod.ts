@@ -2,8 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { MongoClient } from "mongodb";
 import type { TAP } from "tap";
+import { NotToBeHad } from "./found-program.ts";
 import { type MongodProcess, type MongodSettings, startMongodProcess } from "./mongod-process.ts";
-import { findMongod, NoMongod } from "./mongod-program.ts";
+import { findMongod } from "./mongod-program.ts";
 
 export interface Mongod {
   /** Names, in its path, a database that nobody else uses. */
@@ -43,7 +44,7 @@ export async function unlessAbsent<T extends { close(): Promise<void> }>(
   try {
     opened = await open();
   } catch (error) {
-    if (!(error instanceof NoMongod) || process.env.GALLEY_REQUIRE_SERVERS === "1") throw error;
+    if (!(error instanceof NotToBeHad) || process.env.GALLEY_REQUIRE_SERVERS === "1") throw error;
     t.pass("runs on a real mongod", { skip: error.message });
     return undefined;
   }
@@ -54,7 +55,7 @@ export async function unlessAbsent<T extends { close(): Promise<void> }>(
 /**
  * Opens a MongoDB: that of `GALLEY_TEST_MONGODB_URL`, else a single-node replica set of the caller's own.
  *
- * @throws NoMongod if there is no program to start
+ * @throws NotToBeHad if there is no program to start
  */
 export async function openMongod(): Promise<Mongod> {
   const given = process.env.GALLEY_TEST_MONGODB_URL;

@@ -1,4 +1,5 @@
-import { killRounds } from "../../support/kill-rounds.ts";
+import { integrityOf, killRounds } from "../../support/kill-rounds.ts";
+import { chooseSeed } from "../../support/seeded.ts";
 import { withFolder } from "../harness/folder.ts";
 import type { Workload } from "../harness/report.ts";
 
@@ -9,8 +10,9 @@ export const ledger: Workload = {
   byNameOnly: true,
   run: ({ smoke }) =>
     withFolder(async (folder) => {
-      const seed = Number(process.env.GALLEY_TEST_SEED ?? Date.now() % 100_000);
-      const { breaches, cutOff, writes, slowestStart, integrity } = await killRounds(folder, smoke ? 1 : 100, seed);
+      const seed = chooseSeed();
+      const { breaches, cutOff, writes, slowestStart } = await killRounds({ folder, rounds: smoke ? 1 : 100, seed });
+      const integrity = integrityOf(folder);
       for (const breach of breaches) console.error(breach);
       return [
         {
