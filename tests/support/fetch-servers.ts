@@ -1,7 +1,7 @@
 /** Fetches the real servers that the tests run on, so that a test need not wait minutes for one; prints where they are. */
 import { NotToBeHad } from "./found-program.ts";
 import { findMinio } from "./minio-program.ts";
-import { findMongod, NoMongod } from "./mongod-program.ts";
+import { findMongod } from "./mongod-program.ts";
 
 const found = [
   process.env.GALLEY_TEST_MONGODB_URL ? [] : findMongod(),
@@ -10,6 +10,6 @@ const found = [
 for (const result of await Promise.allSettled(found)) {
   if (result.status === "fulfilled") console.log(result.value);
   // What is not to be had is told by the test that needs it.
-  else if (result.reason instanceof NotToBeHad || result.reason instanceof NoMongod) console.log(result.reason.message);
+  else if (result.reason instanceof NotToBeHad) console.log(result.reason.message);
   else throw result.reason;
 }
