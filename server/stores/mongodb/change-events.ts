@@ -1,0 +1,87 @@
+import { type Document, Timestamp } from "mongodb";
+
+/** One event of the change stream, as far as the tail cares. */
+export type ChangeEvent = EventBody & {
+  readonly time: Timestamp;
+  /** Names the transaction that it is a part of. */
+  readonly transaction: string | undefined;
+};
+
+type EventBody =
+  /** An insert or a replace: `document` is what is stored now. `insert`: nothing was stored before. */
+  | { readonly kind: "put"; readonly collection: string; readonly id: string; document: Document; insert: boolean }
+  /** An update by operators, which tells only what it changed. No write of Galley is one, but that of `_l`. */
+  | { readonly kind: "update"; readonly collection: string; readonly id: string }
+  | { readonly kind: "delete"; readonly collection: string; readonly id: string }
+  /** Collections whose documents are gone from under their name. */
+  | { readonly kind: "drop"; readonly collections: readonly string[] }
+  /** Indexes or options of a collection, or the collection itself, were made or changed. */
+  | { readonly kind: "shape"; readonly collection: string }
+  /** The database was dropped: the stream ends here. */
+  | { readonly kind: "end" }
+  /** Nothing that anybody needs to know. */
+  | { readonly kind: "none" };
+
+const NONE = { kind: "none" } as const;
+/** Names a collection of the port can have. Others (`system.views`, of a rename under way) are none of ours. */
+const NAME = /^_?[a-z][a-z0-9_-]{0,62}$/;
+
+/** Reads an event as the server sends it. */
+export function readEvent(event: Document): ChangeEvent {
+  const { clusterTime: time, txnNumber, lsid } = event;
+  const transaction = txnNumber === undefined ? undefined : `${lsid?.id?.toString("hex")} ${txnNumber}`;
+  return { ...bodyOf(event), time, transaction };
+}
+
+function bodyOf(event: Document): EventBody {
+  const { operationType, ns } = event;
+  switch (operationType) {
+    case "drop":
+      return { kind: "drop", collections: named(ns.coll) };
+    case "rename":
+      return {
+        kind: "drop",
+        collections: [...named(ns.coll), ...(ns.db === event.to?.db ? named(event.to.coll) : [])],
+      };
+    case "dropDatabase":
+    case "invalidate":
+      return { kind: "end" };
+    case "insert":
+    case "replace":
+    case "update":
+    case "delete":
+      break;
+    default:
+      return typeof ns?.coll === "string" && NAME.test(ns.coll) ? { kind: "shape", collection: ns.coll } : NONE;
+  }
+  const id: unknown = event.documentKey._id;
+  // The port knows only ids that are text: what another program stored under others is not seen by any read either.
+  if (typeof id !== "string" || !NAME.test(ns.coll)) return NONE;
+  const at = { collection: ns.coll as string, id };
+  if (operationType === "delete") return { kind: "delete", ...at };
+  if (operationType !== "update") {
+    return { kind: "put", ...at, document: event.fullDocument, insert: operationType === "insert" };
+  }
+  return isCheck(event.updateDescription) ? NONE : { kind: "update", ...at };
+}
+
+function named(collection: string): string[] {
+  return NAME.test(collection) ? [collection] : [];
+}
+
+/** A check of a commit writes the hidden `_l`, so that it meets with other writers, and changes nothing else. */
+function isCheck({ updatedFields = {}, removedFields = [], truncatedArrays = [] }: Document): boolean {
+  const fields = Object.keys(updatedFields);
+  return fields.length === 1 && fields[0] === "_l" && removedFields.length === 0 && truncatedArrays.length === 0;
+}
+
+/**
+ * The cluster time of a resume token: a token is a key string that starts with the byte of its first part's type and
+ * then the time, which is what makes tokens comparable. The token after a batch says how far the stream has looked, also
+ * where it found nothing.
+ */
+export function timeOfToken(token: Document | undefined): Timestamp | undefined {
+  const match = /^82([0-9A-F]{8})([0-9A-F]{8})/i.exec(String(token?._data ?? ""));
+  if (!match) return undefined;
+  return new Timestamp({ t: Number.parseInt(match[1] ?? "", 16), i: Number.parseInt(match[2] ?? "", 16) });
+}

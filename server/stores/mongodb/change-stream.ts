@@ -1,0 +1,139 @@
+import { BSON, type ClientSession, type Db, type Document, Long, type Timestamp } from "mongodb";
+import { type ChangeEvent, readEvent, timeOfToken } from "./change-events.ts";
+import { COMMITS } from "./commit-marker.ts";
+import { codeOf, hasLabel } from "./errors.ts";
+
+/** What one round trip to the server brought. */
+export interface Batch {
+  readonly events: readonly ChangeEvent[];
+  /** Every event up to this time has been handed over; undefined if the server did not say. */
+  readonly through: Timestamp | undefined;
+  /** Whether the server may have stopped because the reply was full, and so in the middle of a transaction. */
+  readonly full: boolean;
+  /** The stream has ended with this batch. */
+  readonly ended: boolean;
+}
+
+/** A cursor on the changes of a database. */
+export interface ChangeStream {
+  /** Waits at most so many milliseconds for events. Throws what the server says, or if it says nothing for too long. */
+  next(milliseconds: number): Promise<Batch>;
+  close(): void;
+}
+
+const MOST_EVENTS = 1000;
+/**
+ * A reply holds 16 MiB, and ends where the next event does not fit. One of a document that Galley stored takes at most
+ * 7 MiB (1 MiB of text in its least favourable form); so below this size, which may be measured too small by half, it
+ * would have fit. More events than these are not measured.
+ */
+const SURELY_NOT_FULL = { events: 64, bytes: 4 * 1024 * 1024 };
+/** Beyond what it was told to wait, how long a reply may take before the connection is given up. */
+const PATIENCE = 3000;
+
+/**
+ * Events nobody follows: the expiry of commit records. And no `fullDocument`: Galley's own writes are inserts, replaces and
+ * deletes, which carry the document; a look-up could show a later state (live-queries.md 3.3).
+ */
+const UNWATCHED = { $nor: [{ operationType: "delete", "ns.coll": COMMITS }] };
+
+/**
+ * Opens a stream with the events from this time on, those of the time itself included. It reads the cursor by commands
+ * and not by the driver's change stream, which begins anew by itself in the middle of a commit, hands over one event at a
+ * time, and does not tell how far it has looked.
+ */
+export async function openChangeStream(db: Db, start: Timestamp): Promise<ChangeStream> {
+  const session = db.client.startSession({ causalConsistency: false });
+  try {
+    const pipeline = [
+      { $changeStream: { startAtOperationTime: start, showExpandedEvents: true } },
+      { $match: UNWATCHED },
+    ];
+    const command = { aggregate: 1, pipeline, cursor: { batchSize: 0 }, readConcern: { level: "majority" } };
+    const { cursor } = await ask(db, command, session, new AbortController(), 0);
+    return new CommandStream(db, session, cursor.id);
+  } catch (error) {
+    void session.endSession();
+    throw error;
+  }
+}
+
+class CommandStream implements ChangeStream {
+  readonly #db: Db;
+  readonly #session: ClientSession;
+  readonly #cursor: Long;
+  /** Of the round trip under way. */
+  #asking = new AbortController();
+
+  constructor(db: Db, session: ClientSession, cursor: Long) {
+    this.#db = db;
+    this.#session = session;
+    // The driver makes a number of a small id, which the server then refuses.
+    this.#cursor = Long.fromValue(cursor);
+  }
+
+  async next(milliseconds: number): Promise<Batch> {
+    const limits = { batchSize: MOST_EVENTS, maxTimeMS: milliseconds };
+    const command = { getMore: this.#cursor, collection: "$cmd.aggregate", ...limits };
+    this.#asking = new AbortController();
+    const { cursor } = await ask(this.#db, command, this.#session, this.#asking, milliseconds);
+    const batch = cursor.nextBatch as Document[];
+    return {
+      events: batch.map(readEvent),
+      through: timeOfToken(cursor.postBatchResumeToken),
+      full: mayBeFull(batch),
+      ended: Long.fromValue(cursor.id).isZero(),
+    };
+  }
+
+  close(): void {
+    this.#asking.abort(new Error("the change stream is closed"));
+    void endCursor(this.#db, this.#cursor, this.#session);
+  }
+}
+
+/** Runs a command and gives its connection up if there is no answer: a network that swallows would hold it for ever. */
+async function ask(
+  db: Db,
+  command: Document,
+  session: ClientSession,
+  asking: AbortController,
+  milliseconds: number,
+): Promise<Document> {
+  const timer = setTimeout(() => asking.abort(new Error("the server does not answer")), milliseconds + PATIENCE);
+  try {
+    return await db.command(command, { session, signal: asking.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A courtesy to the server, which ends forgotten cursors by itself. */
+async function endCursor(db: Db, cursor: Long, session: ClientSession): Promise<void> {
+  try {
+    const late = AbortSignal.timeout(PATIENCE);
+    await db.command({ killCursors: "$cmd.aggregate", cursors: [cursor] }, { session, signal: late });
+  } catch {
+    // It may be gone with its server.
+  } finally {
+    await session.endSession();
+  }
+}
+
+function mayBeFull(batch: readonly Document[]): boolean {
+  if (batch.length > SURELY_NOT_FULL.events) return true;
+  let bytes = 0;
+  for (const event of batch) {
+    bytes += BSON.calculateObjectSize(event);
+    if (bytes > SURELY_NOT_FULL.bytes) return true;
+  }
+  return false;
+}
+
+/** The oplog has rolled over the place to start from, or holds an event that no reply can. */
+const HISTORY_LOST = new Set([280, 286, 10_334]);
+
+/** Whether a stream cannot go on from where it was: commits were missed. */
+export function isHistoryLost(error: unknown): boolean {
+  return hasLabel(error, "NonResumableChangeStreamError") || HISTORY_LOST.has(codeOf(error) ?? 0);
+}
