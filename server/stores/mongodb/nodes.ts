@@ -110,8 +110,9 @@ export function createNodes({
 
   function noteLease(now: number): void {
     const held = leased(now);
-    if (held !== told) onLease(held);
-    told = held;
+    // The first one is no news.
+    if (told !== undefined && held !== told) onLease(held);
+    if (held || told !== undefined) told = held;
   }
 
   /** Sends a report, or another one right after the one that is on its way. */

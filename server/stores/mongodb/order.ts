@@ -1,0 +1,85 @@
+import { randomBytes } from "node:crypto";
+import type { DocumentStore, Position } from "../document-store.ts";
+import { CATALOG } from "./catalog-record.ts";
+import type { Connection } from "./connect.ts";
+import { createNodes, NODES } from "./nodes.ts";
+import { positionOf } from "./positions.ts";
+import { createTail, type TailCounts } from "./tail.ts";
+
+export interface OrderOptions {
+  readonly connection: Connection;
+  /** The name of the database's history, read anew whenever the order of commits was lost. */
+  readonly history: () => Promise<string>;
+  /** Reads what is known of a collection anew, which another node may have changed. */
+  readonly refresh: (collection: string) => Promise<unknown>;
+  /** Reads everything of that kind anew: changes were missed. */
+  readonly reload: () => Promise<unknown>;
+  /** Tells whoever runs the server. */
+  readonly warn: (message: string, error?: unknown) => void;
+}
+
+/** The order of commits and the nodes that follow it: what the port's tail, `barrier` and `position` stand on. */
+export interface Order extends Pick<DocumentStore, "tail" | "passed" | "barrier" | "nodes" | "position"> {
+  readonly counts: Readonly<TailCounts>;
+  /** Resolves once commits are followed and the other nodes are known, for as long as that takes. */
+  open(): Promise<void>;
+  /** @throws GalleyError `unavailable`, `not_applied`, while this node must not serve (nodes.ts "The lease") */
+  demandLease(): void;
+  /** Notes that a commit begins, judged by what is known now; the result is to be called when it has ended. */
+  begin(): () => void;
+  /** Ends the stream, and leaves the nodes. Commits must have ended. */
+  close(): Promise<void>;
+}
+
+export function createOrder({ connection, history, refresh, reload, warn }: OrderOptions): Order {
+  const db = connection.server;
+  const tail = createTail({
+    db,
+    history,
+    internal(change) {
+      if (change.collection === NODES) nodes.heard(change);
+      return change.collection === CATALOG ? refresh(change.id) : undefined;
+    },
+    reshaped: refresh,
+    lost() {
+      warn("commits of other servers were missed: everything that follows them is read anew");
+      return Promise.all([nodes.reload(), reload()]);
+    },
+    failed: (error) => warn("the change stream has ended: opening another", error),
+  });
+  const nodes = createNodes({
+    db,
+    self: randomBytes(8).toString("hex"),
+    tail,
+    onLease(held) {
+      warn(held ? "in touch with the database" : "lost touch with the database: refusing requests until it is back");
+    },
+  });
+
+  function position(): Position {
+    const { seen } = connection;
+    const told = tail.position;
+    if (!seen) return told;
+    const shown = positionOf(told.slice(0, told.lastIndexOf(".")), seen);
+    return shown > told ? shown : told;
+  }
+
+  return {
+    counts: tail.counts,
+    tail: (from, listener, lost) => tail.tail(from ?? position(), listener, lost),
+    passed: tail.passed,
+    barrier: nodes.barrier,
+    nodes: nodes.nodes,
+    position,
+    async open() {
+      await tail.open();
+      await nodes.open();
+    },
+    demandLease: nodes.demandLease,
+    begin: nodes.begin,
+    async close() {
+      await nodes.close();
+      await tail.close();
+    },
+  };
+}
