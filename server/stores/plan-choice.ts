@@ -100,7 +100,7 @@ function chooseIndex<I extends IndexFacts>(
 }
 
 /** Bounds the first paths of an index: points as far as they go, then at most one set with ranges. */
-function boundsOf(index: IndexFacts, predicates: readonly Predicate[]) {
+export function boundsOf(index: IndexFacts, predicates: readonly Predicate[]) {
   const bounds: (readonly Interval[])[] = [];
   const used: Predicate[] = [];
   /** Those of `used` whose path may have several keys in one document. */

@@ -3,8 +3,9 @@ import { TRUE } from "#protocol/ast";
 import type { Key } from "#protocol/compare";
 import { equal } from "#protocol/compare";
 import type { IndexDefinition } from "./document-store.ts";
-import { choose } from "./plan-choice.ts";
-import { conjunctsOf } from "./plan-predicates.ts";
+import { boundsOf, choose } from "./plan-choice.ts";
+import type { Interval } from "./plan-intervals.ts";
+import { conjunctsOf, predicatesOf } from "./plan-predicates.ts";
 import type { Access, IndexFacts, Plan } from "./plan-shape.ts";
 import { chooseUnion } from "./plan-union.ts";
 
@@ -46,6 +47,16 @@ export function planQuery<I extends IndexFacts>(
   if (!single) return Object.freeze({ access: SCAN, residual: filter, ordered: false, repeats: false });
   const { use, decided, ordered, repeats } = single;
   return Object.freeze({ access: use, residual: without(conjuncts, decided), ordered, repeats });
+}
+
+/**
+ * What the first paths of an index must lie in for a document to pass, whatever arrays the index has come to hold: for an
+ * engine that is told of them late.
+ */
+export function boundsUnderArrays(filter: Node, index: IndexFacts): readonly (readonly Interval[])[] | "none" {
+  const multikey = index.keys.map(() => true);
+  const found = boundsOf({ ...index, multikey }, predicatesOf(conjunctsOf(filter)));
+  return found === "none" ? found : found.bounds;
 }
 
 const SCAN: Access<never> = Object.freeze({ kind: "scan" });

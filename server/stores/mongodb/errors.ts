@@ -103,3 +103,13 @@ function faceOf(error: unknown): [code: ErrorCode, message: string] {
     ? ["unavailable", "the database cannot be used at the moment"]
     : ["internal", "the store failed"];
 }
+
+/** Whether a sort failed because a document has two arrays on its paths. */
+export function isParallelArrays(error: unknown): boolean {
+  return error instanceof MongoServerError && error.message.includes("keys that are parallel arrays");
+}
+
+/** Whether a read named an index that is not there. */
+export function isMissingHint(error: unknown): boolean {
+  return error instanceof MongoServerError && error.message.includes("hint provided does not correspond");
+}

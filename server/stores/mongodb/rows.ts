@@ -22,7 +22,7 @@ export interface ReadMeter {
  *   such a document
  */
 export function rowOf(stored: Stored): Row | undefined {
-  const value = valueOf(stored);
+  const value = documentOf(stored);
   if (!value) return undefined;
   const text = encodeValue(value);
   if (!fitsUtf8(text, LIMITS.documentBytes)) return undefined;
@@ -30,7 +30,7 @@ export function rowOf(stored: Stored): Row | undefined {
 }
 
 /** As {@link rowOf}, the value alone; its size is not judged. */
-export function valueOf(stored: Stored): Document | undefined {
+export function documentOf(stored: Stored): Document | undefined {
   if (idFault(stored._id) !== undefined || !serverFieldsFit(stored)) return undefined;
   try {
     return fromBson(HIDDEN in stored ? withoutHidden(stored) : stored) as Document;

@@ -86,7 +86,7 @@ function elementOperatorOf(test: ElementTest): Document {
 }
 
 /** `\z` and not `$`, which also matches before a final newline. */
-function patternOf(at: "start" | "end" | "any", text: string): string {
+export function patternOf(at: "start" | "end" | "any", text: string): string {
   const literal = text.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&").replaceAll("\0", "\\x00");
   if (at === "start") return `^${literal}`;
   return at === "end" ? `${literal}\\z` : literal;
