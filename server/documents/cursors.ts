@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { Node, SortKey } from "#protocol/ast";
 import { canonicalKey } from "#protocol/canonical";
 import type { Key } from "#protocol/compare";
@@ -25,19 +25,21 @@ export interface Cursors {
 
 /** @param secrets newest first: the first signs, all are believed */
 export function createCursors(secrets: readonly string[]): Cursors {
-  const keys = secrets.map((secret) => Buffer.from(hkdfSync("sha256", secret, "", "cursor", 32)));
+  const keys = secrets.map((secret) => createSecretKey(Buffer.from(hkdfSync("sha256", secret, "", "cursor", 32))));
+  const hashes = createHashes();
   const [newest] = keys;
   if (!newest) throw new Error("cursors need a secret");
 
   return {
     write(question, tuple) {
-      const payload = encodeCursor(tuple, hashOf(question));
+      const payload = encodeCursor(tuple, hashes.of(question));
       return `${payload}.${sign(newest, payload)}`;
     },
     read(question, text) {
       const cursor = typeof text === "string" ? verified(text) : undefined;
       // A tuple has one part for each key of the sort, whoever signed it.
-      if (!cursor || cursor.hash !== hashOf(question) || cursor.keys.length !== question.sort.length) throw mismatch();
+      if (!cursor || cursor.hash !== hashes.of(question) || cursor.keys.length !== question.sort.length)
+        throw mismatch();
       return cursor.keys;
     },
   };
@@ -52,8 +54,23 @@ export function createCursors(secrets: readonly string[]): Cursors {
   }
 }
 
-function sign(key: Buffer, payload: string): string {
-  return createHmac("sha256", key).update(payload).digest().subarray(0, 16).toString("base64url");
+function sign(key: KeyObject, payload: string): string {
+  return createHmac("sha256", key).update(payload).digest("base64url").slice(0, SIGNATURE);
+}
+
+/** Hashes of questions, remembered for as long as their filter is held: requests.ts knows those that come again. */
+function createHashes(): { of(question: Question): string } {
+  const known = new WeakMap<Node, Question & { readonly hash: string }>();
+  return {
+    of(question) {
+      const { collection, filter, sort } = question;
+      const last = known.get(filter);
+      if (last?.collection === collection && last.sort === sort) return last.hash;
+      const hash = hashOf(question);
+      known.set(filter, { collection, filter, sort, hash });
+      return hash;
+    },
+  };
 }
 
 function hashOf({ collection, filter, sort }: Question): string {

@@ -15,6 +15,7 @@ import type { AggregateRequest, CountRequest, DistinctRequest, FindRequest, Read
 import type { Definition } from "./definitions.ts";
 import { checkLiterals } from "./literals.ts";
 import { PlainReader } from "./plain.ts";
+import type { Places } from "./schema/places.ts";
 import { OPEN_PLACES } from "./schema/schema.ts";
 
 /** How a document is shown: which parts, and what is brought along. */
@@ -49,7 +50,7 @@ export interface ParsedFind extends View {
 export function parseFind(request: FindRequest, definition: Definition | undefined): ParsedFind {
   return collecting((faults) => ({
     filter: filterOf(request, definition, faults),
-    sort: parseSort(request.sort, "sort", faults),
+    sort: sortOf(request, faults),
     limit: parseLimit(request.limit, "limit", faults),
     ...viewOf(request, definition, faults),
   }));
@@ -91,17 +92,43 @@ function collecting<T>(parse: (faults: Faults) => T): T {
   return parsed;
 }
 
+/** What frozen filters and sorts were parsed to: transport hands out the same one for the same text. */
+const filters = new WeakMap<object, { readonly places: Places; readonly plain: boolean; readonly node: Node }>();
+const sorts = new WeakMap<object, readonly SortKey[]>();
+
 function filterOf(
   request: { readonly filter?: unknown; readonly plain?: boolean },
   definition: Definition | undefined,
   faults: Faults,
 ): Node {
+  const { filter: given = NO_FILTER, plain = false } = request;
   const places = definition?.schema?.places ?? OPEN_PLACES;
+  const known = isFrozen(given) ? filters.get(given) : undefined;
+  if (known && known.places === places && known.plain === plain) return known.node;
   const before = faults.list.length;
-  const given = request.filter === undefined ? {} : request.filter;
-  const node = parseFilter(request.plain ? new PlainReader(places).filter(given) : given, "filter", faults);
-  if (faults.list.length === before) checkLiterals(node, places, "filter", faults);
-  return normalise(node);
+  const parsed = parseFilter(plain ? new PlainReader(places).filter(given) : given, "filter", faults);
+  if (faults.list.length === before) checkLiterals(parsed, places, "filter", faults);
+  const node = normalise(parsed);
+  if (faults.list.length === before && isFrozen(given)) filters.set(given, { places, plain, node });
+  return node;
+}
+
+const NO_FILTER = Object.freeze({});
+const BY_ID: readonly SortKey[] = Object.freeze(parseSort(undefined, "sort", new Faults()));
+
+function sortOf({ sort: given }: FindRequest, faults: Faults): readonly SortKey[] {
+  if (given === undefined) return BY_ID;
+  const known = isFrozen(given) ? sorts.get(given) : undefined;
+  if (known) return known;
+  const before = faults.list.length;
+  const sort = parseSort(given, "sort", faults);
+  if (faults.list.length === before && isFrozen(given)) sorts.set(given, sort);
+  return sort;
+}
+
+/** Whoever freezes what it hands over freezes all of it. */
+function isFrozen(given: unknown): given is object {
+  return typeof given === "object" && given !== null && Object.isFrozen(given);
 }
 
 function viewOf(request: ReadRequest, definition: Definition | undefined, faults: Faults): View {

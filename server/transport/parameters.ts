@@ -1,4 +1,7 @@
 import { Faults, GalleyError } from "#protocol/errors";
+import { freezeValue } from "#protocol/freeze";
+import type { Value } from "#protocol/values";
+import { Recent } from "../recent.ts";
 import { checkShape } from "./json-shape.ts";
 import type { Schema } from "./schema.ts";
 
@@ -23,13 +26,17 @@ interface Parameter {
   read(text: string, faults: Faults): unknown;
 }
 
+/** Texts of one parameter that are remembered, each generation, and the longest of them. */
+const REMEMBERED = 1000;
+const REMEMBERED_CHARACTERS = 1000;
+
 /** Every URL parameter of the API, a row each: one name means one thing on all routes. */
 export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
   filter: {
     schema: { type: "object" },
     description: "A filter of the query language, as JSON.",
     form: "json",
-    read: readJson,
+    read: remembered(readJson),
   },
   sort: list("Paths, `-` in front for descending; `_id` is appended."),
   select: list("Paths to include; `_id` and `_v` always are."),
@@ -102,11 +109,26 @@ function decode(text: string): string | undefined {
 function readJson(text: string, faults: Faults): unknown {
   try {
     checkShape(Buffer.from(text), "filter");
-    return JSON.parse(text);
+    return freezeValue(JSON.parse(text) as Value);
   } catch {
     faults.add("filter", "bad_value", "expects a filter as JSON text");
     return undefined;
   }
+}
+
+/**
+ * A reader that gives the same frozen value for the same text. An app asks few questions and asks them often, so those
+ * behind recognise a question by identity and parse and plan it once.
+ */
+function remembered(read: Parameter["read"]): Parameter["read"] {
+  const recent = new Recent<string, unknown>(REMEMBERED);
+  return (text, faults) => {
+    const known = recent.get(text);
+    if (known !== undefined) return known;
+    const value = read(text, faults);
+    if (value !== undefined && text.length <= REMEMBERED_CHARACTERS) recent.set(text, value);
+    return value;
+  };
 }
 
 function list(description: string): Parameter {
@@ -114,7 +136,7 @@ function list(description: string): Parameter {
     schema: { type: "array", items: { type: "string" } },
     description,
     form: "list",
-    read: (text) => text.split(","),
+    read: remembered((text) => Object.freeze(text.split(","))),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Access, IndexUse, PrimaryUse } from "../plan-shape.ts";
 import type { StoredIndex } from "./catalog.ts";
 import type { Expense } from "./expense.ts";
 import type { Needles } from "./prefilter.ts";
-import { type Cursor, type IdScan, idScan, indexScan } from "./ranges.ts";
+import { type Cursor, idScan, indexScan } from "./ranges.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
 import type { ReadSession } from "./session.ts";
 
@@ -44,7 +44,7 @@ function one(use: IndexUse<StoredIndex> | PrimaryUse, search: Search): Iterable<
   // Where nothing bounds the ids, the prefilter is worth more than reading ahead.
   const { backward, steps } = idScan(use, search.cursor);
   const [step] = steps;
-  if (use.bounds || !search.needles || !step) return byId(steps, backward, search);
+  if (use.bounds || !search.needles || !step) return byId(use, search);
   return chunks(search, "id", backward ? step.to : step.from, backward ? "DESC" : "ASC");
 }
 
@@ -55,17 +55,9 @@ function* each(
   for (const use of uses) yield* one(use, search);
 }
 
-function* byId(
-  steps: IdScan["steps"],
-  backward: boolean,
-  { session, collection, expense, seen }: Search,
-): Generator<Candidate> {
-  const select = session.prepare<[string, string], Candidate>(
-    `SELECT n, id, v, data FROM ${documentTable(collection)}
-     WHERE id >= ? AND id < ? ORDER BY id ${backward ? "DESC" : "ASC"}`,
-  );
-  for (const { from, to } of steps) {
-    for (const candidate of select.iterate(from, to)) {
+function* byId(use: PrimaryUse, { session, collection, cursor, expense, seen }: Search): Generator<Candidate> {
+  for (const { sql, bounds } of idStatements(`SELECT n, id, v, data FROM ${documentTable(collection)}`, use, cursor)) {
+    for (const candidate of session.prepare<[string, string], Candidate>(sql).iterate(...bounds)) {
       if (seenBefore(seen, candidate[0])) continue;
       expense.count(1);
       yield candidate;
@@ -83,19 +75,6 @@ function* byIndex(use: IndexUse<StoredIndex>, search: Search): Generator<Candida
       yield candidate;
     }
   }
-}
-
-/** The texts of the first documents that an index use finds, where each of them is wanted: one statement a step. */
-export function firstTexts(use: IndexUse<StoredIndex>, place: Place, most: number): string[] {
-  const { session, collection, cursor } = place;
-  const table = `${indexTable(collection, use.index.number)} AS i CROSS JOIN ${documentTable(collection)} AS d ON d.n = i.n`;
-  const texts: string[] = [];
-  for (const { sql, bounds } of indexStatements(`SELECT d.data FROM ${table}`, use, cursor)) {
-    const select = session.prepareColumn<[...Bounds, number], string>(`${sql} LIMIT ?`);
-    texts.push(...select.all(...bounds, most - texts.length));
-    if (texts.length >= most) break;
-  }
-  return texts;
 }
 
 /** Loads a document only when it comes for the first time: it may be large and have thousands of rows. */
@@ -138,7 +117,8 @@ function* indexSteps<R>(
 
 type Bounds = [from: Buffer, to: Buffer | string];
 
-function* indexStatements(
+/** The statements that read an index use behind a cursor, one a step; what they select is the caller's. */
+export function* indexStatements(
   select: string,
   use: IndexUse<StoredIndex>,
   cursor: Cursor | undefined,
@@ -153,6 +133,17 @@ function* indexStatements(
           bounds: [step.key, step.id],
         };
   }
+}
+
+/** As {@link indexStatements}, by `_id`. */
+export function* idStatements(
+  select: string,
+  use: PrimaryUse,
+  cursor: Cursor | undefined,
+): Generator<{ sql: string; bounds: [from: string, to: string] }> {
+  const { backward, steps } = idScan(use, cursor);
+  const sql = `${select} WHERE id >= ? AND id < ? ORDER BY id ${backward ? "DESC" : "ASC"}`;
+  for (const { from, to } of steps) yield { sql, bounds: [from, to] };
 }
 
 /**

@@ -17,19 +17,18 @@ export interface Page {
  * Gathers the first rows of a sort behind a cursor. In the plan's order it stops one row after the page; otherwise it
  * looks at all matches and keeps the first.
  *
- * @param matches gives the rows that match, from the cursor on if it is given one; told how many are wanted at most, it
- *   may read them at once
+ * @param matches gives the rows that match, from the cursor on if it is given one
  */
 export function* pageOf(
   query: FindQuery,
   plan: Plan,
-  matches: (cursor?: Cursor, most?: number) => Generator<Row | undefined>,
+  matches: (cursor?: Cursor) => Generator<Row | undefined>,
 ): Work<Page> {
   const { sort, after, limit } = query;
   if (!plan.ordered) return finish(yield* best(query, matches), limit);
   const rows: Row[] = [];
   let characters = 0;
-  for (const row of matches(after && { sort, after }, limit + 1)) {
+  for (const row of matches(after && { sort, after })) {
     if (row === undefined) {
       yield;
       continue;

@@ -1,3 +1,4 @@
+import type { Database } from "better-sqlite3";
 import type { SortKey } from "#protocol/ast";
 import { DistinctValues } from "#protocol/distinct";
 import { Grouping } from "#protocol/grouping";
@@ -8,27 +9,44 @@ import type {
   Counted,
   Distinct,
   DocumentStore,
+  FindQuery,
   FindResult,
   Position,
   Query,
 } from "../document-store.ts";
+import { createPlanMemo } from "../plan-memo.ts";
 import { tooManyGroups } from "../query-refusals.ts";
+import type { StoredIndex } from "./catalog.ts";
 import { countRows } from "./exact-count.ts";
 import { pageOf } from "./page.ts";
 import { QueryRun } from "./query-run.ts";
+import { createQuickPages } from "./quick-page.ts";
 import type { ParseMeter } from "./row.ts";
 import { createSessionPool, ReadSession } from "./session.ts";
 import { createSlices, QueryClock, type Work } from "./slices.ts";
 
 /** Reads of many documents, each from one state of the store. */
-export interface Queries extends Pick<DocumentStore, "find" | "count" | "distinct" | "aggregate"> {
+export interface Queries extends Pick<DocumentStore, "count" | "distinct" | "aggregate"> {
+  /** At once where it can: a promise would cost a small page a turn. */
+  find(query: FindQuery): FindResult | Promise<FindResult>;
   /** Ends when the queries under way have ended. */
   close(): Promise<void>;
 }
 
-export function createQueries(file: string, meter: ParseMeter, at: (sequence: number) => Position): Queries {
+export interface QueriesOptions {
+  readonly file: string;
+  /** For what is read in one turn; larger questions open connections of their own. */
+  readonly database: Database;
+  readonly meter: ParseMeter;
+  readonly at: (sequence: number) => Position;
+}
+
+export function createQueries({ file, database, meter, at }: QueriesOptions): Queries {
   const pool = createSessionPool(file);
   const slices = createSlices();
+  const plans = createPlanMemo<StoredIndex>();
+  const { catalog, known } = pool;
+  const quick = createQuickPages({ session: new ReadSession(database), catalog, known, plans, meter, at });
 
   /** Begins a read transaction and works in it; `empty` answers for a collection that does not exist. */
   async function read<T>(
@@ -43,7 +61,16 @@ export function createQueries(file: string, meter: ParseMeter, at: (sequence: nu
     try {
       const collection = pool.catalog(session).collections.get(query.collection);
       if (!collection) return empty({ position: at(session.sequence), examined: 0 });
-      const run = new QueryRun({ query, sort, collection, session, clock, meter, position: at(session.sequence) });
+      const run = new QueryRun({
+        query,
+        sort,
+        collection,
+        session,
+        clock,
+        plans,
+        meter,
+        position: at(session.sequence),
+      });
       return await slices.run(work(run), clock);
     } finally {
       pool.give(session);
@@ -52,11 +79,12 @@ export function createQueries(file: string, meter: ParseMeter, at: (sequence: nu
 
   return {
     find: (query) =>
+      quick.find(query) ??
       read<FindResult>(
         query,
         query.sort,
         function* (run) {
-          const gather = () => pageOf(query, run.plan, (cursor, most) => run.matches(cursor, most));
+          const gather = () => pageOf(query, run.plan, (cursor) => run.matches(cursor));
           let page = yield* gather();
           if (run.overtaken) page = yield* gather();
           return { ...page, ...run.cost() };

@@ -1,10 +1,10 @@
 import type { SortKey } from "#protocol/ast";
 import { compileFilter } from "#protocol/match";
 import type { Cost, IndexDefinition, Position, Query, Row } from "../document-store.ts";
-import { planQuery } from "../plan.ts";
 import { adviseIndex } from "../plan-advice.ts";
+import type { PlanMemo } from "../plan-memo.ts";
 import type { Plan } from "../plan-shape.ts";
-import { candidates, firstTexts } from "./candidates.ts";
+import { candidates } from "./candidates.ts";
 import type { Collection, StoredIndex } from "./catalog.ts";
 import { countReads } from "./exact-count.ts";
 import { Expense } from "./expense.ts";
@@ -18,8 +18,6 @@ import type { QueryClock } from "./slices.ts";
 /** Documents, and bytes of them, that one statement reads. */
 const CHUNK = { documents: 256, bytes: 512 * 1024 };
 
-/** Rows of a page that are read at once rather than one by one: few enough that even the largest documents fit. */
-const AT_ONCE = 101;
 const PATIENCE = 500;
 /** Beyond this many documents no other plan is thought of. */
 const MOST_READS = 100_000;
@@ -32,6 +30,7 @@ export interface RunOptions {
   /** In its transaction, to which everything here belongs. */
   readonly session: ReadSession;
   readonly clock: QueryClock;
+  readonly plans: PlanMemo<StoredIndex>;
   readonly meter: ParseMeter;
   readonly position: Position;
 }
@@ -46,11 +45,11 @@ export class QueryRun {
   #overtaken = false;
 
   constructor(options: RunOptions) {
-    const { query, sort, collection, session } = options;
+    const { query, sort, collection, session, plans } = options;
     this.#options = options;
     this.session = session;
     this.collection = collection;
-    this.plan = planQuery(query.filter, sort, collection.indexes);
+    this.plan = plans.plan(query.filter, sort, collection.indexes);
     this.#expense = new Expense(query.budget.candidates, () => this.#advise());
   }
 
@@ -59,17 +58,11 @@ export class QueryRun {
     return readSize(this.session.database, this.collection.name);
   }
 
-  /** The rows that match, in the plan's order; undefined where it is time to pause. Of `most` it may give no more. */
-  *matches(cursor?: Cursor, most?: number): Generator<Row | undefined> {
+  /** The rows that match, in the plan's order; undefined where it is time to pause. */
+  *matches(cursor?: Cursor): Generator<Row | undefined> {
     const { session, collection, clock, meter } = this.#options;
     const { access, residual, repeats } = this.plan;
     const matches = residual.kind === "true" ? undefined : compileFilter(residual);
-    if (most !== undefined && most <= AT_ONCE && !matches && !repeats && access.kind === "index") {
-      const texts = firstTexts(access, { session, collection: collection.name, cursor }, most);
-      this.#expense.count(texts.length);
-      for (const text of texts) yield new StoredRow(undefined, undefined, text, meter);
-      return;
-    }
     const found = candidates(access, {
       session,
       collection: collection.name,
@@ -109,8 +102,8 @@ export class QueryRun {
   }
 
   #unordered(): Plan<StoredIndex> {
-    const { query, collection } = this.#options;
-    return { ...planQuery(query.filter, undefined, collection.indexes), ordered: false };
+    const { query, collection, plans } = this.#options;
+    return { ...plans.plan(query.filter, undefined, collection.indexes), ordered: false };
   }
 
   /** Documents in the order of the sort after which the other plan is thought of at all. */

@@ -67,6 +67,8 @@ export interface SessionPool {
   give(session: ReadSession): void;
   /** What exists in the state that a session reads. */
   catalog(session: ReadSession): Catalog;
+  /** The newest catalog that was read: what most likely exists. */
+  known(): Catalog | undefined;
   /** Ends when every session was given back. */
   close(): Promise<void>;
 }
@@ -134,6 +136,7 @@ export function createSessionPool(file: string): SessionPool {
       if (!catalog || read.structure > catalog.structure) catalog = read;
       return read;
     },
+    known: () => catalog,
     async close() {
       if (free.length < opened) {
         await new Promise<void>((resolve) => {

@@ -1,0 +1,98 @@
+import type { FindQuery, FindResult, Position } from "../document-store.ts";
+import type { PlanMemo } from "../plan-memo.ts";
+import type { IndexUse, Plan, PrimaryUse } from "../plan-shape.ts";
+import { checkPageSize } from "../query-refusals.ts";
+import { idStatements, indexStatements } from "./candidates.ts";
+import type { Catalog, StoredIndex } from "./catalog.ts";
+import type { Cursor } from "./ranges.ts";
+import { type ParseMeter, StoredRow } from "./row.ts";
+import { documentTable, indexTable } from "./schema/tables.ts";
+import type { ReadSession } from "./session.ts";
+
+/** Rows that are read in one turn: few enough that even the largest documents fit. */
+const AT_ONCE = 101;
+
+/** Pages that an index decides alone, so that every document read is shown: what most requests of an app ask for. */
+export interface QuickPages {
+  /** The page; undefined if it takes more than that, for whom the page then falls back on a run of its own. */
+  find(query: FindQuery): FindResult | undefined;
+}
+
+export interface QuickPageOptions {
+  /** Not in a transaction, and nobody else's until a call returns. */
+  readonly session: ReadSession;
+  readonly catalog: (session: ReadSession) => Catalog;
+  /** The catalog as it was last read. */
+  readonly known: () => Catalog | undefined;
+  readonly plans: PlanMemo<StoredIndex>;
+  readonly meter: ParseMeter;
+  readonly at: (sequence: number) => Position;
+}
+
+/** Reads in the caller's turn, with no generator, slice or session to wait for: each costs as much as some rows do. */
+export function createQuickPages({ session, catalog, known, plans, meter, at }: QuickPageOptions): QuickPages {
+  function decided(query: FindQuery, from: Catalog | undefined): Use | undefined {
+    const collection = from?.collections.get(query.collection);
+    return collection && useOf(plans.plan(query.filter, query.sort, collection.indexes));
+  }
+
+  return {
+    find(query) {
+      const most = query.limit + 1;
+      if (most > AT_ONCE || most > query.budget.candidates || !decided(query, known())) return undefined;
+      try {
+        session.begin();
+        // The catalog of this very state may be newer.
+        const use = decided(query, catalog(session));
+        if (!use) return undefined;
+        const cursor = query.after && { sort: query.sort, after: query.after };
+        const texts = firstTexts(session, query.collection, use, cursor, most);
+        checkPageSize(query.budget, charactersOf(texts));
+        const rows = texts.slice(0, query.limit).map((text) => new StoredRow(undefined, undefined, text, meter));
+        return { rows, more: texts.length === most, position: at(session.sequence), examined: texts.length };
+      } finally {
+        session.end();
+      }
+    },
+  };
+}
+
+type Use = IndexUse<StoredIndex> | PrimaryUse;
+
+function useOf({ access, residual, ordered, repeats }: Plan<StoredIndex>): Use | undefined {
+  if (residual.kind !== "true" || !ordered || repeats) return undefined;
+  return access.kind === "index" || access.kind === "primary" ? access : undefined;
+}
+
+function charactersOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
+}
+
+/** The texts of the first documents that a use finds: one statement a step. */
+function firstTexts(
+  session: ReadSession,
+  collection: string,
+  use: Use,
+  cursor: Cursor | undefined,
+  most: number,
+): string[] {
+  const documents = documentTable(collection);
+  const statements =
+    use.kind === "primary"
+      ? idStatements(`SELECT data FROM ${documents}`, use, cursor)
+      : indexStatements(
+          // CROSS JOIN, because SQLite keeps its order: the index leads.
+          `SELECT d.data FROM ${indexTable(collection, use.index.number)} AS i CROSS JOIN ${documents} AS d ON d.n = i.n`,
+          use,
+          cursor,
+        );
+  const texts: string[] = [];
+  for (const { sql, bounds } of statements) {
+    const select = session.prepareColumn<unknown[], string>(`${sql} LIMIT ?`);
+    const found = select.all(...bounds, most - texts.length);
+    if (found.length === most) return found;
+    texts.push(...found);
+    if (texts.length === most) break;
+  }
+  return texts;
+}
