@@ -36,7 +36,7 @@ t.test("a frozen filter is parsed once for each schema and each way to read it",
   const open = parseFind({ filter }, undefined);
   t.equal(parseFind({ filter }, undefined).filter, open.filter);
 
-  const schema = parseSchema({ type: "object", properties: { at: { type: "date" } } }, "schema", new Faults());
+  const schema = parseSchema({ type: "object", properties: { at: { date: true } } }, "schema", new Faults());
   const dated = { schema } as unknown as Definition;
   t.throws(() => parseFind({ filter }, dated), { code: "invalid_argument" }, "text where the schema has a date");
   const plain = parseFind({ filter, plain: true }, dated).filter;
