@@ -36,6 +36,8 @@ export function keyBounds(
   seek?: Seek,
 ): KeyBounds | "nothing" | undefined {
   const held = heldKeys(bounds);
+  // One key and no more has no place behind it where a stretch could end.
+  if (held.length === parts.length) return undefined;
   const within = bounds[held.length];
   if (within && within.length !== 1) return undefined;
   const interval = within?.[0];
