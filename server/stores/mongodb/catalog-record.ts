@@ -17,17 +17,24 @@ export interface IndexRecord {
   readonly duplicates?: readonly (readonly string[])[];
 }
 
-/** The indexes of one collection. `version` is 0 if nothing was ever stored. */
+/** The indexes of one collection. */
 export interface CatalogRecord {
   readonly collection: string;
+  /** The collection's, in hexadecimal: what is said of one that was dropped does not hold for its successor. */
+  readonly uuid: string;
+  /** Rises with every change; 0 if nothing is stored. */
   readonly version: number;
+  /** The node that builds what is `building`. */
+  readonly builder: string;
   readonly indexes: readonly IndexRecord[];
 }
 
-export function readRecord(collection: string, stored: Document | null | undefined): CatalogRecord {
+/** What a stored document says of a collection; nothing, if it is of another with this name. */
+export function readRecord(collection: string, uuid: string, stored: Document | null | undefined): CatalogRecord {
   const version = Number(stored?._v ?? 0);
-  const indexes: readonly IndexRecord[] = Array.isArray(stored?.indexes) ? stored.indexes.map(readIndex) : [];
-  return { collection, version, indexes };
+  const own = stored?.uuid === uuid;
+  const indexes: readonly IndexRecord[] = own && Array.isArray(stored.indexes) ? stored.indexes.map(readIndex) : [];
+  return { collection, uuid, version, builder: String(stored?.builder ?? ""), indexes };
 }
 
 function readIndex(stored: Document): IndexRecord {
@@ -41,12 +48,14 @@ function readIndex(stored: Document): IndexRecord {
 }
 
 /** The record as it is stored, one version on. */
-export function writeRecord({ collection, version, indexes }: CatalogRecord, now: Date): Document {
+export function writeRecord({ collection, uuid, version, builder, indexes }: CatalogRecord, now: Date): Document {
   return {
     _id: collection,
     _v: version + 1,
     _createdAt: now,
     _updatedAt: now,
+    uuid,
+    builder,
     indexes: indexes.map(({ definition: { paths, unique }, state, reason, duplicates }) => ({
       name: indexName({ paths, ...(unique && { unique }) }),
       paths,

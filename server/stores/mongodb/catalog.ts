@@ -28,6 +28,8 @@ export interface MongoCollection {
   readonly name: string;
   /** Tells it from a collection of the same name that is made after it was dropped. */
   readonly uuid: Binary;
+  /** The node that builds what is `building`. */
+  readonly builder: string;
   readonly indexes: readonly MongoIndex[];
 }
 
@@ -37,6 +39,7 @@ export interface MongoCollection {
  */
 export interface Catalog {
   get(collection: string): MongoCollection | undefined;
+  all(): Iterable<MongoCollection>;
   /** Reads everything anew. */
   load(): Promise<void>;
   /** Reads one collection anew. */
@@ -63,9 +66,15 @@ export function createCatalog(connection: Connection): Catalog {
 
   async function hold(name: string, uuid: Binary, record: CatalogRecord): Promise<MongoCollection> {
     const before = collections.get(name);
-    const known = before && sameUuid(before.uuid, uuid) ? before.indexes : [];
+    const known = before && uuidText(before.uuid) === uuidText(uuid) ? before.indexes : [];
     const indexes = await Promise.all(record.indexes.map((index) => toIndex(connection, name, index, known)));
-    const collection = { name, uuid, indexes };
+    // The same UUID object as long as it is the same collection: creates are merged by it.
+    const collection = {
+      name,
+      uuid: before && known === before.indexes ? before.uuid : uuid,
+      builder: record.builder,
+      indexes,
+    };
     collections.set(name, collection);
     for (const listener of listeners) listener(collection);
     return collection;
@@ -74,13 +83,14 @@ export function createCatalog(connection: Connection): Catalog {
   async function refresh(name: string): Promise<MongoCollection | undefined> {
     const record = await connection.server.collection(CATALOG).findOne({ _id: name as never });
     const [found] = await read({ name });
-    if (found) return hold(name, found.uuid, readRecord(name, record));
+    if (found) return hold(name, found.uuid, readRecord(name, uuidText(found.uuid), record));
     collections.delete(name);
     return undefined;
   }
 
   return {
     get: (collection) => collections.get(collection),
+    all: () => collections.values(),
 
     async load() {
       const records = new Map<string, Document>();
@@ -90,7 +100,7 @@ export function createCatalog(connection: Connection): Catalog {
       const found = await read({});
       const names = new Set(found.map(({ name }) => name));
       for (const name of collections.keys()) if (!names.has(name)) collections.delete(name);
-      for (const { name, uuid } of found) await hold(name, uuid, readRecord(name, records.get(name)));
+      for (const { name, uuid } of found) await hold(name, uuid, readRecord(name, uuidText(uuid), records.get(name)));
     },
 
     refresh(collection) {
@@ -127,6 +137,7 @@ async function toIndex(
   return { name, definition, keys, unique, state, ready, multikey, rowsOf: indexRowsOf({ keys, unique }) };
 }
 
-function sameUuid(a: Binary, b: Binary): boolean {
-  return a.toString("hex") === b.toString("hex");
+/** The UUID of a collection as records have it. */
+export function uuidText(uuid: Binary): string {
+  return Buffer.from(uuid.buffer).toString("hex");
 }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type Db, MongoClient, type MongoClientOptions, type Timestamp } from "mongodb";
 import { GalleyError } from "#protocol/errors";
+import { CODES, codeOf } from "./errors.ts";
 import { isAfter } from "./positions.ts";
 import { type Topology, watchTopology } from "./topology.ts";
 import { BSON_OPTIONS } from "./values.ts";
@@ -16,6 +17,8 @@ export interface Connection {
   clientOf(collection: string): MongoClient;
   /** What the documents' client knows of the deployment. */
   readonly topology: Topology;
+  /** Why the server that answers cannot be used, in one line that says what to do. */
+  readonly fault: string | undefined;
   /**
    * Resolves while a primary is known, and once the first handshake with it is done. When it has just been lost, waits a
    * moment for the next one; else throws at once.
@@ -66,7 +69,11 @@ export function connect(url: string): Connection {
   const topology = watchTopology(documents);
   const name = databaseOf(url);
   const ending = new AbortController();
-  const connected = Promise.all([keepConnecting(documents, ending.signal), keepConnecting(server, ending.signal)]);
+  let refused = false;
+  const note = (error: unknown) => {
+    refused = codeOf(error) === CODES.authenticationFailed;
+  };
+  const connected = Promise.all([documents, server].map((client) => keepConnecting(client, ending.signal, note)));
   let open = false;
   void connected.then(() => {
     open = !ending.signal.aborted;
@@ -96,6 +103,9 @@ export function connect(url: string): Connection {
     db: (collection) => (collection.startsWith("_") ? databases.server : databases.documents),
     clientOf: (collection) => (collection.startsWith("_") ? server : documents),
     topology,
+    get fault() {
+      return topology.fault ?? (refused && !open ? REFUSED : undefined);
+    },
     ready: () => (open && topology.primary ? READY : becomeReady()),
     get seen() {
       return seen;
@@ -111,6 +121,7 @@ export function connect(url: string): Connection {
 }
 
 const READY = Promise.resolve();
+const REFUSED = "MongoDB refuses the user or the password of GALLEY_MONGODB_URL";
 
 function newClient(url: string, options: MongoClientOptions): MongoClient {
   try {
@@ -123,13 +134,17 @@ function newClient(url: string, options: MongoClientOptions): MongoClient {
 }
 
 /** The driver gives up on a server that it never found, and has to be asked anew. */
-async function keepConnecting(client: MongoClient, signal: AbortSignal): Promise<void> {
+async function keepConnecting(
+  client: MongoClient,
+  signal: AbortSignal,
+  failed: (error: unknown) => void,
+): Promise<void> {
   while (!signal.aborted) {
     try {
       await client.connect();
       return;
-    } catch {
-      // Why is what the topology knows; here it only matters that the next try may do better.
+    } catch (error) {
+      failed(error);
       await wait(RETRY_MILLISECONDS);
     }
   }
@@ -141,6 +156,6 @@ function databaseOf(url: string): string {
   return name === undefined ? DATABASE : decodeURIComponent(name);
 }
 
-function reasonOf({ fault }: Topology): Error {
-  return new Error(fault ?? "no primary is known");
+function reasonOf({ fault, lacks }: Topology): Error {
+  return new Error(fault ?? lacks ?? "no primary is known");
 }

@@ -9,6 +9,7 @@ import { type ErrorCode, GalleyError } from "#protocol/errors";
 
 /** Codes of MongoDB that the engine knows by name. */
 export const CODES = {
+  authenticationFailed: 18,
   namespaceNotFound: 26,
   indexNotFound: 27,
   cursorNotFound: 43,

@@ -1,11 +1,14 @@
 import type { Db, Document } from "mongodb";
 import type { SortKey } from "#protocol/ast";
+import { isMissingHint } from "./errors.ts";
 
 /** For each path of an index, whether MongoDB has met an array in it. Nothing is executed: it is a fact of the index. */
 export async function readMultikey(db: Db, collection: string, name: string, keys: readonly SortKey[]) {
-  const explained = await db.command({
-    explain: { find: collection, hint: name },
-    verbosity: "queryPlanner",
+  const explain = { explain: { find: collection, hint: name }, verbosity: "queryPlanner" };
+  // An index that has just been dropped is not there to be asked about.
+  const explained = await db.command(explain).catch((error: unknown) => {
+    if (isMissingHint(error)) return {} as Document;
+    throw error;
   });
   const scan = scanOf(explained.queryPlanner?.winningPlan);
   const paths: Record<string, unknown> = scan?.multiKeyPaths ?? {};

@@ -6,6 +6,8 @@ export interface Topology {
   readonly primary: boolean;
   /** Why the server that answered cannot be used, in one line that says what to do; undefined if none such answered. */
   readonly fault: string | undefined;
+  /** What the server that answered still lacks, in one line; somebody may be about to do it. */
+  readonly lacks: string | undefined;
   /** Whether any server ever answered. */
   readonly answered: boolean;
   /** The version of the wire protocol of the server that answered last. */
@@ -33,6 +35,7 @@ export function watchTopology(client: MongoClient): Topology {
   let primary = false;
   let lost = Number.NEGATIVE_INFINITY;
   let fault: string | undefined;
+  let lacks: string | undefined;
   let answered = false;
   let wireVersion: number | undefined;
   const waiting = new Set<(known: boolean) => void>();
@@ -50,6 +53,7 @@ export function watchTopology(client: MongoClient): Topology {
     answered = true;
     wireVersion = Number(reply.maxWireVersion ?? 0);
     fault = faultOf(reply);
+    lacks = reply.isreplicaset === true ? NOT_INITIATED : undefined;
   });
   client.on("topologyDescriptionChanged", ({ newDescription }) => {
     let known = false;
@@ -66,6 +70,9 @@ export function watchTopology(client: MongoClient): Topology {
     },
     get fault() {
       return primary ? undefined : fault;
+    },
+    get lacks() {
+      return primary ? undefined : lacks;
     },
     get answered() {
       return answered;
@@ -99,6 +106,5 @@ export function watchTopology(client: MongoClient): Topology {
 function faultOf(hello: Document): string | undefined {
   if (Number(hello.maxWireVersion ?? 0) < OLDEST_WIRE_VERSION) return TOO_OLD;
   if (hello.msg === "isdbgrid") return ROUTER;
-  if (hello.setName !== undefined) return undefined;
-  return hello.isreplicaset === true ? NOT_INITIATED : STANDALONE;
+  return hello.setName === undefined && hello.isreplicaset !== true ? STANDALONE : undefined;
 }

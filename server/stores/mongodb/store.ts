@@ -1,0 +1,266 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { GalleyError } from "#protocol/errors";
+import { checkCollectionName } from "../collection-name.ts";
+import type { DocumentStore, Position, Write } from "../document-store.ts";
+import { createCatalog } from "./catalog.ts";
+import { createCatalogStore } from "./catalog-store.ts";
+import { COMMITS } from "./commit-marker.ts";
+import { type Connection, connect } from "./connect.ts";
+import { readError, writeError } from "./errors.ts";
+import { createIndexBuilds } from "./index-builds.ts";
+import { createMeta, type Migration } from "./meta.ts";
+import { createOrder } from "./order.ts";
+import { createPointReader } from "./point-reads.ts";
+import { positionOf } from "./positions.ts";
+import { createQueries } from "./queries.ts";
+import type { ReadMeter } from "./rows.ts";
+import { createSessions } from "./sessions.ts";
+import { createSingleWrites } from "./single-write.ts";
+import { createStatsReader } from "./stats.ts";
+import { createStructure } from "./structure.ts";
+import { createTransactions } from "./transactions.ts";
+import { createMongoVersions } from "./versions.ts";
+
+export interface MongoOptions {
+  /** Of a replica set; its path names the database, `galley` if it has none. */
+  readonly url: string;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** That many random bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+  /** Tells whoever runs the server. The URL is never a part of it. */
+  readonly warn: (message: string, error?: unknown) => void;
+  /** For tests of the store's own faults. */
+  readonly migrations?: readonly Migration[];
+}
+
+/** A document store in a MongoDB. */
+export interface MongoStore extends DocumentStore {
+  /** Resolves once the server was reached and everything is read from it; until then, requests are `unavailable`. */
+  readonly opened: Promise<void>;
+  readonly meter: Readonly<ReadMeter>;
+}
+
+/** How long a start waits for a server that is there, and for one that does not answer, before it goes on without. */
+const START_MILLISECONDS = { answering: 10_000, silent: 1500 };
+const RETRY_MILLISECONDS = 250;
+
+/**
+ * Opens the store. A server that does not answer is waited for in the background: see `opened`.
+ *
+ * @throws GalleyError `failed_precondition` with one clear line if the URL is none, or if the server that answers is one
+ *   that Galley cannot work with: a standalone, too old, of a newer Galley
+ */
+export async function openMongoStore(options: MongoOptions): Promise<MongoStore> {
+  const { url, clock, random, warn } = options;
+  const connection = connect(url);
+  const meter: ReadMeter = { foreign: 0, parity: 0 };
+  const meta = createMeta(connection.server);
+  const sessions = createSessions();
+  const catalog = createCatalog(connection);
+  const records = createCatalogStore(connection.server, clock);
+  const order = createOrder({
+    connection,
+    history: meta.history,
+    refresh: (collection) => catalog.refresh(collection),
+    reload: () => catalog.load(),
+    warn,
+  });
+  const { self } = order.nodes;
+  const builds = createIndexBuilds({
+    connection,
+    catalog,
+    records,
+    isOurs: (builder) => builder === self || !order.nodes.lives(builder),
+    warn,
+  });
+  const structure = createStructure({ connection, catalog, records, builds, self });
+  const readStats = createStatsReader({ connection, catalog, records });
+  const versions = createMongoVersions(clock, meta, () => connection.seen);
+  const points = createPointReader(connection, meter);
+  const queries = createQueries({ connection, catalog, positionAt, position: order.position, meter });
+  const parts = { connection, catalog, sessions, points };
+  const writeOne = createSingleWrites(parts);
+  const writeAll = createTransactions({ ...parts, random, clock, nextVersion: versions.next });
+
+  let open = false;
+  let closing: Promise<void> | undefined;
+  const underWay = new Set<Promise<unknown>>();
+  /** Versions that others gave out raise our own. */
+  let ears: { close(): void } | undefined;
+
+  function positionAt(time: Parameters<typeof positionOf>[1]): Position {
+    const now = order.position();
+    return positionOf(now.slice(0, now.lastIndexOf(".")), time);
+  }
+
+  async function openOnce(): Promise<void> {
+    await meta.migrate(options.migrations);
+    versions.start(await meta.highestVersion());
+    await order.open();
+    ears ??= order.tail(undefined, ({ changes }) => {
+      for (const { next } of changes) if (next) versions.raise(next.version);
+    });
+    await catalog.load();
+    await structure.make(COMMITS);
+    open = true;
+  }
+
+  /** Does not end before it has opened, or the store is closed. */
+  async function openEventually(fail: (error: GalleyError) => void): Promise<void> {
+    let told: string | undefined;
+    while (!closing) {
+      try {
+        await connection.ready();
+        return await openOnce();
+      } catch (error) {
+        const fault = refusalOf(connection, error);
+        if (fault) fail(fault);
+        const message = fault?.message ?? connection.topology.lacks ?? "the database does not answer: trying again";
+        if (message !== told) warn(message, fault ? undefined : error);
+        told = message;
+        await wait(RETRY_MILLISECONDS);
+      }
+    }
+  }
+
+  /** What every request needs: an open store, a primary, and the lease of this node. */
+  async function demandServing(): Promise<void> {
+    if (closing) throw new GalleyError("unavailable", "the store is closed");
+    if (!open) throw new GalleyError("unavailable", "the database has not been reached yet");
+    await connection.ready();
+    order.demandLease();
+  }
+
+  async function reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      await demandServing();
+      return await read();
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+
+  /** Work that changes something: the end of the store waits for it, and so do the barriers of other nodes. */
+  async function writing<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      await demandServing();
+    } catch (error) {
+      throw readError(error).with({ outcome: "not_applied" });
+    }
+    const end = order.begin();
+    const work = write();
+    underWay.add(work);
+    try {
+      return await work;
+    } catch (error) {
+      throw writeError(error);
+    } finally {
+      underWay.delete(work);
+      end();
+    }
+  }
+
+  async function commit(writes: readonly Write[]): Promise<Position> {
+    try {
+      await versions.reserve(writes);
+      const [first] = writes;
+      if (!first) return order.position();
+      return at(await (writes.length === 1 ? writeOne(first) : writeAll(writes)));
+    } catch (error) {
+      throw commitError(error, writes.length);
+    }
+  }
+
+  function at(time: Parameters<typeof positionOf>[1] | undefined): Position {
+    return time ? positionAt(time) : order.position();
+  }
+
+  async function close(): Promise<void> {
+    await Promise.allSettled([...underWay]);
+    await builds.close();
+    ears?.close();
+    await order.close();
+    await connection.close();
+  }
+
+  const store: MongoStore = {
+    opened: Promise.resolve(),
+    meter,
+    get: (collection, ids) => reading(() => points.get(collection, ids)),
+    find: (query) => reading(() => queries.find(query)),
+    count: (query) => reading(() => queries.count(query)),
+    distinct: (query) => reading(() => queries.distinct(query)),
+    aggregate: (query) => reading(() => queries.aggregate(query)),
+    commit: (writes) => writing(() => commit(writes)),
+    nextVersion: versions.next,
+    position: order.position,
+    tail: order.tail,
+    passed: order.passed,
+    barrier: order.barrier,
+    nodes: order.nodes,
+    async ensureCollection(definition) {
+      checkCollectionName(definition.name);
+      await writing(() => structure.ensure(definition));
+    },
+    dropCollection: (name) => writing(async () => at(await structure.drop(name))),
+    stats: (name) => reading(() => readStats(name)),
+    ping: () => reading(async () => void (await connection.documents.command({ ping: 1 }))),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+  return started(store, connection, openEventually);
+}
+
+/** Waits for the store to open as long as that is of use. */
+async function started(
+  store: MongoStore,
+  connection: Connection,
+  openEventually: (fail: (error: GalleyError) => void) => Promise<void>,
+): Promise<MongoStore> {
+  let opened: Promise<void> = Promise.resolve();
+  const refused = new Promise<never>((_, reject) => {
+    opened = openEventually(reject);
+  });
+  const timing = new AbortController();
+  const { signal } = timing;
+  const patience = wait(START_MILLISECONDS.silent, undefined, { signal }).then(() =>
+    connection.topology.answered
+      ? wait(START_MILLISECONDS.answering - START_MILLISECONDS.silent, undefined, { signal })
+      : undefined,
+  );
+  try {
+    await Promise.race([opened, refused, patience]);
+  } catch (error) {
+    await store.close();
+    throw error;
+  } finally {
+    timing.abort();
+    patience.catch(() => {});
+    refused.catch(() => {});
+  }
+  return { ...store, opened };
+}
+
+/** What no waiting mends, told in one line; undefined if the server is merely away. */
+function refusalOf({ fault }: Connection, error: unknown): GalleyError | undefined {
+  if (error instanceof GalleyError && error.code === "failed_precondition") return error;
+  return fault === undefined ? undefined : new GalleyError("failed_precondition", fault, { reason: "mongodb" });
+}
+
+/** Whoever sent something has set the outcome; what else fails, fails before anything is sent. */
+function commitError(error: unknown, writes: number): GalleyError {
+  const failure = readError(error);
+  const told = failure.details.outcome === undefined ? failure.with({ outcome: "not_applied" }) : failure;
+  return writes === 1 && REFUSALS.has(told.code) ? told.with({ operation: 0 }) : told;
+}
+
+/** What a store finds at fault with one write of a commit. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  "version_conflict",
+  "unique_violation",
+  "schema_violation",
+  "not_found",
+]);
