@@ -40,14 +40,21 @@ export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierO
   const remembered = new Map<string, Remembered>();
   /** Raised with every change of a key, so that a look-up under way does not remember what was true before. */
   let epoch = 0;
-  // A change reaches this before the call that made it is answered: nobody comes in by an old key afterwards.
-  const tail = store.tail(undefined, ({ changes }) => {
-    for (const change of changes) {
-      if (change.collection !== KEYS) continue;
+  // A change reaches this, on every node, before the call that made it is answered: nobody comes in by an old key then.
+  const tail = store.tail(
+    undefined,
+    ({ changes }) => {
+      for (const change of changes) {
+        if (change.collection !== KEYS) continue;
+        epoch++;
+        for (const [token, { key }] of remembered) if (key?.id === change.id) remembered.delete(token);
+      }
+    },
+    () => {
       epoch++;
-      for (const [token, { key }] of remembered) if (key?.id === change.id) remembered.delete(token);
-    }
-  });
+      remembered.clear();
+    },
+  );
 
   const verifier: KeyVerifier = {
     verify(token, address) {

@@ -1,12 +1,13 @@
 import { GalleyError } from "#protocol/errors";
 import type { AdminScope } from "../access/authorize.ts";
 import type { Log } from "../log.ts";
+import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import { pagesOf } from "../stores/pages.ts";
 import { parseChange, parseCheck, parseCreation } from "./collection-input.ts";
 import type { CollectionInfo, CollectionService } from "./contract.ts";
 import { changeDefinition, checkSchema } from "./definition-change.ts";
-import { alreadyDeclared, type Definition, type Definitions } from "./definitions.ts";
+import { type Definition, type Definitions, isConflict } from "./definitions.ts";
 import { importLines } from "./import.ts";
 import { encodePlain } from "./plain.ts";
 
@@ -23,7 +24,7 @@ const EXPORT_PAGE = 100;
 
 /** What `/v1/admin/collections` serves: http-api.md "Collections". */
 export function createCollectionService(options: CollectionServiceOptions): CollectionService {
-  const { store, definitions, log } = options;
+  const { store, definitions, random, log } = options;
 
   return {
     list: async () => Promise.all(definitions.all().map(describe)),
@@ -32,10 +33,7 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
 
     async create(scope, body) {
       const { name, schema, indexes } = parseCreation(body);
-      const made = await definitions.locked(name, async () => {
-        if (definitions.get(name)) throw alreadyDeclared(name);
-        return definitions.create(name, { schema, indexes });
-      });
+      const made = await definitions.locked(name, () => definitions.create(name, { schema, indexes }));
       log.info({ collection: name, by: whoIs(scope) }, "collection declared");
       return describe(made);
     },
@@ -43,16 +41,18 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
     async change(scope, name, body) {
       known(name);
       const { ifVersion, ...change } = parseChange(body);
-      const changed = await definitions.locked(name, async () => {
-        const before = known(name);
-        if (ifVersion !== undefined && ifVersion !== before.version) {
-          throw new GalleyError("version_conflict", "the definition has changed since that version was read", {
-            outcome: "not_applied",
+      const changed = await definitions.locked(name, () =>
+        attempts(random, async () => {
+          await definitions.settled(name);
+          const before = known(name);
+          if (ifVersion !== undefined && ifVersion !== before.version) throw hasChanged();
+          if (change.schema === undefined && change.indexes === undefined) return before;
+          return changeDefinition({ store, definitions }, before, change).catch((error: unknown) => {
+            // Another node was faster. Who named no version means whatever is defined now.
+            throw isConflict(error) && ifVersion === undefined ? new LostRace() : error;
           });
-        }
-        if (change.schema === undefined && change.indexes === undefined) return before;
-        return changeDefinition({ store, definitions }, before, change);
-      });
+        }),
+      );
       log.info({ collection: name, by: whoIs(scope), changed: Object.keys(change) }, "collection changed");
       return describe(changed);
     },
@@ -110,6 +110,12 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
     const stats = (await store.stats(name)) ?? unknown;
     return { name, version, ...(schema ? { schema: schema.source } : {}), ...stats };
   }
+}
+
+function hasChanged(): GalleyError {
+  return new GalleyError("version_conflict", "the definition has changed since that version was read", {
+    outcome: "not_applied",
+  });
 }
 
 function whoIs({ principal }: AdminScope): string {

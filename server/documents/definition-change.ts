@@ -4,7 +4,7 @@ import { LIMITS } from "#protocol/limits";
 import type { DocumentStore, IndexDefinition } from "../stores/document-store.ts";
 import { pagesOf } from "../stores/pages.ts";
 import type { SchemaCheck } from "./contract.ts";
-import type { Definition, DefinitionContent, Definitions } from "./definitions.ts";
+import { type Definition, type DefinitionContent, type Definitions, isConflict } from "./definitions.ts";
 import { fieldsOf } from "./images.ts";
 import type { Schema } from "./schema/schema.ts";
 
@@ -42,23 +42,45 @@ export async function changeDefinition(
     schema: change.schema === undefined ? before.schema : (change.schema ?? undefined),
     indexes: change.indexes ?? before.indexes,
   };
-  const pending = { kind: "change", schema: before.schema, indexes: before.indexes } as const;
-  const tried = await definitions.put(name, before.version, { ...content, pending });
+  const old = { schema: before.schema, indexes: before.indexes };
+  // From here on every node judges by the new definition, and no write is under way that was judged by the old one.
+  const tried = await definitions.put(name, before.version, { ...content, pending: { kind: "change", ...old } });
   try {
     await store.ensureCollection({ name, indexes: content.indexes });
     if (change.schema && !change.acceptExisting) await demandFit(store, name, change.schema);
     return await definitions.put(name, tried.version, content);
   } catch (error) {
-    await definitions.put(name, tried.version, { schema: before.schema, indexes: before.indexes });
-    await store.ensureCollection({ name, indexes: before.indexes });
+    if (isConflict(error)) throw takenBack();
+    await takeBack({ store, definitions }, tried, old);
     throw error;
   }
+}
+
+/** What cannot be taken back now (the store is away) is left to the recovery. */
+async function takeBack(
+  { store, definitions }: DefinitionStores,
+  { name, version }: Definition,
+  old: DefinitionContent,
+): Promise<void> {
+  try {
+    await definitions.put(name, version, old);
+    await store.ensureCollection({ name, indexes: old.indexes });
+  } catch (error) {
+    if (!(error instanceof GalleyError)) throw error;
+  }
+}
+
+/** Others took this node for gone and ended its change. */
+function takenBack(): GalleyError {
+  return new GalleyError("contention", "the change was taken back by another server meanwhile: try again", {
+    outcome: "not_applied",
+  });
 }
 
 /** Adds an index unless it is there or no more fit; development mode's own declaring. */
 export async function addIndex(stores: DefinitionStores, collection: string, index: IndexDefinition): Promise<void> {
   await stores.definitions.locked(collection, async () => {
-    const definition = stores.definitions.get(collection);
+    const definition = await stores.definitions.settled(collection);
     if (!definition || definition.indexes.length >= LIMITS.indexesPerCollection) return;
     const text = JSON.stringify(index.paths);
     if (definition.indexes.some(({ paths, unique }) => !unique && JSON.stringify(paths) === text)) return;

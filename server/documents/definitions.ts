@@ -1,61 +1,53 @@
 import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
-import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
+import { encodeValue } from "#protocol/values";
 import type { Log } from "../log.ts";
-import type { DocumentStore, IndexDefinition, Position, Row } from "../stores/document-store.ts";
-import { pagesOf } from "../stores/pages.ts";
-import { Schema } from "./schema/schema.ts";
+import type { DocumentStore, Write } from "../stores/document-store.ts";
+import { type Change, type Definition, writeDefinition } from "./definition-document.ts";
+import { startRecovery } from "./definition-recovery.ts";
+import { HeldDefinitions } from "./definitions-held.ts";
+import { keyedLock } from "./keyed-lock.ts";
 
-/** Where definitions are stored: one document a collection, named like it. */
-const COLLECTIONS = "_collections";
-/** How many collections one server holds. */
+export type { Definition } from "./definition-document.ts";
+
+/** How many collections one database holds. */
 const MAX_COLLECTIONS = 1000;
 
-/** What a collection is declared to be. */
-export interface Definition {
-  readonly name: string;
-  /** Rises with every change. */
-  readonly version: number;
-  readonly createdAt: Date;
-  readonly schema: Schema | undefined;
-  readonly indexes: readonly IndexDefinition[];
-  /** A change under way, to be taken back if the process ends in the middle of it. */
-  readonly pending?: Pending;
-}
-
-/** `drop`: the collection is going. Else what was defined before a change that is still being checked. */
-export type Pending =
-  | { readonly kind: "drop" }
-  | { readonly kind: "change"; readonly schema: Schema | undefined; readonly indexes: readonly IndexDefinition[] };
-
-export type DefinitionContent = Pick<Definition, "schema" | "indexes" | "pending">;
+/** What a change stores. */
+export type DefinitionContent = Pick<Definition, "schema" | "indexes"> & { readonly pending?: Change };
 
 /**
  * The definitions of all collections, held in memory and replaced as the store's tail passes their commits, so that a
  * write finds its schema without asking anybody. This is the only reader and writer of `_collections`.
+ *
+ * Several nodes may change them. A change of more than one commit says so in the definition (`pending`) and by whom: others
+ * wait for its end, and end it themselves if its node is gone. Each commit is answered when every live node has passed it
+ * and has ended the writes that it judged by what was defined before.
  */
 export interface Definitions {
-  /** Undefined if the collection is not declared, or is being dropped. */
+  /** Undefined if the collection is not declared, or is being made or dropped. */
   get(name: string): Definition | undefined;
   all(): readonly Definition[];
+  /** As `get`, once no other node has a change of it under way. @throws GalleyError `unavailable` if that takes too long */
+  settled(name: string): Promise<Definition | undefined>;
   /**
    * Declares a collection without schema and indexes. Whoever is faster, all get the one definition.
    * @throws GalleyError `not_found` if no collection can have that name, `failed_precondition` beyond the limit
    */
   declare(name: string): Promise<Definition>;
   /**
-   * Declares a collection as given.
+   * Declares a collection as given; call it with the name locked.
    * @throws GalleyError `already_exists`, also if another node was faster; `failed_precondition` beyond the limit
    */
   create(name: string, content: DefinitionContent): Promise<Definition>;
   /**
-   * Stores a definition over the version that is expected, 0 for none, and resolves once writes follow it.
-   * @throws GalleyError `version_conflict`
+   * Stores a definition over the version that is expected, 0 for none, and resolves once writes follow it, on all nodes.
+   * @throws GalleyError `version_conflict`, when what was stored instead is held here
    */
   put(name: string, expect: number, content: DefinitionContent): Promise<Definition>;
-  /** Drops a collection with its documents. */
+  /** Drops a collection with its documents; call it with the name locked. One that is not there is no error. */
   drop(name: string): Promise<void>;
-  /** Runs one change of a definition at a time. */
+  /** Runs one change of a definition at a time, of this node's. */
   locked<T>(name: string, work: () => Promise<T>): Promise<T>;
   close(): void;
 }
@@ -67,170 +59,139 @@ export interface DefinitionsOptions {
   readonly log: Log;
 }
 
-/** Loads the definitions and follows their changes. Ends what a killed process left half done. */
-export async function openDefinitions(options: DefinitionsOptions): Promise<Definitions> {
-  const { store, log } = options;
-  await store.ensureCollection({ name: COLLECTIONS, indexes: [] });
-  const definitions = new HeldDefinitions(options);
-  await definitions.load();
-  for (const definition of definitions.all()) {
-    if (definition.pending?.kind !== "change") continue;
-    const { schema, indexes } = definition.pending;
-    log.warn({ collection: definition.name }, "taking back a change of a definition that was cut off");
-    await store.ensureCollection({ name: definition.name, indexes });
-    await definitions.put(definition.name, definition.version, { schema, indexes });
+/** Where definitions are stored: one document a collection, named like it. */
+const COLLECTIONS = "_collections";
+
+/** Loads the definitions and follows their changes. Ends what nodes that are gone left half done. */
+export async function openDefinitions({ store, clock, log }: DefinitionsOptions): Promise<Definitions> {
+  const held = new HeldDefinitions(store, COLLECTIONS);
+  await held.load();
+  const lock = keyedLock();
+  const declaring = new Map<string, Promise<Definition>>();
+  const definitions: Definitions = {
+    get: (name) => visible(held.get(name)),
+    all: () => held.all().flatMap((definition) => visible(definition) ?? []),
+
+    async settled(name) {
+      for (;;) {
+        const definition = held.get(name);
+        if (!definition?.pending) return definition;
+        await held.changed(name, definition.version);
+      }
+    },
+
+    async declare(name) {
+      const known = definitions.get(name) ?? declaring.get(name);
+      if (known) return known;
+      if (!isCollectionName(name)) throw noSuchCollection();
+      const mine = definitions.locked(name, () => declare(name));
+      declaring.set(name, mine);
+      try {
+        return await mine;
+      } finally {
+        declaring.delete(name);
+      }
+    },
+
+    async create(name, content) {
+      const { version } = await reserve(name);
+      try {
+        await store.ensureCollection({ name, indexes: content.indexes });
+        return await definitions.put(name, version, content);
+      } catch (error) {
+        await remove(name, version).catch(() => {
+          // Recovery does it, as it would if this node were gone.
+        });
+        throw error;
+      }
+    },
+
+    async put(name, expect, { pending, ...content }) {
+      const now = new Date(clock());
+      const created = expect === 0 ? now : (held.get(name)?.createdAt ?? now);
+      const definition: Definition = {
+        ...{ name, version: store.nextVersion(expect), createdAt: created, ...content },
+        ...(pending && { pending: { ...pending, by: store.nodes.self } }),
+      };
+      const text = encodeValue(writeDefinition(definition, now));
+      const { version } = definition;
+      await commit({ kind: "put", collection: COLLECTIONS, id: name, expect, version, text });
+      return definition;
+    },
+
+    async drop(name) {
+      for (let definition = held.get(name); definition; definition = held.get(name)) {
+        const { pending, ...content } = definition;
+        try {
+          const going = await definitions.put(name, definition.version, { ...content, pending: { kind: "drop" } });
+          await store.dropCollection(name);
+          return await remove(name, going.version);
+        } catch (error) {
+          if (!isConflict(error)) throw error;
+        }
+      }
+    },
+
+    locked: lock.run,
+    close() {
+      recovery.close();
+      held.close();
+    },
+  };
+
+  async function declare(name: string): Promise<Definition> {
+    for (;;) {
+      const known = await definitions.settled(name);
+      if (known) return known;
+      try {
+        return await definitions.create(name, { schema: undefined, indexes: [] });
+      } catch (error) {
+        if (!(error instanceof GalleyError) || error.code !== "already_exists") throw error;
+      }
+    }
   }
-  for (const name of definitions.dropping()) await definitions.drop(name);
+
+  /** Takes a name, so that one node alone makes its collection. Which are beyond the limit is decided by commit order. */
+  async function reserve(name: string): Promise<Definition> {
+    if (await definitions.settled(name)) throw alreadyDeclared(name);
+    if (held.size >= MAX_COLLECTIONS) throw tooMany();
+    let reserved: Definition;
+    try {
+      reserved = await definitions.put(name, 0, { schema: undefined, indexes: [], pending: { kind: "create" } });
+    } catch (error) {
+      if (isConflict(error)) return reserve(name);
+      throw error;
+    }
+    if (held.rank(name) <= MAX_COLLECTIONS) return reserved;
+    await remove(name, reserved.version);
+    throw tooMany();
+  }
+
+  async function remove(name: string, version: number): Promise<void> {
+    await commit({ kind: "delete", collection: COLLECTIONS, id: name, expect: version });
+  }
+
+  async function commit(write: Write): Promise<void> {
+    try {
+      await store.barrier(await store.commit([write]));
+    } catch (error) {
+      if (isConflict(error)) await held.changed(write.id, write.expect);
+      throw error;
+    }
+  }
+
+  const recovery = startRecovery({ store, held, definitions, isBusy: lock.has, remove, log });
+  await recovery.run();
   return definitions;
 }
 
-class HeldDefinitions implements Definitions {
-  readonly #store: DocumentStore;
-  readonly #clock: () => number;
-  readonly #held = new Map<string, Definition>();
-  readonly #declaring = new Map<string, Promise<Definition>>();
-  /** Names on their way into the store, which count as held. */
-  readonly #creating = new Set<string>();
-  readonly #locks = new Map<string, Promise<unknown>>();
-  readonly #waiting: { position: Position; resolve: () => void }[] = [];
-  readonly #tail: { close(): void };
-  #passed: Position;
+function visible(definition: Definition | undefined): Definition | undefined {
+  const kind = definition?.pending?.kind;
+  return kind === "create" || kind === "drop" ? undefined : definition;
+}
 
-  constructor({ store, clock }: DefinitionsOptions) {
-    this.#store = store;
-    this.#clock = clock;
-    const tail = store.tail(undefined, (commit) => {
-      for (const change of commit.changes) {
-        if (change.collection !== COLLECTIONS) continue;
-        if (change.next) this.#held.set(change.id, readDefinition(change.next));
-        else this.#held.delete(change.id);
-      }
-      this.#pass(commit.position);
-    });
-    this.#tail = tail;
-    this.#passed = tail.position;
-  }
-
-  async load(): Promise<void> {
-    for await (const { rows } of pagesOf(this.#store, COLLECTIONS, MAX_COLLECTIONS)) {
-      for (const row of rows) {
-        // What the tail brought meanwhile is newer.
-        if (!this.#held.has(row.id)) this.#held.set(row.id, readDefinition(row));
-      }
-    }
-  }
-
-  get(name: string): Definition | undefined {
-    const definition = this.#held.get(name);
-    return definition?.pending?.kind === "drop" ? undefined : definition;
-  }
-
-  all(): readonly Definition[] {
-    const live = [...this.#held.values()].filter(({ pending }) => pending?.kind !== "drop");
-    return live.sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
-  dropping(): string[] {
-    return [...this.#held.values()].filter(({ pending }) => pending?.kind === "drop").map(({ name }) => name);
-  }
-
-  async declare(name: string): Promise<Definition> {
-    const known = this.get(name) ?? this.#declaring.get(name);
-    if (known) return known;
-    if (!isCollectionName(name)) throw noSuchCollection();
-    const declaring = this.locked(name, async () => this.get(name) ?? (await this.#declare(name)));
-    this.#declaring.set(name, declaring);
-    try {
-      return await declaring;
-    } finally {
-      this.#declaring.delete(name);
-    }
-  }
-
-  async #declare(name: string): Promise<Definition> {
-    try {
-      return await this.create(name, { schema: undefined, indexes: [] });
-    } catch (error) {
-      if (!(error instanceof GalleyError) || error.code !== "already_exists") throw error;
-      // Another node was faster.
-      const [row] = await this.#store.get(COLLECTIONS, [name]);
-      if (!row) throw error;
-      return readDefinition(row);
-    }
-  }
-
-  async create(name: string, content: DefinitionContent): Promise<Definition> {
-    const arriving = [...this.#creating].filter((one) => !this.#held.has(one)).length;
-    if (this.#held.size + arriving >= MAX_COLLECTIONS) {
-      throw new GalleyError("failed_precondition", `a server holds at most ${MAX_COLLECTIONS} collections`, {
-        reason: "too_many_collections",
-      });
-    }
-    this.#creating.add(name);
-    try {
-      await this.#store.ensureCollection({ name, indexes: content.indexes });
-      return await this.put(name, 0, content);
-    } catch (error) {
-      if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
-      const [row] = await this.#store.get(COLLECTIONS, [name]);
-      if (row) await this.#store.ensureCollection({ name, indexes: readDefinition(row).indexes });
-      throw alreadyDeclared(name);
-    } finally {
-      this.#creating.delete(name);
-    }
-  }
-
-  async put(name: string, expect: number, content: DefinitionContent): Promise<Definition> {
-    const now = new Date(this.#clock());
-    const created = expect === 0 ? now : (this.#held.get(name)?.createdAt ?? now);
-    const definition = { name, version: this.#store.nextVersion(expect), createdAt: created, ...content };
-    const text = encodeValue(writeDefinition(definition, now));
-    const { version } = definition;
-    await this.#commit({ kind: "put", collection: COLLECTIONS, id: name, expect, version, text });
-    return definition;
-  }
-
-  async drop(name: string): Promise<void> {
-    const definition = this.#held.get(name);
-    if (!definition) return;
-    const { version } = await this.put(name, definition.version, { ...definition, pending: { kind: "drop" } });
-    await this.#store.dropCollection(name);
-    await this.#commit({ kind: "delete", collection: COLLECTIONS, id: name, expect: version });
-  }
-
-  async locked<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#locks.get(name);
-    const mine = (async () => {
-      await before?.catch(() => {});
-      return work();
-    })();
-    this.#locks.set(name, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#locks.get(name) === mine) this.#locks.delete(name);
-    }
-  }
-
-  close(): void {
-    this.#tail.close();
-  }
-
-  async #commit(write: Parameters<DocumentStore["commit"]>[0][number]): Promise<void> {
-    const position = await this.#store.commit([write]);
-    if (this.#passed >= position) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ position, resolve }));
-  }
-
-  #pass(position: Position): void {
-    this.#passed = position;
-    for (let i = this.#waiting.length - 1; i >= 0; i--) {
-      const waiter = this.#waiting[i];
-      if (!waiter || waiter.position > position) continue;
-      this.#waiting.splice(i, 1);
-      waiter.resolve();
-    }
-  }
+export function isConflict(error: unknown): boolean {
+  return error instanceof GalleyError && error.code === "version_conflict";
 }
 
 export function alreadyDeclared(name: string): GalleyError {
@@ -242,44 +203,8 @@ export function noSuchCollection(): GalleyError {
   return new GalleyError("not_found", "there is no such collection: a name is a-z, then a-z 0-9 _ -, at most 63");
 }
 
-/** A schema is kept as text: its keywords (`$ref`) are no legal keys of a document. */
-function writeDefinition(definition: Definition, now: Date): ObjectValue {
-  const { name, version, schema, indexes, pending } = definition;
-  return {
-    _id: name,
-    _v: version,
-    _createdAt: definition.createdAt,
-    _updatedAt: now,
-    ...writeContent(schema, indexes),
-    ...(pending === undefined
-      ? {}
-      : {
-          pending:
-            pending.kind === "drop" ? pending : { kind: "change", ...writeContent(pending.schema, pending.indexes) },
-        }),
-  };
-}
-
-function writeContent(schema: Schema | undefined, indexes: readonly IndexDefinition[]): ObjectValue {
-  const list = indexes.map(({ paths, unique }): ObjectValue => (unique ? { paths, unique } : { paths }));
-  return schema ? { schema: JSON.stringify(schema.source), indexes: list } : { indexes: list };
-}
-
-function readDefinition(row: Row): Definition {
-  const { value, version } = row;
-  const pending = value.pending as ObjectValue | undefined;
-  const definition = { name: row.id, version, createdAt: value._createdAt, ...readContent(value) };
-  if (!pending) return definition;
-  return {
-    ...definition,
-    pending: pending.kind === "drop" ? { kind: "drop" } : { kind: "change", ...readContent(pending) },
-  };
-}
-
-function readContent(value: ObjectValue): Pick<Definition, "schema" | "indexes"> {
-  const source: Value | undefined = value.schema;
-  return {
-    schema: typeof source === "string" ? new Schema(JSON.parse(source)) : undefined,
-    indexes: value.indexes as unknown as readonly IndexDefinition[],
-  };
+function tooMany(): GalleyError {
+  return new GalleyError("failed_precondition", `a server holds at most ${MAX_COLLECTIONS} collections`, {
+    reason: "too_many_collections",
+  });
 }

@@ -1,5 +1,5 @@
 import { GalleyError } from "#protocol/errors";
-import type { Commit, Position, Tail } from "./document-store.ts";
+import type { Commit, Lost, Position, Tail } from "./document-store.ts";
 
 /** What is kept for a listener that starts at an older position. */
 const KEPT_COMMITS = 10_000;
@@ -22,18 +22,21 @@ export interface CommitLog {
   append(entry: LoggedCommit, commit?: Commit): void;
   /** Nothing more was committed up to here. */
   advance(position: Position): void;
-  tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: () => void): Tail;
+  tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: Lost): Tail;
   /** Resolves once everything up to the position was handed on. @throws GalleyError `unavailable` if the order is lost */
   passed(position: Position): Promise<void>;
-  /** Order is known again only from here on: all have to read anew. */
-  restart(position: Position): void;
+  /**
+   * Order is known again only from here on: all have to read anew. Resolves once they have, and only then the position
+   * counts as passed. Rejects if one of them could not.
+   */
+  restart(position: Position): Promise<void>;
   close(): void;
 }
 
 interface Listener {
   seen: Position;
   readonly listener: (commit: Commit) => void;
-  readonly lost: (() => void) | undefined;
+  readonly lost: Lost | undefined;
 }
 
 interface Waiter {
@@ -135,17 +138,20 @@ export function createCommitLog(start: Position): CommitLog {
       if (position <= last) return Promise.resolve();
       return new Promise((resolve, reject) => waiting.push({ position, resolve, reject }));
     },
-    restart(position) {
-      const other = historyOf(position) !== historyOf(last);
-      last = position;
+    async restart(position) {
       forgotten = position;
       kept = [];
       first = 0;
       bytes = 0;
+      const reading: unknown[] = [];
       for (const listener of [...listeners]) {
         listener.seen = position;
-        listener.lost?.();
+        reading.push(listener.lost?.());
       }
+      await Promise.all(reading);
+      const other = historyOf(position) !== historyOf(last);
+      // Commits may have followed already.
+      if (other || position > last) last = position;
       if (other) for (const { reject } of waiting.splice(0)) reject(orderLost());
       settle();
     },

@@ -67,11 +67,12 @@ export interface DocumentStore {
    * that changes nothing is told to nobody.
    *
    * @param lost is called if the store has lost the order of commits (its history is gone, its writer was killed): what
-   *   the listener knows may be out of date, later commits come as before. Read anew
+   *   the listener knows may be out of date, later commits come as before. Read anew: no process counts as having passed
+   *   what was missed before the promise that it returns is resolved
    * @throws GalleyError `failed_precondition` (`reason: "history_lost"`) if `from` is older than what the store keeps or
    *   of another history
    */
-  tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: () => void): Tail;
+  tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: Lost): Tail;
 
   /**
    * Resolves once this process's listeners were told every commit up to `position`, also if none follows it.
@@ -220,6 +221,9 @@ export interface Change {
   /** The document as it now is; undefined if it is gone. */
   readonly next: Row | undefined;
 }
+
+/** What it returns is waited for if it is a promise. */
+export type Lost = () => unknown;
 
 export interface Tail {
   readonly position: Position;

@@ -255,9 +255,7 @@ export function createNodes({
       const now = monotonic();
       if (leased(now)) return;
       noteLease(now);
-      throw new GalleyError("unavailable", "this server has lost touch with the database: try again", {
-        outcome: "not_applied",
-      });
+      throw outOfTouch();
     },
 
     begin() {
@@ -323,6 +321,13 @@ function readReport({ passed, settled, awaits }: Document): Report {
 
 function sameHistory(a: string, b: string): boolean {
   return a.slice(0, a.lastIndexOf(".")) === b.slice(0, b.lastIndexOf("."));
+}
+
+/** What a node answers that must not serve. */
+export function outOfTouch(): GalleyError {
+  return new GalleyError("unavailable", "this server has lost touch with the database: try again", {
+    outcome: "not_applied",
+  });
 }
 
 function notSettled(): GalleyError {

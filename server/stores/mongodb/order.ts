@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { DocumentStore, Position } from "../document-store.ts";
 import { CATALOG } from "./catalog-record.ts";
 import type { Connection } from "./connect.ts";
-import { createNodes, NODES } from "./nodes.ts";
+import { createNodes, NODES, outOfTouch } from "./nodes.ts";
 import { positionOf } from "./positions.ts";
 import { createTail, type TailCounts } from "./tail.ts";
 
@@ -23,8 +23,12 @@ export interface Order extends Pick<DocumentStore, "tail" | "passed" | "barrier"
   readonly counts: Readonly<TailCounts>;
   /** Resolves once commits are followed and the other nodes are known, for as long as that takes. */
   open(): Promise<void>;
-  /** @throws GalleyError `unavailable`, `not_applied`, while this node must not serve (nodes.ts "The lease") */
-  demandLease(): void;
+  /**
+   * While those who follow commits make up for some that were missed, they can reach the server's own collections, and
+   * nobody can reach others.
+   * @throws GalleyError `unavailable`, `not_applied`, while this node must not serve (nodes.ts "The lease")
+   */
+  demandLease(collections: readonly string[]): void;
   /** Notes that a commit begins, judged by what is known now; the result is to be called when it has ended. */
   begin(): () => void;
   /** Ends the stream, and leaves the nodes. Commits must have ended. */
@@ -75,7 +79,11 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
       await tail.open();
       await nodes.open();
     },
-    demandLease: nodes.demandLease,
+    demandLease(collections) {
+      const { restarting } = tail;
+      if (!restarting) nodes.demandLease();
+      else if (restarting === "missed" || collections.some((name) => !name.startsWith("_"))) throw outOfTouch();
+    },
     begin: nodes.begin,
     async close() {
       await nodes.close();

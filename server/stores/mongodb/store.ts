@@ -125,30 +125,32 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   }
 
   /** What every request needs: an open store, a primary, and the lease of this node. */
-  async function demandServing(): Promise<void> {
+  async function demandServing(collections: readonly string[]): Promise<void> {
     if (closing) throw new GalleyError("unavailable", "the store is closed");
     if (!open) throw new GalleyError("unavailable", "the database has not been reached yet");
     await connection.ready();
-    order.demandLease();
+    order.demandLease(collections);
   }
 
-  async function reading<T>(read: () => Promise<T>): Promise<T> {
+  async function reading<T>(collections: readonly string[], read: () => Promise<T>): Promise<T> {
     try {
-      await demandServing();
+      await demandServing(collections);
       return await read();
     } catch (error) {
       throw readError(error);
     }
   }
 
-  /** Work that changes something: the end of the store waits for it, and so do the barriers of other nodes. */
-  async function writing<T>(write: () => Promise<T>): Promise<T> {
+  /** Work that changes something: the end of the store waits for it, and so do the barriers of all nodes. */
+  async function writing<T>(collections: readonly string[], write: () => Promise<T>): Promise<T> {
+    // In the turn of the call, in which the caller judged by what it knows.
+    const end = open ? order.begin() : () => {};
     try {
-      await demandServing();
+      await demandServing(collections);
     } catch (error) {
+      end();
       throw readError(error).with({ outcome: "not_applied" });
     }
-    const end = order.begin();
     const work = write();
     underWay.add(work);
     try {
@@ -187,12 +189,16 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   const store: MongoStore = {
     opened: Promise.resolve(),
     meter,
-    get: (collection, ids) => reading(() => points.get(collection, ids)),
-    find: (query) => reading(() => queries.find(query)),
-    count: (query) => reading(() => queries.count(query)),
-    distinct: (query) => reading(() => queries.distinct(query)),
-    aggregate: (query) => reading(() => queries.aggregate(query)),
-    commit: (writes) => writing(() => commit(writes)),
+    get: (collection, ids) => reading([collection], () => points.get(collection, ids)),
+    find: (query) => reading([query.collection], () => queries.find(query)),
+    count: (query) => reading([query.collection], () => queries.count(query)),
+    distinct: (query) => reading([query.collection], () => queries.distinct(query)),
+    aggregate: (query) => reading([query.collection], () => queries.aggregate(query)),
+    commit: (writes) =>
+      writing(
+        writes.map(({ collection }) => collection),
+        () => commit(writes),
+      ),
     nextVersion: versions.next,
     position: order.position,
     tail: order.tail,
@@ -201,11 +207,11 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     nodes: order.nodes,
     async ensureCollection(definition) {
       checkCollectionName(definition.name);
-      await writing(() => structure.ensure(definition));
+      await writing([definition.name], () => structure.ensure(definition));
     },
-    dropCollection: (name) => writing(async () => at(await structure.drop(name))),
-    stats: (name) => reading(() => readStats(name)),
-    ping: () => reading(async () => void (await connection.documents.command({ ping: 1 }))),
+    dropCollection: (name) => writing([name], async () => at(await structure.drop(name))),
+    stats: (name) => reading([name], () => readStats(name)),
+    ping: () => reading([], async () => void (await connection.documents.command({ ping: 1 }))),
     close() {
       closing ??= close();
       return closing;

@@ -2,7 +2,7 @@ import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { type Db, type Document, Timestamp } from "mongodb";
 import { GalleyError } from "#protocol/errors";
 import { type CommitLog, createCommitLog } from "../commit-log.ts";
-import type { DocumentStore, Position } from "../document-store.ts";
+import type { DocumentStore, Lost, Position } from "../document-store.ts";
 import type { ChangeEvent } from "./change-events.ts";
 import { type Batch, type ChangeStream, isHistoryLost, openChangeStream } from "./change-stream.ts";
 import { type CommitGroup, CommitGroups } from "./commit-groups.ts";
@@ -24,7 +24,7 @@ export interface TailOptions {
   /** A collection was made, changed its indexes, was dropped or renamed; waited for in the same way. */
   readonly reshaped: (collection: string) => Promise<unknown> | undefined;
   /** The order of commits was lost; told, and waited for, before the listeners of the port are. */
-  readonly lost: () => Promise<unknown> | undefined;
+  readonly lost: Lost;
   /** A stream that ended or failed is being replaced; told once for a row of failures. */
   readonly failed: (error: unknown) => void;
 }
@@ -44,6 +44,8 @@ export interface MongoTail extends Pick<DocumentStore, "tail" | "passed"> {
   /** Everything up to here was told. */
   readonly position: Position;
   readonly counts: Readonly<TailCounts>;
+  /** Commits were missed: nobody has been told yet; or those who follow them read anew. */
+  readonly restarting: "missed" | "reading" | undefined;
   /** Resolves once the stream is open, for as long as that takes. @throws GalleyError `unavailable` if it is closed first */
   open(): Promise<void>;
   /** Replaces a stream that seems to have fallen silent. */
@@ -83,6 +85,7 @@ export function createTail(options: TailOptions): MongoTail {
   let through: Timestamp | undefined;
   /** Where the last stream ended for good: one that starts at that time would end again. */
   let end: Timestamp | undefined;
+  let restarting: MongoTail["restarting"];
   let opened: () => void = () => {};
   const opening = new Promise<void>((resolve) => {
     opened = resolve;
@@ -125,16 +128,20 @@ export function createTail(options: TailOptions): MongoTail {
       counts.restarts += 1;
       return;
     }
-    through = from;
     const position = positionOf(history, from);
     if (log) {
       counts.losses += 1;
-      await settled(options.lost());
-      log.restart(position);
+      restarting = "missed";
+      await options.lost();
+      restarting = "reading";
+      // Nothing is told before, so a node whose listeners cannot read loses its lease.
+      await log.restart(position);
+      restarting = undefined;
     } else {
       log = createCommitLog(position);
       opened();
     }
+    through = from;
   }
 
   /** One round trip. */
@@ -186,6 +193,9 @@ export function createTail(options: TailOptions): MongoTail {
 
   return {
     counts,
+    get restarting() {
+      return restarting;
+    },
     get position() {
       return known().position;
     },

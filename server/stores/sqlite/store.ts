@@ -74,7 +74,8 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
       committed: (sequence, writes, dropped) => log.append(sequence, writes, dropped),
       restarted(sequence, highest) {
         versions.raise(highest);
-        log.restart(sequence);
+        // Who cannot read anew must not go on as if nothing had been: its error ends the process.
+        void log.restart(sequence);
       },
       pause: options.pause,
     },

@@ -8,7 +8,7 @@ export interface SqliteTail extends Omit<CommitLog, "append" | "advance" | "rest
   at(sequence: number): Position;
   append(sequence: number, writes: readonly Write[], dropped?: string): void;
   /** The writer begins anew after this commit: if others came before it than are known here, all have to read anew. */
-  restart(sequence: number): void;
+  restart(sequence: number): Promise<void>;
 }
 
 /**
@@ -35,8 +35,8 @@ export function createSqliteTail(history: string, sequence: number, meter: Parse
     },
     tail: (from, listener, lost) => log.tail(from, listener, lost),
     passed: (position) => log.passed(position),
-    restart(sequence) {
-      if (at(sequence) !== log.position) log.restart(at(sequence));
+    async restart(sequence) {
+      if (at(sequence) !== log.position) await log.restart(at(sequence));
     },
     close: () => log.close(),
   };
