@@ -33,7 +33,7 @@ const TOO_OLD = "the mongod of GALLEY_MONGODB_URL is older than 6.0, and Galley 
 /** Follows what a client's monitors find. Call it before the client connects. */
 export function watchTopology(client: MongoClient): Topology {
   let primary = false;
-  let lost = Number.NEGATIVE_INFINITY;
+  let lost = performance.now();
   let fault: string | undefined;
   let lacks: string | undefined;
   let answered = false;
