@@ -7,8 +7,10 @@ import { Faults } from "#protocol/errors";
 import { parseFilter } from "#protocol/filter";
 import { normalise } from "#protocol/normalise";
 import { parseSort, sortKeyOf } from "#protocol/sort";
-import type { FindQuery, Write } from "../../server/stores/document-store.ts";
+import type { DocumentStore, FindQuery, Write } from "../../server/stores/document-store.ts";
 import { openSqliteStore, type SqliteStore } from "../../server/stores/sqlite/store.ts";
+import { startServices } from "../support/services.ts";
+import { fill } from "./document-store/fixture.ts";
 
 const AT = '{"$date":"2026-01-01T00:00:00.000Z"}';
 
@@ -98,4 +100,69 @@ t.test("a count that an index decides parses nothing", async (t) => {
     t.equal(count, 1000);
   });
   t.equal(parsed, 0);
+});
+
+/** Counts what is asked of a store of any engine, and the documents that come back. */
+function counted(store: DocumentStore): { store: DocumentStore; calls: Record<string, number>; rows: () => number } {
+  const calls: Record<string, number> = {};
+  let rows = 0;
+  const note = (name: string) => {
+    calls[name] = (calls[name] ?? 0) + 1;
+  };
+  const asked: Partial<DocumentStore> = {
+    async get(collection, ids) {
+      const found = await store.get(collection, ids);
+      rows += found.filter((row) => row !== undefined).length;
+      return found;
+    },
+    async find(query) {
+      const found = await store.find(query);
+      rows += found.examined;
+      return found;
+    },
+  };
+  const counting = new Proxy(store, {
+    get(target, name: keyof DocumentStore) {
+      const member = asked[name] ?? target[name];
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        note(name);
+        return (member as (...args: unknown[]) => unknown)(...args);
+      };
+    },
+  });
+  return { store: counting, calls, rows: () => rows };
+}
+
+t.test("a start reads one definition a collection, and nothing of what the collections hold", async (t) => {
+  const costs: { calls: object; rows: number; parsed: number }[] = [];
+  const sizes = [
+    { collections: 3, documents: 1 },
+    { collections: 3, documents: 2000 },
+    { collections: 303, documents: 1 },
+  ];
+  for (const { collections, documents } of sizes) {
+    const folder = mkdtempSync(join(tmpdir(), "galley-growth-"));
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    const before = await startServices({ folder });
+    const names = Array.from({ length: collections }, (_, n) => `c${n}`);
+    await Promise.all(names.map((name) => before.definitions.declare(name)));
+    await Promise.all(names.map((name) => fill(before.store, documents, (n) => ({ n }), name)));
+    await before.close();
+
+    let count: ReturnType<typeof counted> | undefined;
+    const between = (store: DocumentStore) => {
+      count = counted(store);
+      return count.store;
+    };
+    const after = await startServices({ folder, between });
+    t.equal(after.definitions.all().length, collections);
+    costs.push({ calls: { ...count?.calls }, rows: count?.rows() ?? 0, parsed: after.embedded.meter.parsed });
+    await after.close();
+  }
+  const [few, full, many] = costs;
+  t.same(full, few, "whatever they hold");
+  t.same(many?.calls, few?.calls, "however many there are, the store is asked as often");
+  t.strictSame([few?.rows, many?.rows], [3, 303], "and tells one definition of each");
+  t.strictSame([few?.parsed, many?.parsed], [3, 303]);
 });
