@@ -6,5 +6,6 @@ import { insert } from "./workloads/insert.ts";
 import { ledger } from "./workloads/ledger.ts";
 import { page } from "./workloads/page.ts";
 import { read } from "./workloads/read.ts";
+import { soak } from "./workloads/soak.ts";
 
-export const WORKLOADS: readonly Workload[] = [evaluate, read, insert, page, footprint, ledger];
+export const WORKLOADS: readonly Workload[] = [evaluate, read, insert, page, footprint, ledger, soak];

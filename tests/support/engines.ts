@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Test } from "tap";
 import { dropDatabase, type Mongod, useMongod, withDatabase } from "./mongod.ts";
+import type { Teardown } from "./teardown.ts";
 
 export interface Engine {
   readonly name: "sqlite" | "mongodb";
@@ -14,14 +15,15 @@ export const SQLITE: Engine = { name: "sqlite", env: () => ({}) };
 /** Runs the tests of a file on every engine, one after the other. Call it once a file, with the root test. */
 export function onEachEngine(t: Test, run: (t: Test, engine: Engine) => Promise<void> | void): void {
   t.test("on sqlite", async (t) => run(t, SQLITE));
-  if (process.env.M4 !== undefined) t.test("on mongodb", async (t) => {
-    const mongod = await useMongod(t);
-    if (mongod) await run(t, mongodb(t, mongod));
-  });
+  if (process.env.M4 !== undefined)
+    t.test("on mongodb", async (t) => {
+      const mongod = await useMongod(t);
+      if (mongod) await run(t, mongodb(t, mongod));
+    });
 }
 
 /** A MongoDB as an engine: a database of its own for each data folder. */
-export function mongodb(t: Pick<Test, "teardown">, mongod: Mongod): Engine {
+export function mongodb(t: Teardown, mongod: Mongod): Engine {
   const urls = new Set<string>();
   t.teardown(async () => {
     // Our own server goes as a whole.

@@ -1,6 +1,6 @@
 /** mongod's own fail points, of servers that a test started itself (fault-cases.md FAIL, BEHIND). */
 import { MongoClient } from "mongodb";
-import type { Test } from "tap";
+import type { Teardown } from "./teardown.ts";
 
 /** What befalls a command; the members of mongod's `failCommand`. */
 export interface CommandFailure {
@@ -30,7 +30,7 @@ export interface FailPoint {
  * @param host `127.0.0.1:port` of a server with `enableTestCommands`
  */
 export function failCommand(
-  t: Pick<Test, "teardown">,
+  t: Teardown,
   host: string,
   failure: CommandFailure,
   times: number | "always" = 1,
@@ -40,7 +40,7 @@ export function failCommand(
 
 /** Sets any fail point of a server. Off at the end of the test, if the server still answers. */
 export async function setFailPoint(
-  t: Pick<Test, "teardown">,
+  t: Teardown,
   host: string,
   name: string,
   data: object = {},
@@ -67,10 +67,11 @@ function modeOf(times: number | "always"): object | string {
   return times === "always" ? "alwaysOn" : { times };
 }
 
-/** Runs an admin command directly on one server, on a connection of its own. */
-export async function onServer(host: string, command: object): Promise<Record<string, unknown>> {
+/** Runs an admin command directly on one server, on a connection of its own. A server that stalls is given up. */
+export async function onServer(host: string, command: object, patience = 10_000): Promise<Record<string, unknown>> {
   const client = new MongoClient(`mongodb://${host}/?directConnection=true&appName=tests`, {
-    serverSelectionTimeoutMS: 10_000,
+    serverSelectionTimeoutMS: patience,
+    connectTimeoutMS: patience,
   });
   try {
     return await client.db("admin").command(command as Record<string, unknown>);

@@ -1,10 +1,10 @@
 /** A real MongoDB for the tests: found or fetched, started on loopback, and gone when the test file ends. */
 import { randomBytes } from "node:crypto";
 import { MongoClient } from "mongodb";
-import type { TAP } from "tap";
 import { NotToBeHad } from "./found-program.ts";
 import { type MongodProcess, type MongodSettings, startMongodProcess } from "./mongod-process.ts";
 import { findMongod } from "./mongod-program.ts";
+import type { Skippable } from "./teardown.ts";
 
 export interface Mongod {
   /** Names, in its path, a database that nobody else uses. */
@@ -26,18 +26,18 @@ export interface OwnMongod extends Mongod {
  * @returns undefined, with a skip that tells the reason, if there is none to be had
  * @throws Error in place of that skip if `GALLEY_REQUIRE_SERVERS` is 1
  */
-export function useMongod(t: Pick<TAP, "teardown" | "pass">): Promise<Mongod | undefined> {
+export function useMongod(t: Skippable): Promise<Mongod | undefined> {
   return unlessAbsent(t, openMongod);
 }
 
 /** As {@link useMongod}, but never a server that others use. */
-export function useOwnMongod(t: Pick<TAP, "teardown" | "pass">, settings: Omit<MongodSettings, "replicaSet"> = {}) {
+export function useOwnMongod(t: Skippable, settings: Omit<MongodSettings, "replicaSet"> = {}) {
   return unlessAbsent(t, async () => startMongod(await findMongod(), settings));
 }
 
 /** What `open` opens, closed at the test's end; undefined with a skip if there is no mongod and none is required. */
 export async function unlessAbsent<T extends { close(): Promise<void> }>(
-  t: Pick<TAP, "teardown" | "pass">,
+  t: Skippable,
   open: () => Promise<T>,
 ): Promise<T | undefined> {
   let opened: T;

@@ -1,10 +1,10 @@
 /** Three mongods as one replica set, each to be killed, stalled, cut off or held back (fault-cases.md SET). */
-import type { TAP, Test } from "tap";
 import { onServer, setFailPoint } from "./fail-points.ts";
 import { initiate, newDatabase, REPLICA_SET, unlessAbsent } from "./mongod.ts";
 import { type MongodProcess, startMongodProcess } from "./mongod-process.ts";
 import { findMongod } from "./mongod-program.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
+import type { Skippable, Teardown } from "./teardown.ts";
 import { until } from "./until.ts";
 
 export interface ReplicaSet {
@@ -17,7 +17,7 @@ export interface ReplicaSet {
   /** Makes the primary step down; resolves when another has been elected. */
   stepDown(): Promise<void>;
   /** Keeps the secondaries from copying what the primary writes, until `off`: nothing is confirmed by a majority. */
-  holdBack(t: Pick<Test, "teardown">): Promise<{ off(): Promise<void> }>;
+  holdBack(t: Teardown): Promise<{ off(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ const ELECTION_MS = 2000;
  *
  * @returns undefined, with a skip that tells the reason, if there is no mongod to be had
  */
-export function useReplicaSet(t: Pick<TAP, "teardown" | "pass">): Promise<ReplicaSet | undefined> {
+export function useReplicaSet(t: Skippable): Promise<ReplicaSet | undefined> {
   return unlessAbsent(t, async () => startReplicaSet(await findMongod()));
 }
 
@@ -97,7 +97,7 @@ async function startMember(program: string, name: Member["name"]): Promise<Membe
 /** Of a member that does not answer: no. */
 async function isPrimary({ mongod }: Member): Promise<boolean> {
   try {
-    return (await onServer(mongod.host, { hello: 1 })).isWritablePrimary === true;
+    return (await onServer(mongod.host, { hello: 1 }, 1000)).isWritablePrimary === true;
   } catch {
     return false;
   }

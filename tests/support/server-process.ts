@@ -1,12 +1,13 @@
 /** Servers as processes of their own, for tests that kill them and benchmarks that weigh them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { CLEAN_ENV } from "./programs.ts";
 
 export interface ServerProcess {
   readonly url: string;
   readonly pid: number;
+  /** The last of what it has printed: its log. */
+  said(): string;
   /** Sends the signal and resolves to the exit code, null if the signal ended it. */
   end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null>;
 }
@@ -18,10 +19,12 @@ export async function startProcess(args: readonly string[], env: NodeJS.ProcessE
     env: { ...CLEAN_ENV, NODE_ENV: "production", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const url = await addressOf(child);
+  const said = listenTo(child);
+  const url = await addressOf(child, said);
   return {
     url,
     pid: child.pid as number,
+    said,
     end: async (signal) => {
       if (child.exitCode === null && child.signalCode === null) {
         const exit = once(child, "exit");
@@ -33,20 +36,28 @@ export async function startProcess(args: readonly string[], env: NodeJS.ProcessE
   };
 }
 
-async function addressOf(child: ChildProcess): Promise<string> {
-  const { stdout, stderr } = child;
-  if (!stdout || !stderr) throw new Error("the child has no output");
-  let complaints = "";
-  stderr.on("data", (chunk: Buffer) => {
-    complaints = (complaints + chunk.toString()).slice(-4000);
-  });
-  for await (const line of createInterface({ input: stdout })) {
-    const match = /http:\/\/127\.0\.0\.1:\d+/.exec(line);
-    if (!match) continue;
-    stdout.resume();
-    return match[0];
+const KEPT_CHARACTERS = 64 * 1024;
+
+/** Keeps the end of what a child prints. */
+function listenTo({ stdout, stderr }: ChildProcess): () => string {
+  let said = "";
+  for (const output of [stdout, stderr]) {
+    output?.on("data", (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-KEPT_CHARACTERS);
+    });
   }
-  throw new Error(`the server ended before it told its address: ${complaints}`);
+  return () => said;
+}
+
+function addressOf(child: ChildProcess, said: () => string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.stdout?.on("data", () => {
+      const match = /http:\/\/127\.0\.0\.1:\d+(?=\D)/.exec(said());
+      if (match) resolve(match[0]);
+    });
+    child.once("error", reject);
+    child.once("close", () => reject(new Error(`the server ended before it told its address: ${said()}`)));
+  });
 }
 
 export const PROCESS_KEY = "gsk_tests_3f9a1c7e5b2d8046_aBcDeFgHiJkLmNoPqRsT";

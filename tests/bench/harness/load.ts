@@ -13,7 +13,7 @@ export interface Load {
 }
 
 export interface LoadRequest {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly body?: string;

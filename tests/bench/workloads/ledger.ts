@@ -1,29 +1,83 @@
-import { integrityOf, killRounds } from "../../support/kill-rounds.ts";
+import { describeRounds, faultRounds, type RoundsReport } from "../../support/fault-rounds.ts";
+import { startGalleyOn } from "../../support/galley-on-mongodb.ts";
+import { integrityOf, type KillReport, killRounds } from "../../support/kill-rounds.ts";
+import { useOwnMongod } from "../../support/mongod.ts";
+import { heavyFaults, lightFaults } from "../../support/mongodb-faults.ts";
+import { useReplicaSet } from "../../support/replica-set.ts";
 import { chooseSeed } from "../../support/seeded.ts";
-import { withFolder } from "../harness/folder.ts";
-import type { Workload } from "../harness/report.ts";
+import { startTcpProxy } from "../../support/tcp-proxy.ts";
+import { onEachEngine } from "../harness/engines.ts";
+import type { ReportRow, Workload } from "../harness/report.ts";
+import { withTeardown } from "../harness/teardown.ts";
 
-/** F01 at length: 100 rounds of 1,000 concurrent writes, each cut by kill -9, compared with the store. */
+/** The write ledger at length (promises.md T5, T7): whatever breaks, what was answered is what is stored. */
 export const ledger: Workload = {
   name: "ledger",
-  covers: "F01, 100 kills",
+  covers: "F01, F10-F13, F18, F20; an hour",
   byNameOnly: true,
-  run: ({ smoke }) =>
-    withFolder(async (folder) => {
-      const seed = chooseSeed();
-      const { breaches, cutOff, writes, slowestStart } = await killRounds({ folder, rounds: smoke ? 1 : 100, seed });
-      const integrity = integrityOf(folder);
-      for (const breach of breaches) console.error(breach);
-      return [
-        {
-          what: "F01 kill -9 under load",
-          ours: `${writes} writes, ${cutOff} cut off, slowest start ${slowestStart.toFixed(0)} ms`,
-          ceiling: "-",
-          ratio: breaches.length,
-          target: "0 breaches",
-          met: breaches.length === 0 && integrity === "ok",
-          note: `seed ${seed}, integrity ${String(integrity)}`,
-        },
-      ];
-    }),
+  async run({ smoke }) {
+    const seed = chooseSeed();
+    return [
+      ...(await onEachEngine(async ({ name, folder, env }) => {
+        const report = await killRounds({ folder, env, rounds: smoke ? 1 : 100, seed });
+        return [killRow(name, seed, report, name === "sqlite" ? integrityOf(folder) : "ok")];
+      })),
+      ...(await lightRounds(smoke ? 2 : 1000, seed)),
+      ...(smoke ? [] : await heavyRounds(100, seed)),
+    ];
+  },
 };
+
+/** Faults of commands and connections, on one node. */
+function lightRounds(rounds: number, seed: number): Promise<ReportRow[]> {
+  return withTeardown(async (t) => {
+    const mongod = await useOwnMongod(t);
+    if (!mongod) return [];
+    const { host } = mongod.process;
+    const proxy = await startTcpProxy(host);
+    t.teardown(() => proxy.close());
+    const galley = await startGalleyOn(t, `mongodb://${proxy.host}/x?directConnection=true`);
+    const faults = lightFaults(t, host, proxy);
+    return [roundsRow("T7 light faults", seed, await faultRounds({ url: () => galley.url, faults, rounds, seed }))];
+  });
+}
+
+/** Faults of whole processes, in a set of three. */
+function heavyRounds(rounds: number, seed: number): Promise<ReportRow[]> {
+  return withTeardown(async (t) => {
+    const set = await useReplicaSet(t);
+    if (!set) return [];
+    const galley = await startGalleyOn(t, set.url);
+    const faults = heavyFaults(set, galley);
+    return [roundsRow("T7 heavy faults", seed, await faultRounds({ url: () => galley.url, faults, rounds, seed }))];
+  });
+}
+
+function killRow(engine: string, seed: number, report: KillReport, integrity: unknown): ReportRow {
+  for (const breach of report.breaches) console.error(breach);
+  const { writes, cutOff, slowestStart, breaches } = report;
+  return {
+    what: `F01 kill -9 under load, ${engine}`,
+    ours: `${writes} writes, ${cutOff} cut off, slowest start ${slowestStart.toFixed(0)} ms`,
+    ceiling: "-",
+    ratio: breaches.length,
+    target: "0 breaches",
+    met: breaches.length === 0 && integrity === "ok",
+    note: `seed ${seed}, integrity ${String(integrity)}`,
+  };
+}
+
+function roundsRow(what: string, seed: number, report: RoundsReport): ReportRow {
+  for (const breach of report.breaches) console.error(breach);
+  console.error(describeRounds(seed, report));
+  const { breaches, writes, refused, unknown, slowestAnswer, slowestRecovery, schedule } = report;
+  return {
+    what,
+    ours: `${writes} writes, ${refused} refused, ${unknown} unknown, ${schedule.length} rounds`,
+    ceiling: "-",
+    ratio: breaches.length,
+    target: "0 breaches",
+    met: breaches.length === 0,
+    note: `seed ${seed}, slowest answer ${slowestAnswer.toFixed(0)} ms, recovery ${slowestRecovery.toFixed(0)} ms`,
+  };
+}
