@@ -14,6 +14,7 @@ documentStoreContract(
   {
     // Rows come as text, so what the store parses is ours to count.
     parsed: (store) => (store as SqliteStore).meter.parsed,
+    countsTexts: true,
     readsInProcess: true,
   },
 );

@@ -23,6 +23,8 @@ export interface Place {
 export interface Capabilities {
   /** How many documents the store's reads have parsed so far; left out where the driver hands over parsed values. */
   readonly parsed?: (store: DocumentStore) => number;
+  /** Whether `stats` counts the bytes of texts; else those of the form that the engine stores. */
+  readonly countsTexts: boolean;
   /** Whether reads run in this process, so that a long one could hold up its event loop. */
   readonly readsInProcess: boolean;
 }

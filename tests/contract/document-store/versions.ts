@@ -2,7 +2,7 @@ import { type ContractTest, put } from "./fixture.ts";
 
 export const testVersions: ContractTest = async (t, { newPlace, fresh }) => {
   await t.test("a version is above the one before, and above the clock's 1024 for a millisecond", async (t) => {
-    let now = 1_800_000_000_000;
+    let now = 4_000_000_000_000;
     const place = await newPlace(t);
     const store = await place.open(() => now);
     t.teardown(() => store.close());
@@ -19,7 +19,7 @@ export const testVersions: ContractTest = async (t, { newPlace, fresh }) => {
   });
 
   await t.test("no version is given twice, though the clock goes back and the store is opened again", async (t) => {
-    let now = 1_800_000_000_000;
+    let now = 4_000_000_000_000;
     const place = await newPlace(t);
     const store = await place.open(() => now);
     await store.ensureCollection({ name: "notes", indexes: [] });
