@@ -4,6 +4,7 @@ import type { Row } from "../document-store.ts";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf, isGone, readError } from "./errors.ts";
 import { type ReadMeter, rowOf, versionOf } from "./rows.ts";
+import { BSON_OPTIONS } from "./values.ts";
 
 /** Reads by id. Those of one turn and collection are one command, each with a result of its own (query-language.md 9.8). */
 export interface PointReader {
@@ -112,7 +113,9 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       const { seen } = connection;
       const readConcern = { level: "snapshot", ...(at ? { atClusterTime: at } : seen && { afterClusterTime: seen }) };
       try {
-        return await connection.db(collection).command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS });
+        return await connection
+          .db(collection)
+          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, BSON_OPTIONS);
       } catch (error) {
         // Right after a collection or an index was made there is no snapshot of it yet.
         const code = codeOf(error);

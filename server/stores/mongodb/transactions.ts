@@ -4,6 +4,7 @@ import { GalleyError } from "#protocol/errors";
 import type { Write } from "../document-store.ts";
 import { versionConflict } from "../write-refusals.ts";
 import { COMMITS, markerOf } from "./commit-marker.ts";
+import { DocumentLines } from "./document-lines.ts";
 import { CODES, codeOf, hasLabel, isGone, writeError } from "./errors.ts";
 import { WRITE_CONCERN, type WriteReply } from "./send.ts";
 import type { WriteParts } from "./single-write.ts";
@@ -40,7 +41,19 @@ class OneOfSeveral extends Error {}
  * @returns the commit's cluster time; undefined if there was nothing to write
  */
 export function createTransactions({ connection, catalog, sessions, random, clock, nextVersion }: TransactionParts) {
-  return async (writes: readonly Write[]): Promise<Timestamp | undefined> => {
+  const lines = new DocumentLines();
+
+  return (writes: readonly Write[]): Promise<Timestamp | undefined> =>
+    lines.run(writes, async () => {
+      const outdated = lines.outdated(writes);
+      const write = outdated === undefined ? undefined : writes[outdated];
+      if (write) throw refused(versionConflict(write.collection, write.id)).with({ operation: outdated });
+      const time = await attemptAll(writes);
+      lines.stored(writes);
+      return time;
+    });
+
+  async function attemptAll(writes: readonly Write[]): Promise<Timestamp | undefined> {
     const db = connection.db(roomOf(writes));
     let apart = false;
     for (let attempt = 1; ; attempt++) {
@@ -55,7 +68,7 @@ export function createTransactions({ connection, catalog, sessions, random, cloc
         if (!apart) await wait(FIRST_DELAY * 2 ** (attempt - 1) * ((random(1)[0] ?? 0) / 256));
       }
     }
-  };
+  }
 
   async function run(
     db: Db,
