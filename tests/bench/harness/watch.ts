@@ -3,7 +3,6 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { residentBytes, type Served } from "./process.ts";
-import { median } from "./rounds.ts";
 
 export interface Sample {
   /** MiB. */
@@ -51,9 +50,12 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** Medians of the second fifth, when all is warm, and of the last. */
-export function compareEnds(samples: readonly Sample[], figure: keyof Sample): { early: number; late: number } {
+/** A figure in the second fifth, when all is warm, and in the last: the value that this share of the samples is below. */
+export function compareEnds(samples: readonly Sample[], figure: keyof Sample, share: number) {
   const fifth = Math.max(1, Math.floor(samples.length / 5));
-  const of = (part: readonly Sample[]) => median(part.map((sample) => sample[figure]));
+  const of = (part: readonly Sample[]) => {
+    const sorted = part.map((sample) => sample[figure]).sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  };
   return { early: of(samples.slice(fifth, 2 * fifth)), late: of(samples.slice(-fifth)) };
 }
