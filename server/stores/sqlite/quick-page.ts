@@ -1,3 +1,4 @@
+import type { Statement } from "better-sqlite3";
 import type { FindQuery, FindResult, Position } from "../document-store.ts";
 import type { PlanMemo } from "../plan-memo.ts";
 import type { IndexUse, Plan, PrimaryUse } from "../plan-shape.ts";
@@ -31,9 +32,21 @@ export interface QuickPageOptions {
 
 /** Reads in the caller's turn, with no generator, slice or session to wait for: each costs as much as some rows do. */
 export function createQuickPages({ session, catalog, known, plans, meter, at }: QuickPageOptions): QuickPages {
+  /** Of first pages, as long as their plan is remembered. */
+  const firstSteps = new WeakMap<Use, { readonly collection: string; readonly steps: readonly Step[] }>();
+
   function decided(query: FindQuery, from: Catalog | undefined): Use | undefined {
     const collection = from?.collections.get(query.collection);
     return collection && useOf(plans.plan(query.filter, query.sort, collection.indexes));
+  }
+
+  function stepsFor({ collection, sort, after }: FindQuery, use: Use): readonly Step[] {
+    if (after) return stepsOf(session, collection, use, { sort, after });
+    const known = firstSteps.get(use);
+    if (known?.collection === collection) return known.steps;
+    const steps = stepsOf(session, collection, use, undefined);
+    firstSteps.set(use, { collection, steps });
+    return steps;
   }
 
   return {
@@ -45,8 +58,7 @@ export function createQuickPages({ session, catalog, known, plans, meter, at }: 
         // The catalog of this very state may be newer.
         const use = decided(query, catalog(session));
         if (!use) return undefined;
-        const cursor = query.after && { sort: query.sort, after: query.after };
-        const texts = firstTexts(session, query.collection, use, cursor, most);
+        const texts = firstTexts(stepsFor(query, use), most);
         checkPageSize(query.budget, charactersOf(texts));
         const rows = texts.slice(0, query.limit).map((text) => new StoredRow(undefined, undefined, text, meter));
         return { rows, more: texts.length === most, position: at(session.sequence), examined: texts.length };
@@ -68,14 +80,25 @@ function charactersOf(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
-/** The texts of the first documents that a use finds: one statement a step. */
-function firstTexts(
-  session: ReadSession,
-  collection: string,
-  use: Use,
-  cursor: Cursor | undefined,
-  most: number,
-): string[] {
+/** A statement that reads one step of a use, and its bounds. */
+interface Step {
+  readonly select: Statement<unknown[], string>;
+  readonly bounds: readonly unknown[];
+}
+
+/** The texts of the first documents that the steps find. */
+function firstTexts(steps: readonly Step[], most: number): string[] {
+  let texts: string[] | undefined;
+  for (const { select, bounds } of steps) {
+    const found = select.all(...bounds, most - (texts?.length ?? 0));
+    if (texts) texts.push(...found);
+    else texts = found;
+    if (texts.length === most) break;
+  }
+  return texts ?? [];
+}
+
+function stepsOf(session: ReadSession, collection: string, use: Use, cursor: Cursor | undefined): Step[] {
   const documents = documentTable(collection);
   const statements =
     use.kind === "primary"
@@ -86,13 +109,5 @@ function firstTexts(
           use,
           cursor,
         );
-  const texts: string[] = [];
-  for (const { sql, bounds } of statements) {
-    const select = session.prepareColumn<unknown[], string>(`${sql} LIMIT ?`);
-    const found = select.all(...bounds, most - texts.length);
-    if (found.length === most) return found;
-    texts.push(...found);
-    if (texts.length === most) break;
-  }
-  return texts;
+  return [...statements].map(({ sql, bounds }) => ({ select: session.prepareColumn(`${sql} LIMIT ?`), bounds }));
 }

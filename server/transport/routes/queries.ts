@@ -30,9 +30,10 @@ export function queryRoutes(documents: DocumentService, replies: Replies): Route
       replies: page,
       errors: [...ERRORS, "cursor_mismatch", "payload_too_large"],
       async answer(call: Call<Scope>) {
-        const { types, ...question } = call.parameters;
+        const { filter, sort, limit, after, select, expand, types } = call.parameters;
+        const view = { select, expand, plain: types === "plain" };
         const signal = goneSignal(call.reply);
-        sendPage(call, await documents.find(call.scope, { ...question, plain: types === "plain", signal }));
+        sendPage(call, await documents.find(call.scope, { filter, sort, limit, after, ...view, signal }));
       },
     },
     {
