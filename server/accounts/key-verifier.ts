@@ -53,6 +53,7 @@ export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierO
     () => {
       epoch++;
       remembered.clear();
+      return store.ensureCollection({ name: KEYS, indexes: [] });
     },
   );
 

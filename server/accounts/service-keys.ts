@@ -6,7 +6,7 @@ import type { Principal } from "../access/principal.ts";
 import { ScopeSet } from "../access/scopes.ts";
 import type { Log } from "../log.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
-import type { DocumentStore, Write } from "../stores/document-store.ts";
+import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import { pagesOf } from "../stores/pages.ts";
 import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
 import { parseKeyInput, parseOverlap } from "./key-input.ts";
@@ -159,13 +159,18 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
     throw new GalleyError("not_found", "there is no such key", { outcome: "not_applied" });
   }
 
-  /** A key's last use may be noted at any moment; that is a race to run again. */
+  /**
+   * Stores a change, and answers when every node goes by it: then nobody comes in by what was before. A key's last use may
+   * be noted at any moment; that is a race to run again.
+   */
   async function commit(write: Write): Promise<void> {
+    let position: Position;
     try {
-      await store.commit([write]);
+      position = await store.commit([write]);
     } catch (error) {
       throw error instanceof GalleyError && error.code === "version_conflict" ? new LostRace() : error;
     }
+    await store.barrier(position);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Node } from "#protocol/ast";
+import { GalleyError } from "#protocol/errors";
 import type { Log } from "../log.ts";
 import type { DocumentStore, Write } from "../stores/document-store.ts";
 import { COMMITS } from "./idempotency.ts";
@@ -47,7 +48,13 @@ export async function sweepRecords(options: SweepOptions, isOver: () => boolean 
     const { rows, more } = await store.find({ collection: COMMITS, filter, sort, limit: AT_ONCE, budget });
     if (rows.length === 0) return removed;
     const writes = rows.map(({ id, version }): Write => ({ kind: "delete", collection: COMMITS, id, expect: version }));
-    await store.commit(writes);
+    try {
+      await store.commit(writes);
+    } catch (error) {
+      // Another node is at it too, or a key was used again: what is left has its turn in ten minutes.
+      if (error instanceof GalleyError && error.code === "version_conflict") return removed;
+      throw error;
+    }
     removed += rows.length;
     if (!more) return removed;
   }

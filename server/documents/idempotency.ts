@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
 import { encodeValue } from "#protocol/values";
 import type { Principal } from "../access/principal.ts";
@@ -11,6 +12,9 @@ import { RecordTaken } from "./writing.ts";
 export const COMMITS = "_commits";
 /** How long a key stays bound to its first effect. */
 export const RECORD_LIFE = 24 * 60 * 60 * 1000;
+/** Milliseconds to wait for a record of another node that is written, but not yet to be read; doubled each time. */
+const FIRST_DELAY = 2;
+const ATTEMPTS = 10;
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** Makes keyed writes happen once: promises.md P2 and P17. */
@@ -43,7 +47,7 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
         });
       }
       const id = recordId(principal, request.key);
-      for (;;) {
+      for (let tried = 1; ; ) {
         const twin = running.get(id);
         if (twin) {
           await twin.catch(() => {});
@@ -55,9 +59,12 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
           return await mine;
         } catch (error) {
           if (!(error instanceof RecordTaken)) throw error;
+          if (tried === ATTEMPTS) throw stillRunning();
         } finally {
           running.delete(id);
         }
+        await wait(FIRST_DELAY * 2 ** (tried - 1));
+        tried += 1;
       }
     },
   };
@@ -68,20 +75,30 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
     run: (record: (answer: Answer) => Write) => Promise<Reply>,
     replay: (answer: Answer) => Reply | Promise<Reply>,
   ): Promise<Reply> {
-    const [row] = await refusing(() => store.get(COMMITS, [id]));
-    if (row && isAlive(row)) {
-      if (row.value.route !== request.route || row.value.bodyHash !== request.bodyHash) {
-        throw new GalleyError(
-          "idempotency_mismatch",
-          "this idempotency key was used for another request: make a new one",
-          {
-            outcome: "not_applied",
-          },
-        );
-      }
-      return replay(JSON.parse(String(row.value.answer)));
+    const row = await recordOf(id);
+    if (row && isAlive(row)) return replay(answerOf(row, request));
+    try {
+      return await run((answer) => recordWrite(id, row?.version ?? 0, request, answer));
+    } catch (error) {
+      // A twin on another node may have been faster, and what stands in the way here is its effect.
+      if (!(error instanceof GalleyError) || error.details.outcome !== "not_applied") throw error;
+      const now = await recordOf(id).catch(() => undefined);
+      if (now && now.version !== row?.version && isAlive(now)) return replay(answerOf(now, request));
+      throw error;
     }
-    return run((answer) => recordWrite(id, row?.version ?? 0, request, answer));
+  }
+
+  async function recordOf(id: string): Promise<Row | undefined> {
+    const [row] = await refusing(() => store.get(COMMITS, [id]));
+    return row;
+  }
+
+  /** @throws GalleyError `idempotency_mismatch` */
+  function answerOf<Answer>({ value }: Row, request: IdempotencyRequest): Answer {
+    if (value.route === request.route && value.bodyHash === request.bodyHash) return JSON.parse(String(value.answer));
+    throw new GalleyError("idempotency_mismatch", "this idempotency key was used for another request: make a new one", {
+      outcome: "not_applied",
+    });
   }
 
   function isAlive({ value }: Row): boolean {
@@ -104,6 +121,12 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
     });
     return { kind: "put", collection: COMMITS, id, expect, version, text };
   }
+}
+
+function stillRunning(): GalleyError {
+  return new GalleyError("contention", "the same request is still running on another server: try again", {
+    outcome: "not_applied",
+  });
 }
 
 /** A key belongs to its principal, so nobody meets another's; a hash, so that keys need not be legal ids. */

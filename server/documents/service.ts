@@ -34,7 +34,10 @@ export async function createDocumentService(
   options: DocumentServiceOptions,
 ): Promise<DocumentService & { close(): Promise<void> }> {
   const { store, definitions, clock, random, log } = options;
-  await store.ensureCollection({ name: COMMITS, indexes: [{ paths: ["expiresAt"] }] });
+  const ensureRecords = () => store.ensureCollection({ name: COMMITS, indexes: [{ paths: ["expiresAt"] }] });
+  await ensureRecords();
+  // Another program may have dropped the whole database.
+  const tail = store.tail(undefined, () => {}, ensureRecords);
 
   const cursors = createCursors(options.secrets);
   const advisor = createAdvisor({
@@ -51,6 +54,9 @@ export async function createDocumentService(
   return {
     ...createReading({ store, definitions, cursors, advisor }),
     ...createWriteRequests({ store, definitions, writer, batches, idempotency, clock, random }),
-    close: () => sweep.close(),
+    async close() {
+      tail.close();
+      await sweep.close();
+    },
   };
 }
