@@ -113,9 +113,12 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       const { seen } = connection;
       const readConcern = { level: "snapshot", ...(at ? { atClusterTime: at } : seen && { afterClusterTime: seen }) };
       try {
-        return await connection
+        const reply = await connection
           .db(collection)
           .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, BSON_OPTIONS);
+        // What was shown, perhaps by another node's write, is at the position that replies name from now on.
+        connection.see(reply.cursor.atClusterTime);
+        return reply;
       } catch (error) {
         // Right after a collection or an index was made there is no snapshot of it yet.
         const code = codeOf(error);

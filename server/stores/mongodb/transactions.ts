@@ -98,6 +98,8 @@ export function createTransactions({ connection, catalog, sessions, random, cloc
   async function runStep(db: Db, session: ClientSession, step: Step, writes: readonly Write[]): Promise<void> {
     const { collection, items } = step;
     const reply = (await db.command(commandOf(step), { session })) as WriteReply;
+    // What stands in the way is seen by whoever looks for it then.
+    connection.see(reply.operationTime);
     const [error] = reply.writeErrors ?? [];
     const operation = items[error?.index ?? 0]?.operation ?? 0;
     const write = writes[operation] as Write;
