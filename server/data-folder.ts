@@ -1,6 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { ConfigError } from "./config.ts";
 
 const SECRET_FILE = "secret";
@@ -13,9 +25,45 @@ export interface ServerFile {
   readonly pid: number;
 }
 
-/** Makes the data folder if it is missing, for its owner's eyes only. */
+/**
+ * Makes the data folder if it is missing, for its owner's eyes only.
+ * @throws ConfigError if it cannot be made
+ */
 export function prepareDataFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    makeFolder(folder);
+  } catch (error) {
+    throw new ConfigError([`GALLEY_DATA_DIR: the folder cannot be made: ${(error as Error).message}`]);
+  }
+}
+
+/** Not by mkdir's `recursive`, which tries for ever where a folder exists that takes no new ones (Node 20, `/proc`). */
+function makeFolder(folder: string): void {
+  if (isFolder(folder)) return;
+  const above = dirname(folder);
+  if (!existsSync(above)) makeFolder(above);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (isFolder(folder)) return; // another process was faster
+    throw error;
+  }
+  syncFolder(above);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Else a power cut could take the new folder with all that was acknowledged in it. */
+function syncFolder(folder: string): void {
+  try {
+    const handle = openSync(folder, "r");
+    fsyncSync(handle);
+    closeSync(handle);
+  } catch {
+    // Not every system opens folders, and not every user may: then it is theirs to keep it.
+  }
 }
 
 /**

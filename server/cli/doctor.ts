@@ -1,4 +1,5 @@
-import { mkdirSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
+import { prepareDataFolder } from "../data-folder.ts";
 import { type Command, CommandError } from "./command.ts";
 import { dataFolder, type Reach, reach, readText } from "./reach.ts";
 
@@ -39,12 +40,20 @@ function nodeVersion(): Finding {
 }
 
 function disk(folder: string): Finding {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   const ok = free >= DISK_FREE_BYTES;
   const found = `${(free / 1024 ** 3).toFixed(1)} GiB free for ${folder}`;
   return { check: "disk", ok, found, ...(ok ? {} : { advice: "make room: writes fail when the disk is full" }) };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    prepareDataFolder(folder);
+  } catch (error) {
+    throw new CommandError((error as Error).message);
+  }
 }
 
 async function server(galley: Reach): Promise<Finding[]> {

@@ -26,11 +26,19 @@ const COMMON = {
  * Runs one command line and resolves to the exit code: 0, 1 for a failure told in one line, 2 for a call that is not
  * understood.
  */
-export async function runCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+export async function runCommandLine(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  version: string,
+): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     console.log(overview());
     return name === undefined ? 2 : 0;
+  }
+  if (name === "--version" || name === "-v") {
+    console.log(version);
+    return 0;
   }
   const entry = COMMANDS.find((c) => c.name === name);
   if (!entry) {
@@ -76,5 +84,5 @@ const COMMON_HELP = `Options of every command:
 function overview(): string {
   const width = Math.max(...COMMANDS.map((c) => c.name.length));
   const rows = COMMANDS.map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`);
-  return `Galley, a self-hostable backend for apps.\n\nUsage: galley <command> [arguments]\n\n${rows.join("\n")}\n\ngalley <command> --help tells more.`;
+  return `Galley, a self-hostable backend for apps.\n\nUsage: galley <command> [arguments]\n\n${rows.join("\n")}\n\ngalley <command> --help tells more, galley --version which Galley this is.`;
 }

@@ -35,6 +35,8 @@ t.test("every command tells its use, and what is not understood exits 2", async 
     t.equal(code, 0);
     t.match(out, new RegExp(`^Usage: galley ${name}`));
   }
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+  for (const flag of ["--version", "-v"]) t.match(await galley(folder, [flag]), { code: 0, out: `${version}\n` });
   t.match(await galley(folder, []), { code: 2 });
   t.match(await galley(folder, ["imprt"]), { code: 2, err: /no command "imprt"/ });
   t.match(await galley(folder, ["keys", "--scoop", "x"]), { code: 2, err: "galley keys: Unknown option '--scoop'\n" });
@@ -253,4 +255,17 @@ t.test("a configuration with faults is refused with all of them at once", async 
   });
   t.equal(done.code, 1);
   for (const name of ["GALLEY_PORT", "GALLEY_SECRET", "GALLEY_PUBLIC_URL"]) t.match(done.err, name);
+});
+
+t.test("a data folder that cannot be made is told at once", async (t) => {
+  const file = join(temporaryFolder(t), "file");
+  writeFileSync(file, "");
+  // Under /proc mkdir says that the folder above is missing, although it is there.
+  for (const folder of [file, join(file, "below"), "/proc/nope", "/proc/nope/below"]) {
+    for (const command of [["start"], ["collections", "list"], ["doctor"]]) {
+      const { code, err } = await galley(folder, command);
+      t.equal(code, 1, err);
+      t.match(err, /GALLEY_DATA_DIR: the folder cannot be made: E[A-Z]+/, `${command.join(" ")} on ${folder}`);
+    }
+  }
 });

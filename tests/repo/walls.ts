@@ -58,7 +58,7 @@ export const WALLS: readonly Wall[] = [
   },
   {
     inside: "server/cli/",
-    may: ["sdk/protocol/", "server/app.ts", "server/config.ts", "server/main.ts", "server/log.ts"],
+    may: ["sdk/protocol/", ...["app", "config", "data-folder", "main", "log"].map((name) => `server/${name}.ts`)],
     packages: true,
     why: "commands talk HTTP",
   },
