@@ -2,12 +2,15 @@ import { randomInt } from "node:crypto";
 import t from "tap";
 import { fuzz } from "../fuzz/fuzz.ts";
 import { openStores } from "../fuzz/stores.ts";
+import { useMongod } from "../support/mongod.ts";
 
 /** About a quarter of a minute on one core. By hand: `npm run fuzz -- --cases 100000`. */
 const CASES = 2000;
 
+const mongod = await useMongod(t);
+
 t.test("every store answers random questions as the evaluator does", async (t) => {
-  const stores = await openStores();
+  const stores = await openStores(mongod);
   t.teardown(() => stores.close());
   const seed = randomInt(2 ** 31);
   t.comment(`seed ${seed}`);

@@ -39,15 +39,13 @@ export async function runRound(stores: ReadonlyMap<string, QueriedStore>, seed: 
   try {
     for (const [name, store] of stores) {
       for (const start of [unindexed, indexed]) {
-        const lane: Lane = { store: name, subject: new Subject(store, start.indexes), start, commits: [], refused: [] };
-        lanes.push(lane);
-        const finding = await load(lane);
-        if (finding) return { asked: 0, finding };
+        lanes.push({ store: name, subject: new Subject(store, start.indexes), start, commits: [], refused: [] });
       }
     }
-    return await askAll(lanes, pool, indexes);
+    const finding = (await Promise.all(lanes.map(load))).find((found) => found !== undefined);
+    return finding ? { asked: 0, finding } : await askAll(lanes, pool, indexes);
   } finally {
-    for (const lane of lanes) await lane.subject.drop();
+    await Promise.all(lanes.map((lane) => lane.subject.drop()));
   }
 }
 
@@ -68,32 +66,45 @@ async function load(lane: Lane): Promise<Finding | undefined> {
   return difference && { store, difference, case: { ...start, commits: [], question: undefined } };
 }
 
+/** Questions between two commits go to all lanes together: with a server, most of their time is its way there. */
 async function askAll(lanes: readonly Lane[], pool: Pool, indexes: readonly IndexDefinition[]): Promise<RoundResult> {
   let version = 1_000_000;
   let asked = 0;
+  let waiting: Question[] = [];
   while (asked < QUESTIONS) {
-    const [first] = lanes;
-    const known = first?.subject.documents ?? [];
+    const known = lanes[0]?.subject.documents ?? [];
     if (pool.random.chance(20)) {
       version++;
       const changes = makeChanges(pool, known, version);
-      for (const lane of lanes) {
-        // What the indexes refused at first goes alone: together, it would take the other changes down with it.
-        const again = lane.refused.splice(0, 1).map((put) => ({ put }));
-        const finding = (again.length > 0 ? await commit(lane, again) : undefined) ?? (await commit(lane, changes));
-        if (finding) return { asked, finding };
-      }
+      const finding = (await askTogether(lanes, waiting)) ?? (await commitTogether(lanes, changes));
+      if (finding) return { asked, finding };
+      waiting = [];
     }
     const ids = known.map((document) => document._id);
     const question = makeQuestion(pool, ids, indexes);
     if (!prepare(question)) continue;
     asked++;
-    for (const lane of lanes) {
-      const finding = await ask(lane, question, lane === first);
-      if (finding) return { asked, finding };
-    }
+    waiting.push(question);
   }
-  return { asked, finding: undefined };
+  return { asked, finding: await askTogether(lanes, waiting) };
+}
+
+async function askTogether(lanes: readonly Lane[], questions: readonly Question[]): Promise<Finding | undefined> {
+  const found = await Promise.all(
+    questions.flatMap((question) => lanes.map((lane) => ask(lane, question, lane === lanes[0]))),
+  );
+  return found.find((finding) => finding !== undefined);
+}
+
+async function commitTogether(lanes: readonly Lane[], changes: readonly Change[]): Promise<Finding | undefined> {
+  const found = await Promise.all(
+    lanes.map(async (lane) => {
+      // What the indexes refused at first goes alone: together, it would take the other changes down with it.
+      const again = lane.refused.splice(0, 1).map((put) => ({ put }));
+      return (again.length > 0 ? await commit(lane, again) : undefined) ?? (await commit(lane, changes));
+    }),
+  );
+  return found.find((finding) => finding !== undefined);
 }
 
 /** @param laws whether to check the laws too, which need no store and so only one lane */

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
+import { openMongod } from "../support/mongod.ts";
 import { fuzzAgainstMongod } from "./against-mongod.ts";
 import { fuzz } from "./fuzz.ts";
 import { openStores } from "./stores.ts";
@@ -31,10 +32,12 @@ console.log(report ?? "no difference");
 if (report !== undefined) process.exitCode = 1;
 
 async function fuzzStores(): Promise<string | undefined> {
-  const stores = await openStores();
+  const mongod = await openMongod();
+  const stores = await openStores(mongod);
   try {
     return (await fuzz(stores, { cases, seed, progress })).report;
   } finally {
     await stores.close();
+    await mongod.close();
   }
 }
