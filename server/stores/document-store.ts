@@ -244,7 +244,7 @@ export interface StoredCollection {
 
 export interface CollectionStats {
   readonly documents: number;
-  /** Bytes of the documents' texts. */
+  /** Bytes of the documents: of their texts, or of the form that the engine stores and counts along. */
   readonly bytes: number;
   readonly indexes: readonly IndexStats[];
 }

@@ -105,7 +105,8 @@ export function createTransactions({ connection, catalog, sessions, random, cloc
     const write = writes[operation] as Write;
     if (error) throw refused(itemFault(write, collection, error)).with({ operation });
     if (reply.n === items.length) return;
-    if (items.length > 1) throw new OneOfSeveral();
+    // If none matched, the first did not.
+    if (reply.n > 0) throw new OneOfSeveral();
     throw refused(versionConflict(write.collection, write.id)).with({ operation });
   }
 
