@@ -128,7 +128,7 @@ export function createCommitLog(start: Position): CommitLog {
       }
       return {
         get position() {
-          return entry.seen;
+          return entry.seen > last ? entry.seen : last;
         },
         close: () => void listeners.delete(entry),
       };

@@ -2,7 +2,7 @@ import type { Commit, DocumentStore, Position } from "../../../server/stores/doc
 import { type ContractTest, check, find, findIds, idOf, put, refused, remove } from "./fixture.ts";
 
 export const testTails: ContractTest = async (t, { fresh }) => {
-  await t.test("tells every commit once, in order, whole, and before its writer", async (t) => {
+  await t.test("tells every commit once, in order and whole, and before it counts as passed", async (t) => {
     const store = await fresh();
     const told: Commit[] = [];
     const tail = store.tail(undefined, (commit) => told.push(commit));
@@ -10,6 +10,7 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     const positions = await Promise.all(
       Array.from({ length: 200 }, async (_, n) => {
         const position = await store.commit([put(store, idOf(n), { n }), put(store, `x${idOf(n)}`, { n })]);
+        await store.passed(position);
         if (!told.some((commit) => commit.position === position)) t.fail(`${position} was not told before`);
         return position;
       }),
@@ -20,7 +21,7 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     );
     t.equal(new Set(positions).size, 200, "one commit is one position");
     t.ok(told.every(({ changes }) => changes.length === 2));
-    t.equal(tail.position, store.position());
+    t.ok(positions.every((position) => position <= tail.position));
     const [row] = told[0]?.changes ?? [];
     t.equal(row?.next?.text, (await store.get("notes", [row?.id ?? ""]))[0]?.text);
     t.match(row?.next?.value, { _id: row?.id });
@@ -37,6 +38,7 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     const changed = put(store, "made", { n: 2 }, made.version);
     const gone = put(store, "gone");
     await store.commit([made, gone, changed, remove("old", old.version), remove("gone", gone.version), check("x", 0)]);
+    await allTold(store);
     t.equal(told.length, 1);
     t.strictSame(
       told[0]?.changes.map(({ collection, id, next }) => [collection, id, next?.text]),
@@ -49,6 +51,7 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     await store.commit([check("made", changed.version), remove("none", 0)]);
     await store.commit([]);
     await refused(t, store.commit([put(store, "made")]), "version_conflict");
+    await allTold(store);
     t.equal(told.length, 1, "what changes nothing is told to nobody");
     t.ok(store.position() >= before);
   });
@@ -61,6 +64,7 @@ export const testTails: ContractTest = async (t, { fresh }) => {
       const told: Commit[] = [];
       const tail = store.tail(positions[from], (commit) => told.push(commit));
       const last = await store.commit([put(store, `after${from}`)]);
+      await store.passed(last);
       t.strictSame(
         told.map(({ position }) => position),
         [...positions.slice(from + 1), last],
@@ -87,11 +91,11 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     const told: string[] = [];
     const first = store.tail(undefined, () => told.push("first"));
     const second = store.tail(undefined, () => told.push("second"));
-    await store.commit([put(store, "a")]);
+    await store.passed(await store.commit([put(store, "a")]));
     first.close();
-    await store.commit([put(store, "b")]);
+    await store.passed(await store.commit([put(store, "b")]));
     second.close();
-    await store.commit([put(store, "c")]);
+    await store.passed(await store.commit([put(store, "c")]));
     t.strictSame(told, ["first", "second", "second"]);
   });
 
@@ -100,7 +104,9 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     const told: Commit[] = [];
     const tail = store.tail(undefined, (commit) => told.push(commit));
     t.teardown(() => tail.close());
-    const [before, dropped] = await Promise.all([store.commit([put(store, "a")]), store.dropCollection("notes")]);
+    const before = await store.commit([put(store, "a")]);
+    const dropped = await store.dropCollection("notes");
+    await store.passed(dropped);
     t.strictSame(
       told.map(({ position }) => position),
       [before, dropped],
@@ -108,12 +114,33 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     t.strictSame(told[1]?.dropped, ["notes"]);
     t.equal(told[1]?.changes.length, 0);
     await store.dropCollection("notes");
+    await allTold(store);
     t.equal(told.length, 2, "dropping nothing is no commit");
+  });
+
+  await t.test("a position is passed though nothing follows it, and a barrier stands for all nodes", async (t) => {
+    const store = await fresh();
+    const write = put(store, "a");
+    await store.commit([write]);
+    await store.commit([check("a", write.version)]);
+    const { position } = await find(store);
+    const told: Position[] = [];
+    const tail = store.tail(undefined, ({ position }) => told.push(position));
+    t.teardown(() => tail.close());
+    await store.passed(position);
+    await store.barrier(position);
+    const next = await store.commit([put(store, "b")]);
+    await store.barrier(next);
+    t.strictSame(told, [next], "it is told before the barrier opens");
+    t.ok(store.nodes.lives(store.nodes.self));
+    t.notOk(store.nodes.lives("nobody"));
+    const foreign = position.replace(/^[^.]*/, "elsewhere") as Position;
+    await refused(t, store.passed(foreign), "unavailable", { outcome: "unknown" });
   });
 
   await t.test("a page's position is where the fold of the tail equals the page", async (t) => {
     const store = await fresh([{ paths: ["n"] }]);
-    const states = new Map<string, Map<string, string>>([[store.position(), new Map()]]);
+    const states: [Position, Map<string, string>][] = [[store.position(), new Map()]];
     let state = new Map<string, string>();
     const tail = store.tail(undefined, ({ position, changes }) => {
       state = new Map(state);
@@ -121,7 +148,7 @@ export const testTails: ContractTest = async (t, { fresh }) => {
         if (next) state.set(id, next.text);
         else state.delete(id);
       }
-      states.set(position, state);
+      states.push([position, state]);
     });
     t.teardown(() => tail.close());
     let writing = 6;
@@ -139,13 +166,20 @@ export const testTails: ContractTest = async (t, { fresh }) => {
         }
       }),
     ]);
+    await allTold(store);
     t.ok(pages.length > 10);
     for (const { position, texts } of pages) {
-      t.strictSame(texts, [...(states.get(position)?.values() ?? ["no such position"])].sort());
+      const [, stateThen] = states.findLast(([at]) => at <= position) ?? [];
+      t.strictSame(texts, [...(stateThen?.values() ?? ["no such position"])].sort());
     }
     t.strictSame((await findIds(store)).sort(), [...state.keys()].sort());
   });
 };
+
+/** Waits until everything that was committed so far has been told. */
+function allTold(store: DocumentStore): Promise<void> {
+  return store.passed(store.position());
+}
 
 /** Creates, changes and removes documents of its own and some that others touch too. */
 async function churn(store: DocumentStore, writer: number, times: number): Promise<void> {
