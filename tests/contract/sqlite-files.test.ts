@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import t, { type Test } from "tap";
+import { parseFind } from "../../server/documents/requests.ts";
+import type { Position, Write } from "../../server/stores/document-store.ts";
 import { openWriting } from "../../server/stores/sqlite/connection.ts";
 import { MIGRATIONS, type Migration } from "../../server/stores/sqlite/schema/migrations.ts";
 import { sqliteVersionFault } from "../../server/stores/sqlite/sqlite-version.ts";
@@ -152,3 +154,56 @@ t.test("formats", async (t) => {
     });
   });
 });
+
+t.test(
+  "a page read beside the writer is of one state, that of its position, whether the writer rests or not",
+  async (t) => {
+    const store = await openSqliteStore({ folder: newFolder(t), clock });
+    t.teardown(() => store.close());
+    await store.ensureCollection({ name: "pairs", indexes: [{ paths: ["pair"] }] });
+    const versions = new Map<string, number>();
+    const positions: Position[] = [];
+
+    async function write(n: number): Promise<void> {
+      const writes = ["a", "b"].map((id): Write => {
+        const expect = versions.get(id) ?? 0;
+        const version = store.nextVersion(expect);
+        versions.set(id, version);
+        const text = `{"_id":"${id}","_v":${version},"n":${n},"pair":1}`;
+        return { kind: "put", collection: "pairs", id, expect, version, text };
+      });
+      positions[n] = await store.commit(writes);
+    }
+
+    async function look(): Promise<void> {
+      const { filter, sort } = parseFind({ filter: { pair: 1 } }, undefined);
+      const budget = { candidates: 1000, milliseconds: 5000 };
+      const page = await store.find({ collection: "pairs", filter, sort, limit: 5, budget });
+      const [n, other] = page.rows.map(({ value }) => value.n);
+      seen.push({ n: n as number, other: other as number, position: page.position });
+    }
+
+    const seen: { n: number; other: number; position: Position }[] = [];
+    await write(0);
+    let last = Promise.resolve();
+    for (let n = 1; n <= 300; n++) {
+      last = write(n);
+      // Some pages meet the writer at work, some before it began, some after it ended.
+      for (let turn = 0; turn < n % 7; turn++) {
+        await look();
+        await new Promise(setImmediate);
+      }
+      await last;
+      await look();
+      t.equal(seen.at(-1)?.n, n, "what was acknowledged is seen");
+    }
+    t.ok(
+      seen.every(({ n, other }) => n === other),
+      "both documents are of one commit",
+    );
+    t.ok(
+      seen.every(({ n, position }) => position === positions[n]),
+      "which is the page's position",
+    );
+  },
+);

@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { type Activity, changing } from "./activity.ts";
 import type { Checkpointer } from "./checkpoint.ts";
 import { buildIndexes } from "./index-build.ts";
 import { sweepLeftovers } from "./structure.ts";
@@ -19,7 +20,7 @@ export interface Background {
   stop(): void;
 }
 
-export function createBackground(database: Database, checkpointer: Checkpointer): Background {
+export function createBackground(database: Database, checkpointer: Checkpointer, activity: Activity): Background {
   let turn: NodeJS.Immediate | undefined;
   let retry: NodeJS.Timeout | undefined;
 
@@ -49,7 +50,7 @@ export function createBackground(database: Database, checkpointer: Checkpointer)
     // Requests that came meanwhile are answered before the next turn.
     turn ??= setImmediate(() => {
       turn = undefined;
-      if (work()) schedule();
+      if (changing(activity, work)) schedule();
     });
   }
 

@@ -1,9 +1,12 @@
 import type { ErrorCode, ErrorDetails } from "#protocol/errors";
 import type { StoredCollection, Write } from "../document-store.ts";
+import type { Activity } from "./activity.ts";
 
 /** What the writer thread is started with. */
 export interface WriterOptions {
   readonly file: string;
+  /** Tells readers when the file may be changing. */
+  readonly activity: Activity;
   /** The module that the thread runs; that of the store if left out. */
   readonly thread?: URL | undefined;
 }

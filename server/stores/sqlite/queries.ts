@@ -16,6 +16,7 @@ import type {
 } from "../document-store.ts";
 import { createPlanMemo } from "../plan-memo.ts";
 import { tooManyGroups } from "../query-refusals.ts";
+import type { Activity } from "./activity.ts";
 import type { StoredIndex } from "./catalog.ts";
 import { countRows } from "./exact-count.ts";
 import { pageOf } from "./page.ts";
@@ -37,16 +38,18 @@ export interface QueriesOptions {
   readonly file: string;
   /** For what is read in one turn; larger questions open connections of their own. */
   readonly database: Database;
+  readonly activity: Activity;
   readonly meter: ParseMeter;
   readonly at: (sequence: number) => Position;
 }
 
-export function createQueries({ file, database, meter, at }: QueriesOptions): Queries {
+export function createQueries({ file, database, activity, meter, at }: QueriesOptions): Queries {
   const pool = createSessionPool(file);
   const slices = createSlices();
   const plans = createPlanMemo<StoredIndex>();
   const { catalog, known } = pool;
-  const quick = createQuickPages({ session: new ReadSession(database), catalog, known, plans, meter, at });
+  const session = new ReadSession(database);
+  const quick = createQuickPages({ session, activity, catalog, known, plans, meter, at });
 
   /** Begins a read transaction and works in it; `empty` answers for a collection that does not exist. */
   async function read<T>(

@@ -3,6 +3,7 @@ import type { FindQuery, FindResult, Position } from "../document-store.ts";
 import type { PlanMemo } from "../plan-memo.ts";
 import type { IndexUse, Plan, PrimaryUse } from "../plan-shape.ts";
 import { checkPageSize } from "../query-refusals.ts";
+import { type Activity, stampOf } from "./activity.ts";
 import { idStatements, indexStatements } from "./candidates.ts";
 import type { Catalog, StoredIndex } from "./catalog.ts";
 import type { Cursor } from "./ranges.ts";
@@ -22,6 +23,7 @@ export interface QuickPages {
 export interface QuickPageOptions {
   /** Not in a transaction, and nobody else's until a call returns. */
   readonly session: ReadSession;
+  readonly activity: Activity;
   readonly catalog: (session: ReadSession) => Catalog;
   /** The catalog as it was last read. */
   readonly known: () => Catalog | undefined;
@@ -31,9 +33,20 @@ export interface QuickPageOptions {
 }
 
 /** Reads in the caller's turn, with no generator, slice or session to wait for: each costs as much as some rows do. */
-export function createQuickPages({ session, catalog, known, plans, meter, at }: QuickPageOptions): QuickPages {
+export function createQuickPages({
+  session,
+  activity,
+  catalog,
+  known,
+  plans,
+  meter,
+  at,
+}: QuickPageOptions): QuickPages {
   /** Of first pages, as long as their plan is remembered. */
   const firstSteps = new WeakMap<Use, { readonly collection: string; readonly steps: readonly Step[] }>();
+
+  /** The state in which the writer was last seen at rest. */
+  let rest: (State & { readonly stamp: number }) | undefined;
 
   function decided(query: FindQuery, from: Catalog | undefined): Use | undefined {
     const collection = from?.collections.get(query.collection);
@@ -49,24 +62,55 @@ export function createQuickPages({ session, catalog, known, plans, meter, at }: 
     return steps;
   }
 
+  /** Undefined if the index does not decide it, by this catalog. */
+  function read(query: FindQuery, { catalog, sequence }: State): FindResult | undefined {
+    const use = decided(query, catalog);
+    if (!use) return undefined;
+    const most = query.limit + 1;
+    const texts = firstTexts(stepsFor(query, use), most);
+    checkPageSize(query.budget, charactersOf(texts));
+    const rows = texts.slice(0, query.limit).map((text) => new StoredRow(undefined, undefined, text, meter));
+    return { rows, more: texts.length === most, position: at(sequence), examined: texts.length };
+  }
+
+  /** Reads without a transaction, if the writer rests and the state is known: undefined if either is not so. */
+  function readAtRest(query: FindQuery): FindResult | undefined {
+    const stamp = stampOf(activity);
+    if (stamp === undefined || stamp !== rest?.stamp) return undefined;
+    try {
+      const page = read(query, rest);
+      return stampOf(activity) === stamp ? page : undefined;
+    } catch (error) {
+      // What changed meanwhile may be why.
+      if (stampOf(activity) === stamp) throw error;
+      return undefined;
+    }
+  }
+
+  function readInTransaction(query: FindQuery): FindResult | undefined {
+    const stamp = stampOf(activity);
+    try {
+      session.begin();
+      const state = { catalog: catalog(session), sequence: session.sequence };
+      if (stamp !== undefined && stampOf(activity) === stamp) rest = { ...state, stamp };
+      return read(query, state);
+    } finally {
+      session.end();
+    }
+  }
+
   return {
     find(query) {
-      const most = query.limit + 1;
-      if (most > AT_ONCE || most > query.budget.candidates || !decided(query, known())) return undefined;
-      try {
-        session.begin();
-        // The catalog of this very state may be newer.
-        const use = decided(query, catalog(session));
-        if (!use) return undefined;
-        const texts = firstTexts(stepsFor(query, use), most);
-        checkPageSize(query.budget, charactersOf(texts));
-        const rows = texts.slice(0, query.limit).map((text) => new StoredRow(undefined, undefined, text, meter));
-        return { rows, more: texts.length === most, position: at(session.sequence), examined: texts.length };
-      } finally {
-        session.end();
-      }
+      if (query.limit >= AT_ONCE || query.limit >= query.budget.candidates) return undefined;
+      return decided(query, known()) && (readAtRest(query) ?? readInTransaction(query));
     },
   };
+}
+
+/** A state of the store: what exists, and the last commit. */
+interface State {
+  readonly catalog: Catalog;
+  readonly sequence: number;
 }
 
 type Use = IndexUse<StoredIndex> | PrimaryUse;

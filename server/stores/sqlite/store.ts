@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { GalleyError } from "#protocol/errors";
 import type { DocumentStore } from "../document-store.ts";
 import { createVersions } from "../versions.ts";
+import { createActivity } from "./activity.ts";
 import { openReading, openWriting } from "./connection.ts";
 import { openError, readError } from "./errors.ts";
 import { lockFolder, prepareFolder } from "./lock.ts";
@@ -68,8 +69,9 @@ function prepareFile(file: string, migrations: readonly Migration[] | undefined)
 async function openStore(file: string, options: SqliteOptions, unlock: () => void): Promise<SqliteStore> {
   const meter: ParseMeter = { parsed: 0 };
   const versions = createVersions(options.clock);
+  const activity = createActivity();
   const { writer, sequence, highest } = await startWriter(
-    { file, thread: options.thread },
+    { file, activity, thread: options.thread },
     {
       committed: (sequence, writes, dropped) => log.append(sequence, writes, dropped),
       restarted(sequence, highest) {
@@ -85,7 +87,7 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
   versions.raise(highest);
   const database = openReading(file);
   const points = createPointReader(database, meter);
-  const queries = createQueries({ file, database, meter, at: log.at });
+  const queries = createQueries({ file, database, activity, meter, at: log.at });
   const readStats = createStatsReader(database);
   const self = randomBytes(8).toString("hex");
   let closing: Promise<void> | undefined;

@@ -20,7 +20,7 @@ export function startThread(
   lost: (cause: unknown) => void,
 ): Promise<{ thread: Thread; sequence: number; highest: number }> {
   const { source, ...how } = writerSource(options.thread);
-  const worker = new Worker(source, { ...how, workerData: { file: options.file } });
+  const worker = new Worker(source, { ...how, workerData: { file: options.file, activity: options.activity } });
   return new Promise((resolve, reject) => {
     let started = false;
     let ended = false;

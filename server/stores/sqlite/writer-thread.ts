@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { changing, settleActivity } from "./activity.ts";
 import { createGroupWriter } from "./apply-group.ts";
 import { createBackground } from "./background.ts";
 import { createCheckpointer } from "./checkpoint.ts";
@@ -10,12 +11,12 @@ import { dropCollection, ensureCollection } from "./structure.ts";
 type State = [sequence: number, highest: number];
 
 /** The thread that owns the one writing connection: it answers requests in order and builds indexes in between. */
-function serve(port: MessagePort, { file }: WriterOptions): void {
+function serve(port: MessagePort, { file, activity }: WriterOptions): void {
   const database = openWriting(file);
   const readState = database.prepare<[], State>("SELECT sequence, highest FROM _state").raw();
   const writer = createGroupWriter(database);
   const checkpointer = createCheckpointer(database);
-  const background = createBackground(database, checkpointer);
+  const background = createBackground(database, checkpointer, activity);
 
   function answer(request: WriterRequest): WriterReply {
     switch (request.kind) {
@@ -43,10 +44,10 @@ function serve(port: MessagePort, { file }: WriterOptions): void {
     let reply: WriterReply;
     try {
       before = readState.get()?.[0];
-      reply = answer(request);
+      reply = changing(activity, () => answer(request));
     } catch (error) {
       const atCommit = request.kind !== "group" || writer.committing;
-      reply = { kind: "failed", refusal: settle(database, error, atCommit, before) };
+      reply = { kind: "failed", refusal: changing(activity, () => settle(database, error, atCommit, before)) };
     }
     port.postMessage(reply);
     if (reply.kind === "closed") port.close();
@@ -54,6 +55,7 @@ function serve(port: MessagePort, { file }: WriterOptions): void {
     else if (checkpointer.due) checkpointer.run();
   });
 
+  settleActivity(activity);
   const [sequence, highest] = readState.get() as State;
   port.postMessage({ kind: "started", sequence, highest } satisfies WriterReply);
   background.schedule();
