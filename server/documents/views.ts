@@ -7,7 +7,7 @@ import type { Image } from "./images.ts";
 import { encodePlain } from "./plain.ts";
 import type { View } from "./requests.ts";
 
-/** UTF-8 bytes of documents in one reply; http-api.md "Limits". */
+/** UTF-8 bytes of one reply; http-api.md "Limits". */
 const RESPONSE_BYTES = 8 * 1024 * 1024;
 /** Characters of the documents that a reply's parts are taken from. */
 const SELECTED_FROM = 64 * 1024 * 1024;
@@ -36,11 +36,26 @@ export function shapeOf({ select, plain }: Shape): string {
     .slice(0, 8);
 }
 
-/** Counts the bytes of one reply. */
+/**
+ * A whole reply that holds documents.
+ * @throws GalleyError `payload_too_large` if it is over the limit
+ */
+export function withinLimit(text: string): string {
+  // A text has at most three bytes a character, so small replies are never counted.
+  if (text.length * 3 > RESPONSE_BYTES && utf8Length(text) > RESPONSE_BYTES) throw tooLarge();
+  return text;
+}
+
+function tooLarge(): GalleyError {
+  const message = `the reply would be larger than ${RESPONSE_BYTES} bytes: lower the limit or select fewer fields`;
+  return new GalleyError("payload_too_large", message);
+}
+
+/** Counts what goes into one reply, so that one that will not fit is not made first. */
 export class ReplySize {
   /** What was added, until it is counted exactly. */
   #texts: string[] = [];
-  /** A text has at most three bytes a character, so small replies are never counted exactly. */
+  /** At three bytes a character: small replies are never counted exactly. */
   #most = 0;
   #exact = 0;
 
@@ -52,8 +67,6 @@ export class ReplySize {
     for (const added of this.#texts) this.#exact += utf8Length(added);
     this.#texts = [];
     this.#most = this.#exact;
-    if (this.#exact <= RESPONSE_BYTES) return;
-    const message = `the reply would be larger than ${RESPONSE_BYTES} bytes: lower the limit or select fewer fields`;
-    throw new GalleyError("payload_too_large", message);
+    if (this.#exact > RESPONSE_BYTES) throw tooLarge();
   }
 }

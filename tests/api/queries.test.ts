@@ -209,14 +209,4 @@ onEachEngine(t, async (t, engine) => {
     const undeclared = await app.send("GET", "/v1/documents/pets/rex?expand=name");
     t.equal(undeclared.status, 400, undeclared.text);
   });
-
-  t.test("a page larger than 8 MiB is refused with what to do", async (t) => {
-    const text = "x".repeat(1_000_000);
-    for (let n = 0; n < 9; n++) await app.send("PUT", `/v1/documents/large/${n}`, { body: { n, text } });
-    const refused = await app.send("GET", "/v1/documents/large");
-    t.strictSame([refused.status, refused.json.error.code], [413, "payload_too_large"]);
-    t.match(refused.json.error.message, /limit|select/);
-    t.equal((await app.send("GET", "/v1/documents/large?limit=8")).status, 200);
-    t.equal((await app.send("GET", "/v1/documents/large?select=n")).json.documents.length, 9);
-  });
 });

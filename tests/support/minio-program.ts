@@ -113,7 +113,8 @@ async function build(go: string, folder: string, guard: Guard): Promise<string> 
   const timer = setTimeout(() => child.pid && process.kill(-child.pid, "SIGKILL"), BUILD_MS);
   const [code, signal] = await once(child, "close").finally(() => clearTimeout(timer));
   guard.watch(undefined);
-  if (code !== 0) throw Object.assign(new Error(`ended with ${code ?? signal}`), { stderr });
+  if (signal !== null) throw new Error(`was ended by ${signal}; it has ${BUILD_MS / 60_000} minutes`);
+  if (code !== 0) throw Object.assign(new Error(`ended with ${code}`), { stderr });
   return join(folder, "minio");
 }
 

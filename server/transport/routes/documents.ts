@@ -1,6 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import type { Scope } from "../../access/authorize.ts";
 import type { DocumentReply, DocumentService, WriteReply, WriteRequest } from "../../documents/contract.ts";
+import { withinLimit } from "../../documents/views.ts";
 import { checkReadCondition, entityTag, idempotencyOf, isKnown, writeConditions } from "../conditions.ts";
 import type { HeaderList, Replies } from "../reply.ts";
 import type { Call, Route } from "../route.ts";
@@ -132,7 +133,8 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
     checkReadCondition(request.headers["if-match"], version);
     if (expansion !== undefined) {
       const { included, references } = expansion;
-      replies.json(reply, 200, `{"document":${text},"included":${included},"references":${references}}`);
+      const whole = `{"document":${text},"included":${included},"references":${references}}`;
+      replies.json(reply, 200, withinLimit(whole));
       return;
     }
     const etag = entityTag(version, shape);

@@ -2,6 +2,7 @@ import { LIMITS } from "#protocol/limits";
 import type { Scope } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import type { DocumentService, PageReply } from "../../documents/contract.ts";
+import { withinLimit } from "../../documents/views.ts";
 import { goneSignal } from "../gone-signal.ts";
 import type { Replies } from "../reply.ts";
 import type { Call, PathParams, Route } from "../route.ts";
@@ -89,7 +90,8 @@ export function queryRoutes(documents: DocumentService, replies: Replies): Route
       },
       async answer(call: Call<Scope>) {
         const { values, more, position } = await documents.distinct(call.scope, question(call));
-        replies.json(call.reply, 200, `{"values":${values},"more":${more},"position":${JSON.stringify(position)}}`);
+        const text = `{"values":${values},"more":${more},"position":${JSON.stringify(position)}}`;
+        replies.json(call.reply, 200, withinLimit(text));
       },
     },
     {
@@ -120,7 +122,8 @@ export function queryRoutes(documents: DocumentService, replies: Replies): Route
       },
       async answer(call: Call<Scope>) {
         const { groups, more, position } = await documents.aggregate(call.scope, question(call));
-        replies.json(call.reply, 200, `{"groups":${groups},"more":${more},"position":${JSON.stringify(position)}}`);
+        const text = `{"groups":${groups},"more":${more},"position":${JSON.stringify(position)}}`;
+        replies.json(call.reply, 200, withinLimit(text));
       },
     },
   ];
@@ -133,7 +136,7 @@ export function queryRoutes(documents: DocumentService, replies: Replies): Route
       text += `,"included":${expansion.included},"references":${expansion.references}`;
     }
     if (advice !== undefined) text += `,"advice":${JSON.stringify(advice)}`;
-    replies.json(reply, 200, `${text}}`);
+    replies.json(reply, 200, withinLimit(`${text}}`));
   }
 }
 
