@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { createServiceKeys, type ServiceKeys } from "./accounts/service-keys.ts";
 import { builtAssets } from "./built-assets.ts";
 import type { Config } from "./config.ts";
@@ -7,13 +6,14 @@ import { createCollectionService } from "./documents/collections.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";
 import { openDefinitions } from "./documents/definitions.ts";
 import { createDocumentService } from "./documents/service.ts";
+import { type AppReply, type AppRequest, inject } from "./inject.ts";
 import { createLog, type Log } from "./log.ts";
+import { type OpenedStore, openOver, type Services } from "./opening.ts";
 import { pooledRandom } from "./random-bytes.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
 import { LOAD, type LoadLimits } from "./transport/load.ts";
-import type { Transport } from "./transport/server.ts";
 
 /** One Galley: its stores, its services and the HTTP server in front of them. */
 export interface App {
@@ -31,20 +31,6 @@ export interface App {
   request(request: AppRequest): Promise<AppReply>;
   /** Answers what is in flight, then ends everything. Repeating it waits for the same end. */
   close(): Promise<void>;
-}
-
-export interface AppRequest {
-  readonly method: string;
-  /** Path and query, as in `/v1/documents/posts?limit=10`. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
-}
-
-export interface AppReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | number | undefined>>;
-  readonly body: Readable;
 }
 
 /** What tests replace. */
@@ -67,12 +53,15 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
 
   const key = `gsk_run_${Buffer.from(random(32)).toString("hex")}`;
   // The store's thread starts while fastify and the routes are read: a start takes as long as the longer of the two.
-  const [services, { createTransport }, { allRoutes }] = await Promise.all([
-    openServices(config, { clock, random, log, pause, key }),
+  const [opening, { createTransport }, { allRoutes }] = await Promise.all([
+    openStore(config, { clock, random, log, pause }).then((opened) =>
+      openOver(opened, (store) => openServices(config, { store, clock, random, log, key }), log),
+    ),
     import("./transport/server.ts"),
     import("./transport/routes/index.ts"),
   ]);
-  const { store, documents, collections, keys } = services;
+  const { store, services } = opening;
+  const { documents, collections, keys } = services;
   const origins = new Set(config.allowedOrigins);
   if (config.publicUrl !== undefined) origins.add(config.publicUrl);
   const transport = await createTransport({
@@ -82,9 +71,13 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     trustedProxies: config.trustedProxies,
     secure: config.publicUrl?.startsWith("https:") === true,
     load: { ...LOAD, ...load },
+    demandOpen: opening.demandOpen,
     requestId: requestIds(random),
     routes: (tools) => {
-      const ping = () => store.ping();
+      const ping = async () => {
+        opening.demandOpen();
+        await store.ping();
+      };
       return allRoutes({ ...tools, documents, collections, keys, ping, clock, assets: builtAssets() });
     },
   });
@@ -94,7 +87,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   async function close(): Promise<void> {
     if (listening) removeServerFile(config.dataDir);
     await transport.close();
-    await services.close();
+    await opening.close();
   }
 
   return {
@@ -122,57 +115,54 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   };
 }
 
-interface ServiceParts extends Pick<Overrides, "pause"> {
+interface StoreParts extends Pick<Overrides, "pause"> {
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
+}
+
+/** The one place that picks an engine. MongoDB's is read only where it is used. */
+async function openStore(config: Config, { clock, random, log, pause }: StoreParts): Promise<OpenedStore> {
+  prepareDataFolder(config.dataDir);
+  const url = config.mongodbUrl;
+  if (url === undefined) return { store: await openSqliteStore({ folder: config.dataDir, clock, pause }) };
+  const { openMongoStore } = await import("./stores/mongodb/store.ts");
+  const warn = (message: string, error?: unknown) => {
+    log.warn(error === undefined ? {} : { reason: error instanceof Error ? error.message : String(error) }, message);
+  };
+  const store = await openMongoStore({ url, clock, random, warn });
+  return { store, opened: store.opened };
+}
+
+interface ServiceParts extends Omit<StoreParts, "pause"> {
+  readonly store: DocumentStore;
   /** The full key of this run. */
   readonly key: string;
 }
 
-/** The store and what works on it. What was opened is closed again if a later part fails. */
-async function openServices(config: Config, { clock, random, log, pause, key }: ServiceParts) {
-  prepareDataFolder(config.dataDir);
+/** What works on the store. What was opened is closed again if a later part fails. */
+async function openServices(config: Config, { store, clock, random, log, key }: ServiceParts): Promise<Services> {
   const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
   const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
   const development = config.mode === "development";
-  const store = await openSqliteStore({ folder: config.dataDir, clock, pause });
+  const opened: { close(): void | Promise<void> }[] = [];
+  const close = async () => {
+    for (const part of opened.reverse()) await part.close();
+  };
   try {
     const definitions = await openDefinitions({ store, clock, log });
+    opened.push(definitions);
     const common = { store, definitions, clock, random, log };
     const documents = await createDocumentService({ ...common, secrets, development });
+    opened.push(documents);
     const collections = createCollectionService(common);
     const keys = await createServiceKeys({ store, clock, random, log, presets });
-    return {
-      store,
-      documents,
-      collections,
-      keys,
-      async close(): Promise<void> {
-        await documents.close();
-        keys.close();
-        definitions.close();
-        await store.close();
-      },
-    };
+    opened.push(keys);
+    return { documents, collections, keys, close };
   } catch (error) {
-    await store.close();
+    await close();
     throw error;
   }
-}
-
-async function inject({ fastify }: Transport, { method, path, headers, body }: AppRequest): Promise<AppReply> {
-  const streamed = typeof body === "object" && !(body instanceof Uint8Array);
-  const payload = streamed ? Readable.from(body) : body;
-  const reply = await fastify.inject({
-    method: method as "GET",
-    url: path,
-    // What every client says of a body whose length it does not know; without it there is no body.
-    headers: streamed ? { ...headers, "transfer-encoding": "chunked" } : { ...headers },
-    ...(payload === undefined ? {} : { payload: payload as string | Buffer | Readable }),
-    payloadAsStream: true,
-  });
-  return { status: reply.statusCode, headers: reply.headers, body: reply.stream() };
 }
 
 /** An address to reach a listening socket from this machine: of "all addresses", loopback. */

@@ -11,6 +11,8 @@ export interface Config {
   readonly port: number;
   /** Absolute. */
   readonly dataDir: string;
+  /** Of a MongoDB replica set, with its password; undefined: the embedded store. */
+  readonly mongodbUrl: string | undefined;
   /** `new` or `new, old`; empty: one is generated into the data folder. */
   readonly secrets: readonly string[];
   /** Presets one full-access key. */
@@ -63,6 +65,7 @@ const VARIABLES = {
   GALLEY_HOST: false,
   GALLEY_PORT: false,
   GALLEY_DATA_DIR: false,
+  GALLEY_MONGODB_URL: true,
   GALLEY_SECRET: true,
   GALLEY_SERVICE_KEY: true,
   GALLEY_PUBLIC_URL: false,
@@ -75,7 +78,6 @@ type Variable = keyof typeof VARIABLES;
 
 /** Known names of features that are still to come: a setting that would silently do nothing is told. */
 const LATER = [
-  "GALLEY_MONGODB_URL",
   "GALLEY_S3_ENDPOINT",
   "GALLEY_S3_BUCKET",
   "GALLEY_S3_REGION",
@@ -101,6 +103,7 @@ export function readConfig(sources: ConfigSources): Config {
     host: reader.read("GALLEY_HOST", "127.0.0.1", host),
     port: reader.read("GALLEY_PORT", 4600, port),
     dataDir: reader.read("GALLEY_DATA_DIR", resolve("data"), folder),
+    mongodbUrl: reader.read("GALLEY_MONGODB_URL", undefined, mongodbUrl),
     secrets: reader.read("GALLEY_SECRET", [], secrets),
     serviceKey: reader.read("GALLEY_SERVICE_KEY", undefined, serviceKey),
     publicUrl: reader.read("GALLEY_PUBLIC_URL", undefined, publicUrl),
@@ -177,9 +180,7 @@ class Reader {
     const known = [...Object.keys(VARIABLES), ...LATER].flatMap((name) => [name, `${name}_FILE`]);
     for (const [name, value] of Object.entries(this.#sources.env)) {
       if (!name.startsWith("GALLEY_") || value === undefined || name in VARIABLES || ELSEWHERE.test(name)) continue;
-      if (name === "GALLEY_MONGODB_URL" || name === "GALLEY_MONGODB_URL_FILE") {
-        this.faults.push(`${name}: this version runs on the embedded store only; unset it`);
-      } else if (LATER.includes(name.replace(/_FILE$/, ""))) {
+      if (LATER.includes(name.replace(/_FILE$/, ""))) {
         this.warnings.push(`${name} is set, but this version does not use it yet`);
       } else if (!known.includes(name)) {
         const meant = nearest(name, known);
@@ -204,6 +205,18 @@ function port(text: string): number {
 function folder(text: string): string {
   if (text === "" || text.includes("\0")) throw new Error("expects the path of a folder");
   return resolve(text);
+}
+
+/** What it says of a fault never shows the text, which may hold a password. */
+function mongodbUrl(text: string): string {
+  const parts = /^mongodb(?:\+srv)?:\/\/[^/?#\s]+(?:\/([^?#\s]*))?(?:\?[^#\s]*)?$/.exec(text);
+  if (!parts) throw new Error("expects mongodb://host:port/database?replicaSet=name");
+  if (/[/\\. "$*<>:|]|^.{64}/.test(parts[1] ?? "")) {
+    throw new Error(
+      'expects a database after the host that has at most 63 characters and none of / \\ . " $ * < > : |',
+    );
+  }
+  return text;
 }
 
 function secrets(text: string, mode: Mode): string[] {

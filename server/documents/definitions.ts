@@ -65,7 +65,12 @@ const COLLECTIONS = "_collections";
 /** Loads the definitions and follows their changes. Ends what nodes that are gone left half done. */
 export async function openDefinitions({ store, clock, log }: DefinitionsOptions): Promise<Definitions> {
   const held = new HeldDefinitions(store, COLLECTIONS);
-  await held.load();
+  try {
+    await held.load();
+  } catch (error) {
+    held.close();
+    throw error;
+  }
   const lock = keyedLock();
   const declaring = new Map<string, Promise<Definition>>();
   const definitions: Definitions = {

@@ -15,6 +15,8 @@ export interface EntranceOptions {
   readonly addressOf: (request: IncomingMessage) => string;
   readonly failures: Failures;
   readonly load: LoadLimits;
+  /** Throws while there is nothing behind the routes yet. */
+  readonly demandOpen: () => void;
 }
 
 /** A fastify `onRequest` hook of one route. */
@@ -24,7 +26,8 @@ export type Entrance = (route: Route, request: FastifyRequest, reply: FastifyRep
  * What every request passes before its body is read: is there room, may there be such a body, who calls, and may they.
  * So nobody without a right makes the server read a body, and no fault in one is told before the verdict on its sender.
  */
-export function createEntrance({ server, keys, addressOf, failures, load }: EntranceOptions): Entrance {
+export function createEntrance(options: EntranceOptions): Entrance {
+  const { server, keys, addressOf, failures, load, demandOpen } = options;
   return (route, request, reply, done) => {
     request.route = route;
     request.began = performance.now();
@@ -42,6 +45,7 @@ export function createEntrance({ server, keys, addressOf, failures, load }: Entr
       const admitted = server.enter(reply.raw);
       if (server.closing) throw refused("draining", "the server is about to stop: send the request again");
       if (!admitted) throw refused("unavailable", "the server has too many requests in flight: send it again");
+      if (!route.open) demandOpen();
       if (checkBodyHeaders(request) && !route.ndjson) {
         request.bodyTimer = setTimeout(() => {
           fail(refused("timeout", "the body of the request did not arrive in time"));

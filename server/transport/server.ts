@@ -27,6 +27,8 @@ export interface TransportOptions {
   readonly trustedProxies: readonly string[];
   readonly secure: boolean;
   readonly load: LoadLimits;
+  /** Throws while there is nothing behind the routes yet; those that are open to all answer even so. */
+  readonly demandOpen: () => void;
   /** Makes request ids; never taken from a client. */
   readonly requestId: () => string;
   /** All routes, in reading order. */
@@ -42,7 +44,7 @@ export interface Transport {
 
 /** Bytes in, bytes out: builds fastify with the laws of http-api.md "Transport" and mounts the routes. */
 export async function createTransport(options: TransportOptions): Promise<Transport> {
-  const { keys, log, cors, load } = options;
+  const { keys, log, cors, load, demandOpen } = options;
   let http: HttpServer | undefined;
   const replies = createReplies({
     secure: options.secure,
@@ -64,7 +66,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const server: HttpServer = http;
 
   answerWithoutRoute(fastify, cors, replies, failures);
-  const enter = createEntrance({ server, keys, addressOf: createAddresses(options.trustedProxies), failures, load });
+  const addressOf = createAddresses(options.trustedProxies);
+  const enter = createEntrance({ server, keys, addressOf, failures, load, demandOpen });
   for (const route of options.routes({ replies, failures, load })) mount(fastify, route, enter);
   await fastify.ready();
   return {

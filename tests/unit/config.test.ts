@@ -45,7 +45,7 @@ t.test("every fault is told at once, by the name of its variable and what it exp
       GALLEY_TRUSTED_PROXIES: "10.0.0.0/33",
       GALLEY_LOG_LEVEL: "loud",
       GALLEY_LOG_FORMAT: "xml",
-      GALLEY_MONGODB_URL: "mongodb://localhost",
+      GALLEY_MONGODB_URL: "mongo://root:hunter2@localhost",
     },
   });
   const names = found.map((fault) => fault.split(":")[0]);
@@ -62,7 +62,7 @@ t.test("every fault is told at once, by the name of its variable and what it exp
     "GALLEY_TRUSTED_PROXIES",
   ]);
   for (const fault of found) t.match(fault, /expects|unset/);
-  t.notOk(found.join().includes("gsk_short"), "a refused secret is not printed");
+  t.notOk(/gsk_short|hunter2/.test(found.join()), "a refused secret is not printed");
 });
 
 t.test("secrets: at least 32 bytes, two while rotating, no examples in production", async (t) => {
@@ -74,6 +74,30 @@ t.test("secrets: at least 32 bytes, two while rotating, no examples in productio
   t.match(faults({ env: { GALLEY_SERVICE_KEY: `gsk_${"x".repeat(40)}` } }), [/example/]);
   const easy = { GALLEY_SECRET: "a".repeat(32), GALLEY_SERVICE_KEY: `gsk_${"a".repeat(32)}` };
   t.strictSame(faults({ mode: "development", env: easy }), []);
+});
+
+t.test("a MongoDB URL names a server, and a database if it likes", async (t) => {
+  const url = (text: string) => readConfig({ mode: "production", env: { GALLEY_MONGODB_URL: text } }).mongodbUrl;
+  for (const good of [
+    "mongodb://localhost",
+    "mongodb://a:27017,b:27018/app?replicaSet=rs0",
+    "mongodb+srv://user:pass@cluster.example.net/?retryWrites=true",
+    "mongodb://[::1]:27017/",
+  ]) {
+    t.equal(url(good), good);
+  }
+  for (const bad of [
+    "",
+    "localhost:27017",
+    "http://localhost",
+    "mongodb://",
+    "mongodb:///app",
+    "mongodb://a/b.c",
+    "mongodb://a b",
+  ]) {
+    t.match(faults({ env: { GALLEY_MONGODB_URL: bad } }), [/^GALLEY_MONGODB_URL: expects /], bad);
+  }
+  t.equal(readConfig({ mode: "production", env: {} }).mongodbUrl, undefined);
 });
 
 t.test("a service key is gsk_ and at least 32 of A-Z a-z 0-9 _", async (t) => {

@@ -1,0 +1,107 @@
+import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
+import { GalleyError } from "#protocol/errors";
+import type { ServiceKeys } from "./accounts/service-keys.ts";
+import type { CollectionService, DocumentService } from "./documents/contract.ts";
+import type { Log } from "./log.ts";
+import type { DocumentStore } from "./stores/document-store.ts";
+
+/** A store, and when it can be used: at once, if nothing is said. */
+export interface OpenedStore {
+  readonly store: DocumentStore;
+  readonly opened?: Promise<void>;
+}
+
+/** What works on the store, and knows some of what lies in it. */
+export interface Services {
+  readonly documents: DocumentService;
+  readonly collections: CollectionService;
+  readonly keys: ServiceKeys;
+  close(): Promise<void>;
+}
+
+/** A store and its services, which may still be opening. */
+export interface Opening {
+  readonly store: DocumentStore;
+  /** The same objects before and after; of no use before. */
+  readonly services: Omit<Services, "close">;
+  /** @throws GalleyError `unavailable` as long as the services are not open */
+  demandOpen(): void;
+  /** Ends the services, then the store. */
+  close(): Promise<void>;
+}
+
+const RETRY_MILLISECONDS = 500;
+
+/**
+ * Opens services over a store. Whoever runs Galley may start it before its database: then this resolves without them,
+ * requests are refused, and they open as soon as the database is there.
+ *
+ * @throws what `open` throws over a store that is there; the store is closed then
+ */
+export async function openOver(
+  { store, opened }: OpenedStore,
+  open: (store: DocumentStore) => Promise<Services>,
+  log: Log,
+): Promise<Opening> {
+  // The routes hold these objects from their start, and their methods come with the services.
+  const services = { documents: {}, collections: {}, keys: {} } as Omit<Services, "close">;
+  const closing = new AbortController();
+  let live: Services | undefined;
+
+  async function openOnce(): Promise<void> {
+    const made = await open(store);
+    Object.assign(services.documents, made.documents);
+    Object.assign(services.collections, made.collections);
+    Object.assign(services.keys, made.keys);
+    live = made;
+  }
+
+  /** Tries until it is done or closed. @throws what `isFatal` says is no matter of waiting */
+  async function openInTime(isFatal: (error: unknown) => boolean): Promise<void> {
+    let told: string | undefined;
+    while (!closing.signal.aborted) {
+      try {
+        await openOnce();
+        if (told !== undefined) log.info({}, "the database is there: serving");
+        return;
+      } catch (error) {
+        if (isFatal(error)) throw error;
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== told) log.warn({ reason }, "the services cannot be opened yet: trying again");
+        told = reason;
+        await wait(RETRY_MILLISECONDS, undefined, { signal: closing.signal }).catch(() => {});
+      }
+    }
+  }
+
+  let finished: Promise<void> | undefined;
+  if (opened === undefined || (await isSettled(opened))) {
+    try {
+      await openInTime((error) => !opened || !(error instanceof GalleyError) || error.code !== "unavailable");
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  } else finished = opened.then(() => openInTime(() => false));
+
+  return {
+    store,
+    services,
+    demandOpen() {
+      if (!live) {
+        throw new GalleyError("unavailable", "the database has not been reached yet", { outcome: "not_applied" });
+      }
+    },
+    async close() {
+      closing.abort();
+      // A store that never opened ends the wait for it.
+      if (live) await live.close();
+      await store.close();
+      await finished;
+    },
+  };
+}
+
+async function isSettled(promise: Promise<void>): Promise<boolean> {
+  return Promise.race([promise.then(() => true), nextTurn(false)]);
+}
