@@ -33,8 +33,8 @@ export interface NodesOptions {
 export interface MongoNodes extends Pick<DocumentStore, "barrier" | "nodes"> {
   /** Reports for the first time; resolves when this node holds its lease and knows the others. Throws what a read does. */
   open(): Promise<void>;
-  /** @throws GalleyError `unavailable`, `not_applied`, while this node must not serve */
-  demandLease(): void;
+  /** Whether this node may serve. */
+  leased(): boolean;
   /** Notes that work begins which is judged by what is known now; the result is to be called when it is over. */
   begin(): () => void;
   /** A report came by the tail; undefined: the node has left. */
@@ -104,12 +104,12 @@ export function createNodes({
     return oldest?.position ?? tail.position;
   }
 
-  function leased(now: number): boolean {
+  function isLeased(now: number): boolean {
     return now - leasedFrom < LEASE;
   }
 
   function noteLease(now: number): void {
-    const held = leased(now);
+    const held = isLeased(now);
     // The first one is no news.
     if (told !== undefined && held !== told) onLease(held);
     if (held || told !== undefined) told = held;
@@ -251,11 +251,11 @@ export function createNodes({
       await load();
     },
 
-    demandLease() {
+    leased() {
       const now = monotonic();
-      if (leased(now)) return;
-      noteLease(now);
-      throw outOfTouch();
+      const held = isLeased(now);
+      if (held !== told) noteLease(now);
+      return held;
     },
 
     begin() {
@@ -321,13 +321,6 @@ function readReport({ passed, settled, awaits }: Document): Report {
 
 function sameHistory(a: string, b: string): boolean {
   return a.slice(0, a.lastIndexOf(".")) === b.slice(0, b.lastIndexOf("."));
-}
-
-/** What a node answers that must not serve. */
-export function outOfTouch(): GalleyError {
-  return new GalleyError("unavailable", "this server has lost touch with the database: try again", {
-    outcome: "not_applied",
-  });
 }
 
 function notSettled(): GalleyError {

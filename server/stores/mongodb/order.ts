@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { GalleyError } from "#protocol/errors";
 import type { DocumentStore, Position } from "../document-store.ts";
 import { CATALOG } from "./catalog-record.ts";
 import type { Connection } from "./connect.ts";
-import { createNodes, NODES, outOfTouch } from "./nodes.ts";
+import { createNodes, NODES } from "./nodes.ts";
 import { positionOf } from "./positions.ts";
 import { createTail, type TailCounts } from "./tail.ts";
 
@@ -24,16 +26,20 @@ export interface Order extends Pick<DocumentStore, "tail" | "passed" | "barrier"
   /** Resolves once commits are followed and the other nodes are known, for as long as that takes. */
   open(): Promise<void>;
   /**
-   * While those who follow commits make up for some that were missed, they can reach the server's own collections, and
-   * nobody can reach others.
-   * @throws GalleyError `unavailable`, `not_applied`, while this node must not serve (nodes.ts "The lease")
+   * Resolves if this node may serve (nodes.ts "The lease"), for which it waits a moment. While those who follow commits make
+   * up for some that were missed, they can reach the server's own collections, and nobody can reach others.
+   * @throws GalleyError `unavailable`, `not_applied`
    */
-  demandLease(collections: readonly string[]): void;
+  serving(collections: readonly string[]): Promise<void>;
   /** Notes that a commit begins, judged by what is known now; the result is to be called when it has ended. */
   begin(): () => void;
   /** Ends the stream, and leaves the nodes. Commits must have ended. */
   close(): Promise<void>;
 }
+
+/** Milliseconds for which requests wait when touch was lost; mostly a process stood still, and it takes a few. */
+const PATIENCE = 1000;
+const LOOK = 10;
 
 export function createOrder({ connection, history, refresh, reload, warn }: OrderOptions): Order {
   const db = connection.server;
@@ -68,6 +74,12 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
     return shown > told ? shown : told;
   }
 
+  function mayServe(collections: readonly string[]): boolean {
+    const { restarting } = tail;
+    if (!restarting) return nodes.leased();
+    return restarting === "reading" && collections.every((name) => name.startsWith("_"));
+  }
+
   return {
     counts: tail.counts,
     tail: (from, listener, lost) => tail.tail(from ?? position(), listener, lost),
@@ -79,10 +91,10 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
       await tail.open();
       await nodes.open();
     },
-    demandLease(collections) {
-      const { restarting } = tail;
-      if (!restarting) nodes.demandLease();
-      else if (restarting === "missed" || collections.some((name) => !name.startsWith("_"))) throw outOfTouch();
+    async serving(collections) {
+      for (const end = performance.now() + PATIENCE; !mayServe(collections); await wait(LOOK)) {
+        if (performance.now() > end) throw outOfTouch();
+      }
     },
     begin: nodes.begin,
     async close() {
@@ -90,4 +102,10 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
       await tail.close();
     },
   };
+}
+
+function outOfTouch(): GalleyError {
+  return new GalleyError("unavailable", "this server has lost touch with the database: try again", {
+    outcome: "not_applied",
+  });
 }

@@ -18,6 +18,7 @@ import { createSessions } from "./sessions.ts";
 import { createSingleWrites } from "./single-write.ts";
 import { createStatsReader } from "./stats.ts";
 import { createStructure } from "./structure.ts";
+import type { TailCounts } from "./tail.ts";
 import { createTransactions } from "./transactions.ts";
 import { createMongoVersions } from "./versions.ts";
 
@@ -39,6 +40,8 @@ export interface MongoStore extends DocumentStore {
   /** Resolves once the server was reached and everything is read from it; until then, requests are `unavailable`. */
   readonly opened: Promise<void>;
   readonly meter: Readonly<ReadMeter>;
+  /** What befell the change stream. */
+  readonly counts: Readonly<TailCounts>;
 }
 
 /** How long a start waits for a server that is there, and for one that does not answer, before it goes on without. */
@@ -129,7 +132,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     if (closing) throw new GalleyError("unavailable", "the store is closed");
     if (!open) throw new GalleyError("unavailable", "the database has not been reached yet");
     await connection.ready();
-    order.demandLease(collections);
+    await order.serving(collections);
   }
 
   async function reading<T>(collections: readonly string[], read: () => Promise<T>): Promise<T> {
@@ -189,6 +192,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   const store: MongoStore = {
     opened: Promise.resolve(),
     meter,
+    counts: order.counts,
     get: (collection, ids) => reading([collection], () => points.get(collection, ids)),
     find: (query) => reading([query.collection], () => queries.find(query)),
     count: (query) => reading([query.collection], () => queries.count(query)),
