@@ -267,3 +267,37 @@ t.test("a cursor beside what the filter holds at one key has all rows before it 
   t.equal(read(["at", "by"], [2, "a", "d2"]), "d2,d3");
   t.equal(read(["at", "by"], [2, "z", "d2"]), "d3");
 });
+
+t.test("a cursor beside two sort paths that are held at one key stands where the first of them puts it", async (t) => {
+  const documents = [1, 2, 3].map((at) => ({ _id: `d${at}`, by: "m", kind: "n", at }));
+  const filter = filterOf({ by: "m", kind: "n" });
+  const beside = (held: string) => ["a", held, "z"];
+  let ordered = 0;
+  for (const paths of [
+    ["by", "kind", "-at"],
+    ["-by", "kind", "at"],
+    ["by", "at", "kind"],
+  ]) {
+    const table = indexTable({ paths }, documents) as IndexTable;
+    const flipped = paths.map((path) => (path.startsWith("-") ? path.slice(1) : `-${path}`));
+    for (const names of [paths, flipped, ["kind", "-by", "at"], ["-at", "kind", "by"], ["kind", "at", "-by"]]) {
+      const sort = sortOf(names);
+      const plan = planQuery(filter, sort, [table]);
+      if (!plan.ordered) continue; // ids of one key lie the other way round
+      ordered += 1;
+      const rows = documents.map((document) => ({ id: document._id, key: placeOf(sort, document) }));
+      rows.sort((a, b) => compareKeys(sort, a.key, b.key));
+      for (const by of beside("m")) {
+        for (const kind of beside("n")) {
+          for (const id of ["d1", "d2", "d3"]) {
+            const after = placeOf(sort, { _id: id, by, kind, at: 2 });
+            const expected = rows.filter(({ key }) => compareKeys(sort, key, after) > 0).map((row) => row.id);
+            const found = answer(plan, documents, { sort, after });
+            t.strictSame(found, expected, `${paths} by ${names} after ${by}, ${kind}, 2, ${id}`);
+          }
+        }
+      }
+    }
+  }
+  t.ok(ordered > 7, `${ordered} of 15 sorts`);
+});
