@@ -1,5 +1,6 @@
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const CODES = Uint8Array.from(ALPHABET, (char) => char.charCodeAt(0));
+const CODES = codesOf(ALPHABET);
+const URL_CODES = /* @__PURE__ */ codesOf(ALPHABET.replace("+/", "-_"));
 const PADDING = 61; // "="
 const ASCII = new TextDecoder();
 const NONE = 255;
@@ -7,16 +8,34 @@ const NONE = 255;
 const SEXTETS = new Uint8Array(128).fill(NONE);
 for (let i = 0; i < ALPHABET.length; i++) SEXTETS[ALPHABET.charCodeAt(i)] = i;
 
+function codesOf(alphabet: string): Uint8Array {
+  return Uint8Array.from(alphabet, (char) => char.charCodeAt(0));
+}
+
 /** Standard base64 with padding (RFC 4648 section 4). */
 export function encodeBase64(bytes: Uint8Array): string {
+  const codes = sextets(bytes, CODES);
+  return ASCII.decode(codes.fill(PADDING, significant(bytes)));
+}
+
+/** Base64 for URLs, without padding (RFC 4648 section 5). */
+export function encodeBase64Url(bytes: Uint8Array): string {
+  return ASCII.decode(sextets(bytes, URL_CODES).subarray(0, significant(bytes)));
+}
+
+/** The characters that stand for bytes, whole groups of four; those of the last beyond {@link significant} mean nothing. */
+function sextets(bytes: Uint8Array, alphabet: Uint8Array): Uint8Array {
   const codes = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
   let length = 0;
   for (let i = 0; i < bytes.length; i += 3) {
     const bits = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    for (let shift = 18; shift >= 0; shift -= 6) codes[length++] = CODES[(bits >> shift) & 63] as number;
+    for (let shift = 18; shift >= 0; shift -= 6) codes[length++] = alphabet[(bits >> shift) & 63] as number;
   }
-  const whole = codes.length - ((3 - (bytes.length % 3)) % 3);
-  return ASCII.decode(codes.fill(PADDING, whole));
+  return codes;
+}
+
+function significant(bytes: Uint8Array): number {
+  return Math.ceil((bytes.length * 4) / 3);
 }
 
 /** Reads standard base64; undefined unless the text is exactly what {@link encodeBase64} would write. */

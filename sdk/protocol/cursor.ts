@@ -1,4 +1,4 @@
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { decodeBase64, encodeBase64Url } from "./base64.ts";
 import type { Key } from "./compare.ts";
 import { EMPTY } from "./compare.ts";
 import { Faults, GalleyError } from "./errors.ts";
@@ -15,6 +15,7 @@ export interface Cursor {
 /** Stands for `[]` in a cursor's text. No value can look like it: a value's keys never start with `$`. */
 const EMPTY_TEXT = '{"$empty":true}';
 const HASH_CHARACTERS = 128;
+const UTF8 = new TextEncoder();
 /** Base64 of the longest tuple and hash, the hash escaped. */
 const CURSOR_CHARACTERS = Math.ceil(((LIMITS.keyBytes + HASH_CHARACTERS * 6 + 3) * 4) / 3);
 
@@ -55,8 +56,7 @@ export function decodeCursor(text: unknown): Cursor | undefined {
 function cursorText(keys: readonly Key[], hash: string): string | undefined {
   const tuple = keys.map((key) => (key === EMPTY ? EMPTY_TEXT : encodeValue(key))).join(",");
   if (!fitsUtf8(`[${tuple}]`, LIMITS.keyBytes) || hash.length > HASH_CHARACTERS) return undefined;
-  const base64 = encodeBase64(new TextEncoder().encode(`[${tuple},${JSON.stringify(hash)}]`));
-  return base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return encodeBase64Url(UTF8.encode(`[${tuple},${JSON.stringify(hash)}]`));
 }
 
 function parseArray(text: string): unknown[] | undefined {

@@ -47,12 +47,18 @@ export function createReading({ store, definitions, cursors, advisor }: ReadingO
     async find(scope, request) {
       const rule = scope.require("list");
       const { collection } = scope;
-      const { filter, sort, limit, ...view } = parseFind(request, definitions.get(collection));
+      const { filter, sort, limit, view } = parseFind(request, definitions.get(collection));
       const question = { collection, filter, sort };
       const after = request.after === undefined ? undefined : cursors.read(question, request.after);
-      const asked = ask(scope, filter, rule, request);
-      const query = { ...asked, budget: { ...asked.budget, characters: mostCharacters(view) }, sort, limit };
-      const result = await store.find(after ? { ...query, after } : query);
+      const query = {
+        collection,
+        filter: judged(filter, rule),
+        budget: budgetOf(scope, request, mostCharacters(view)),
+        sort,
+        limit,
+        after,
+      };
+      const result = await store.find(query);
       const size = new ReplySize();
       const documents = result.rows.map((row) => {
         const text = show(view, row);
@@ -100,10 +106,21 @@ export function createReading({ store, definitions, cursors, advisor }: ReadingO
   };
 }
 
-function ask(scope: Scope, filter: Node, rule: Node, { signal }: ReadRequest) {
-  const limits = { candidates: scope.exempt ? Infinity : CANDIDATES, milliseconds: QUERY_MILLISECONDS };
-  const budget: Budget = signal ? { ...limits, signal } : limits;
-  return { collection: scope.collection, filter: rule.kind === "true" ? filter : and(filter, rule), budget };
+function ask(scope: Scope, filter: Node, rule: Node, request: ReadRequest) {
+  return { collection: scope.collection, filter: judged(filter, rule), budget: budgetOf(scope, request) };
+}
+
+function judged(filter: Node, rule: Node): Node {
+  return rule.kind === "true" ? filter : and(filter, rule);
+}
+
+function budgetOf(scope: Scope, { signal }: ReadRequest, characters?: number): Budget {
+  return {
+    candidates: scope.exempt ? Infinity : CANDIDATES,
+    milliseconds: QUERY_MILLISECONDS,
+    characters,
+    signal,
+  };
 }
 
 function nextOf(

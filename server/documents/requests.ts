@@ -41,7 +41,8 @@ export function parseView(request: ReadRequest, definition: Definition | undefin
   return collecting((faults) => viewOf(request, definition, faults));
 }
 
-export interface ParsedFind extends View {
+export interface ParsedFind {
+  readonly view: View;
   readonly filter: Node;
   readonly sort: readonly SortKey[];
   readonly limit: number;
@@ -52,7 +53,7 @@ export function parseFind(request: FindRequest, definition: Definition | undefin
     filter: filterOf(request, definition, faults),
     sort: sortOf(request, faults),
     limit: parseLimit(request.limit, "limit", faults),
-    ...viewOf(request, definition, faults),
+    view: viewOf(request, definition, faults),
   }));
 }
 
