@@ -1,6 +1,7 @@
 /** attack-cases.md Q: hostile questions. */
 import t, { type Test } from "tap";
 import { startApp } from "../support/app.ts";
+import { cpuTime } from "../support/cpu-time.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { attack, throughDoors } from "./doors.ts";
 import { PASTED_NAMES } from "./inputs/names.ts";
@@ -91,10 +92,10 @@ onEachEngine(t, async (t, engine) => {
     t.equal(pull.status, 400);
     const schema = { properties: { a: { type: "string", pattern: "(a+)+$" } } };
     await app.send("POST", "/v1/admin/collections", { body: { name: "patterns", schema } });
-    const began = performance.now();
+    const spent = cpuTime();
     const judged = await app.send("PUT", "/v1/documents/patterns/x", { body: { a: `${"a".repeat(30_000)}!` } });
     t.equal(judged.status, 422);
-    t.ok(performance.now() - began < 1000, "a schema's pattern runs in linear time");
+    t.ok(spent() < 1000, "a schema's pattern runs in linear time");
   });
 
   attack(t, app, "Q13 depth is refused before any other work", async (t) => {

@@ -5,6 +5,7 @@ import { type Fault, Faults, GalleyError } from "../../sdk/protocol/errors.ts";
 import type { ObjectValue } from "../../sdk/protocol/values.ts";
 import { addFormats } from "../../server/documents/schema/formats.ts";
 import { parseSchema, type Schema } from "../../server/documents/schema/schema.ts";
+import { cpuTime } from "../support/cpu-time.ts";
 
 function schemaOf(input: unknown): Schema {
   const faults = new Faults();
@@ -209,9 +210,9 @@ t.test("a hostile schema is refused at once", async (t) => {
     ["code in a name", { properties: { a: { "];process.exit(1);//": 1 } } }, /no keyword/],
   ];
   for (const [name, schema, message] of hostile) {
-    const start = performance.now();
+    const spent = cpuTime();
     t.match(refusals(schema)[0]?.message, message, name);
-    t.ok(performance.now() - start < 2000, `${name}: ${Math.round(performance.now() - start)} ms`);
+    t.ok(spent() < 2000, `${name}: ${Math.round(spent())} ms`);
   }
   const names = ['"];process["exit"](1);//', "`$" + "{process}`", "\u2028", "constructor2", "valueOf", "'"];
   const schema = schemaOf({
@@ -224,15 +225,15 @@ t.test("a hostile schema is refused at once", async (t) => {
 
 t.test("no text holds a pattern or a format up", async (t) => {
   const schema = schemaOf({ properties: { a: { type: "string", pattern: "^(a+)+$" }, b: { pattern: "(x+x+)+y" } } });
-  const started = performance.now();
+  const spent = cpuTime();
   t.equal(faultsOf(schema, { a: `${"a".repeat(100_000)}!`, b: "x".repeat(100_000) }).length, 2);
-  t.ok(performance.now() - started < 2000);
+  t.ok(spent() < 2000);
   const long = schemaOf({ properties: { v: { format: "url" }, list: { uniqueItems: true } } });
   const items = Array.from({ length: 60_000 }, (_, i) => ({ i }));
-  const start = performance.now();
+  const spentToo = cpuTime();
   t.equal(faultsOf(long, { v: `http://${"[::".repeat(300_000)}`, list: [...items, { i: 7 }] }).length, 2);
   t.same(faultsOf(long, { list: items }), []);
-  t.ok(performance.now() - start < 3000);
+  t.ok(spentToo() < 3000);
   const node = {
     anyOf: Array.from({ length: 30 }, () => ({ type: "object", properties: { a: { $ref: "#/$defs/node" } } })),
   };

@@ -5,6 +5,7 @@ import { Faults } from "#protocol/errors";
 import { LIMITS } from "#protocol/limits";
 import type { ObjectValue, Value } from "#protocol/values";
 import { decodeValue, encodeValue, fitsUtf8, parseInt64, parseText, utf8Length } from "#protocol/values";
+import { cpuTime } from "../support/cpu-time.ts";
 import { Random, TRAP_SCALARS, trapValue } from "../support/trap-pool.ts";
 
 const SEED = 20_261_106;
@@ -264,9 +265,9 @@ t.test("the UTF-8 length of a text is counted as an encoder would write it", asy
 t.test("faults of one input are bounded in number, length and cost", async (t) => {
   const bad = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`$${i}`, i]));
   const faults = new Faults();
-  const started = performance.now();
+  const spent = cpuTime();
   decodeValue({ ["k".repeat(1_000_000)]: bad }, "document", faults);
-  t.ok(performance.now() - started < 1000);
+  t.ok(spent() < 1000);
   t.equal(faults.list.length, 100);
   t.ok(JSON.stringify(faults.list).length < 300_000);
   t.throws(() => faults.throwIfAny(), { code: "invalid_argument", details: { faults: faults.list } });
