@@ -27,9 +27,10 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
   const routeOf = (id: string): string => `${route}/${encodePart(id, "id")}`;
 
   /** Sends a write when all earlier ones of its document are answered. */
-  async function write(call: Call, id: string, { ifVersion, signal }: WriteOptions = {}): Promise<Doc<Json>> {
+  async function write(call: Call, id: string, options: WriteOptions = {}): Promise<Doc<Json>> {
+    const { ifVersion, signal } = options;
     const headers = {
-      ...call.headers,
+      ...writeKey(options),
       ...(ifVersion !== undefined && (ifVersion === 0 ? { "if-none-match": "*" } : { "if-match": `"${ifVersion}"` })),
     };
     const sent = order.run([`${collection}/${id}`], (turn) => http.send({ ...call, headers, signal, turn }));
@@ -62,7 +63,7 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
     async create(value, options) {
       const text = encodeObject(value, "document");
       if (value._id !== undefined) {
-        return write({ method: "POST", path: route, body: text, headers: writeKey(options) }, `${value._id}`, options);
+        return write({ method: "POST", path: route, body: text }, `${value._id}`, options);
       }
       const id = makeId();
       const body = withMember("_id", `"${id}"`, text);
@@ -71,9 +72,9 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
         retried = true;
       };
       // The id itself makes a repeat harmless: it needs no key unless the caller wants one.
-      const headers = options?.idempotencyKey ? writeKey(options) : {};
+      const idempotencyKey = options?.idempotencyKey ?? false;
       const send = (): Promise<Doc<Json>> =>
-        write({ method: "POST", path: route, body, headers, onRetry }, id, options);
+        write({ method: "POST", path: route, body, onRetry }, id, { ...options, idempotencyKey });
       try {
         return await send();
       } catch (error) {
@@ -84,15 +85,15 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
     },
     async set(id, value, options) {
       const body = encodeObject(value, "document");
-      return write({ method: "PUT", path: routeOf(id), body, headers: writeKey(options) }, id, options);
+      return write({ method: "PUT", path: routeOf(id), body }, id, options);
     },
     async update(id, change, options) {
       const path = routeOf(id) + (options?.upsert ? "?upsert=true" : "");
       const body = encodeObject(change, "update");
-      return write({ method: "PATCH", path, body, headers: writeKey(options) }, id, options);
+      return write({ method: "PATCH", path, body }, id, options);
     },
     async delete(id, options) {
-      await write({ method: "DELETE", path: routeOf(id), headers: writeKey(options) }, id, options);
+      await write({ method: "DELETE", path: routeOf(id) }, id, options);
     },
   };
 }

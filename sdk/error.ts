@@ -27,7 +27,7 @@ export class ApiError extends Error {
     message: string,
     about: { status?: number; details?: Details; requestId?: string | undefined; cause?: unknown } = {},
   ) {
-    super(message, about.cause === undefined ? undefined : { cause: about.cause });
+    super(message, about);
     this.name = "ApiError";
     this.code = code;
     this.status = about.status ?? 0;
@@ -63,7 +63,7 @@ export class ApiError extends Error {
 
   /** Whether something thrown is an ApiError, with one of these codes if any are named. */
   static is(error: unknown, ...codes: ErrorCode[]): error is ApiError {
-    return error instanceof ApiError && (codes.length === 0 || codes.includes(error.code));
+    return error instanceof ApiError && (!codes[0] || codes.includes(error.code));
   }
 }
 

@@ -24,8 +24,6 @@ export interface Http {
   send(call: Call): Promise<unknown>;
   /** Waits, unless the signal or {@link close} ends it. @throws ApiError `aborted` */
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<unknown>;
-  /** The highest position that a write's answer carried. */
-  readonly position: string | undefined;
   /** Aborts every request, for good. */
   close(): void;
 }
@@ -41,7 +39,6 @@ export interface HttpOptions {
 
 export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
   const closing = new AbortController();
-  let position: string | undefined;
 
   /** Throws an ApiError if an error was answered, and whatever `fetch` throws if nothing was. */
   async function once({ method, path, body, headers }: Call, signal: AbortSignal): Promise<unknown> {
@@ -59,9 +56,7 @@ export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
     });
     const text = await response.text();
     if (!response.ok) throw errorOf(response, text);
-    const reply = text && decode(text);
-    position = later(position, response.headers.get("x-galley-position"));
-    return reply;
+    return text && decode(text);
   }
 
   async function send(call: Call): Promise<unknown> {
@@ -100,17 +95,8 @@ export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
       const limit = startLimit([closing.signal, signal]);
       await limit.sleep(milliseconds).finally(limit.end);
     },
-    get position() {
-      return position;
-    },
     close: () => closing.abort(new Error("the client was closed")),
   };
-}
-
-/** Positions of one history compare as text. After a restore there is another history: then the newest counts. */
-function later(held: string | undefined, position: string | null): string | undefined {
-  const other = held?.split(".")[0] !== position?.split(".")[0];
-  return position && (!held || other || position > held) ? position : held;
 }
 
 function noAnswer(cause: unknown): ApiError {

@@ -19,19 +19,15 @@ export function startLimit(sources: readonly (AbortSignal | undefined)[]): Limit
   const controller = new AbortController();
   const timers: unknown[] = [];
   const after = (milliseconds: number, act: () => void): unknown => timers.push(setTimeout(act, milliseconds));
-  let reached: (error: ApiError) => void = () => {};
   const never = new Promise<never>((_, reject) => {
-    reached = (error) => {
-      reject(error);
-      controller.abort();
-    };
+    controller.signal.onabort = () => reject(controller.signal.reason);
   });
   // Reached between two races, it is told by the next one.
   never.catch(() => {});
   const race: Limit["race"] = (work) => Promise.race([never, work]);
 
   const onAbort = ({ target }: { target: unknown }): void => {
-    reached(new ApiError("aborted", "the request was aborted", { cause: (target as AbortSignal).reason }));
+    controller.abort(new ApiError("aborted", "the request was aborted", { cause: (target as AbortSignal).reason }));
   };
   for (const source of sources) {
     source?.addEventListener("abort", onAbort);
@@ -42,7 +38,7 @@ export function startLimit(sources: readonly (AbortSignal | undefined)[]): Limit
     race,
     sleep: (milliseconds) => race(new Promise<void>((resolve) => after(milliseconds, resolve))),
     expire: (timeout) => {
-      after(timeout, () => reached(new ApiError("network", `no answer within ${timeout} ms`)));
+      after(timeout, () => controller.abort(new ApiError("network", `no answer within ${timeout} ms`)));
     },
     end() {
       for (const timer of timers) clearTimeout(timer as number);

@@ -88,9 +88,9 @@ async function findPage({ http, route, filter, shape, signal }: Parts, change: S
       ? post(`${route}/query`, filter, encode(wanted, "find"))
       : ({ method: "GET", path: route + url } as const);
   const reply = (await http.send({ ...call, signal })) as PageReply<Doc<Json>>;
-  const { documents, next, position, included, references } = reply;
-  if (included && references) for (const document of documents) attach(document, { included, references });
-  return { documents: documents as Documents, ...(next !== undefined && { next }), position };
+  const { included, references, advice: _, ...page } = reply;
+  if (included && references) for (const document of page.documents) attach(document, { included, references });
+  return page as Page<Doc<Json>>;
 }
 
 function post(path: string, filter: string, members: string): Call {

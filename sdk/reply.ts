@@ -7,10 +7,10 @@ type SentError = Partial<ErrorBody["error"]> & { readonly code: ErrorCode; reado
 /** The error that a reply other than 2xx stands for. */
 export function errorOf({ status, headers }: Response, text: string): ApiError {
   const error = sentError(text) ?? foreignError(status);
-  const wait = retryAfter(headers.get("retry-after"));
+  const wait = secondsOf(headers.get("retry-after"));
   return new ApiError(error.code, error.message, {
     status,
-    details: { ...error.details, ...(wait !== undefined && { retryAfter: wait }) },
+    details: { ...error.details, ...(wait > 0 && { retryAfter: wait }) },
     requestId: error.requestId,
   });
 }
@@ -30,9 +30,7 @@ function foreignError(status: number): SentError {
   return { code, message: `HTTP ${status}, but not from Galley: is the url right?` };
 }
 
-/** Seconds to wait, from a `Retry-After` in either of its forms (RFC 9110 10.2.3). */
-function retryAfter(header: string | null): number | undefined {
-  const seconds = Number(header ?? Number.NaN);
-  const wait = Number.isNaN(seconds) ? (Date.parse(header ?? "") - Date.now()) / 1000 : seconds;
-  return wait > 0 ? wait : undefined;
+/** Seconds to wait, from a `Retry-After` in either of its forms (RFC 9110 10.2.3): a number or a date. */
+function secondsOf(header: string | null): number {
+  return Number(header) || (Date.parse(`${header}`) - Date.now()) / 1000;
 }
