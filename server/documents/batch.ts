@@ -57,6 +57,11 @@ export interface Batches {
    */
   parse(body: unknown, scopeOf: (collection: string) => Scope, plain: boolean): Step[];
   run(batch: Batch): Promise<{ results: BatchResults; position: Position }>;
+  /**
+   * Does all of a batch but the commit, in collections that may not be declared yet.
+   * @throws GalleyError what {@link run} would, as far as it shows before the commit
+   */
+  rehearse(batch: Pick<Batch, "steps" | "now">): Promise<void>;
 }
 
 /** One document of a batch: what was stored, and how the operations so far leave it. */
@@ -99,6 +104,11 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
         release();
       }
     },
+
+    async rehearse({ steps, now }) {
+      const { order } = await compute(steps, now);
+      for (const entry of order) at(entry.last, () => judge(entry, definitions.get(entry.collection)));
+    },
   };
 
   function parseOperation(operation: BatchOperation, i: number, plain: boolean, faults: Faults): Operation {
@@ -129,6 +139,18 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
   }
 
   async function attempt({ steps, now, record }: Batch): Promise<{ results: BatchResults; position: Position }> {
+    const { order: changed, touched } = await compute(steps, now);
+    for (const entry of changed) at(entry.last, () => enforce(entry));
+    const results = touched.map(({ entry, gone }) => {
+      return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
+    });
+    const writes = changed.map(({ collection, id, before, after }) => netWrite(collection, id, before, after));
+    if (record) writes.push(record(results));
+    return { results, position: writes.length === 0 ? store.position() : await commit(writes, changed) };
+  }
+
+  /** Applies the steps to what is stored; `order`: each document once. */
+  async function compute(steps: readonly Step[], now: Date) {
     const entries = await read(steps).catch((error: unknown) => Promise.reject(refused(error)));
     const order = new Set<Entry>();
     const touched = steps.map(({ scope, operation }, i) =>
@@ -140,14 +162,7 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
         return { entry, gone: !entry.after };
       }),
     );
-    for (const entry of order) at(entry.last, () => enforce(entry));
-    const results = touched.map(({ entry, gone }) => {
-      return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
-    });
-    const changed = [...order];
-    const writes = changed.map(({ collection, id, before, after }) => netWrite(collection, id, before, after));
-    if (record) writes.push(record(results));
-    return { results, position: writes.length === 0 ? store.position() : await commit(writes, changed) };
+    return { order: [...order], touched };
   }
 
   /** What is stored, of each document once. */
@@ -188,11 +203,14 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
   }
 
   /** Rules were judged step by step; the schema judges what is stored in the end. */
-  function enforce({ collection, before, after }: Entry): void {
-    if (!after || after === before) return;
-    const definition: Definition | undefined = definitions.get(collection);
-    if (!definition) throw dropped();
-    enforceSchema(after, definition.schema, "document");
+  function enforce(entry: Entry): void {
+    const definition = definitions.get(entry.collection);
+    if (!definition && entry.after && entry.after !== entry.before) throw dropped();
+    judge(entry, definition);
+  }
+
+  function judge({ before, after }: Entry, definition: Definition | undefined): void {
+    if (after && after !== before) enforceSchema(after, definition?.schema, "document");
   }
 
   async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {

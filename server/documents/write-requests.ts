@@ -4,13 +4,13 @@ import { parseUpdate } from "#protocol/update";
 import { type Document, parseText } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
-import type { Batches, BatchResults } from "./batch.ts";
+import type { Batch, Batches, BatchResults } from "./batch.ts";
 import type { BatchReply, DocumentService, WriteReply, WriteRequest } from "./contract.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { type DocumentBody, readDocument } from "./images.ts";
 import { mayDo, passes, requireAny } from "./judgement.ts";
-import { notFound, type Operation } from "./operation.ts";
+import { notFound, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { refused, refusing } from "./refusal.ts";
 import { OPEN_PLACES } from "./schema/schema.ts";
@@ -85,17 +85,18 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
     async batch(scopeOf, body, request) {
       const steps = batches.parse(body, scopeOf, request.plain ?? false);
       const now = new Date(clock());
-      for (const { scope, operation } of steps) await declare(scope, operation);
-      if (!request.idempotency) return batches.run({ steps, now });
-      const [first] = steps;
-      const principal = first?.scope.principal;
-      if (!principal) return batches.run({ steps, now });
-      return idempotency.once<BatchResults, BatchReply>(
-        principal,
-        request.idempotency,
-        (record) => batches.run({ steps, now, record }),
-        (results) => ({ results, position: store.position() }),
-      );
+      const run = async (record?: Batch["record"]) => {
+        const first = steps.filter(({ scope, operation }) => declares(scope, operation));
+        if (first.length > 0) await batches.rehearse({ steps, now });
+        for (const { scope } of first) await refusing(() => definitions.declare(scope.collection));
+        return batches.run({ steps, now, record });
+      };
+      const principal = steps[0]?.scope.principal;
+      if (!request.idempotency || !principal) return run();
+      return idempotency.once<BatchResults, BatchReply>(principal, request.idempotency, run, (results) => ({
+        results,
+        position: store.position(),
+      }));
     },
   };
 
@@ -103,7 +104,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
     const write = { scope, operation, now: new Date(clock()) };
     const commit = (one: SingleWrite) => (operation.op === "create" ? writer.create(one) : writer.change(one));
     const run = async (record?: SingleWrite["record"]) => {
-      await declare(scope, operation);
+      if (declares(scope, operation)) await declare(scope, operation, write.now);
       return replyTo(await commit({ ...write, record }), scope, operation, request);
     };
     if (!request.idempotency) return run();
@@ -117,10 +118,17 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
   }
 
   /** A first write declares its collection, for those who may. */
-  async function declare(scope: Scope, operation: Operation): Promise<void> {
+  function declares(scope: Scope, operation: Operation): boolean {
     const inserts =
       operation.op === "create" || operation.op === "set" || (operation.op === "update" && operation.upsert);
-    if (!inserts || !scope.mayDeclare || definitions.get(scope.collection)) return;
+    return inserts && scope.mayDeclare && !definitions.get(scope.collection);
+  }
+
+  /** Not for a write that fails on an empty collection: it would leave one behind. */
+  async function declare(scope: Scope, operation: Operation, now: Date): Promise<void> {
+    refusing(() =>
+      operate(operation, undefined, { scope, schema: undefined, now, nextVersion: () => store.nextVersion(0) }),
+    );
     await refusing(() => definitions.declare(scope.collection));
   }
 

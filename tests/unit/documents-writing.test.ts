@@ -246,6 +246,33 @@ t.test("a key writes only what its scopes allow, and reads back only what it may
   });
 });
 
+t.test("a first write that fails declares no collection", async (t) => {
+  const { documents, collections, definitions, close } = await startServices();
+  t.teardown(close);
+  await collections.create(adminScope(), { name: "closed", schema: { type: "object", required: ["title"] } });
+  const names = () => definitions.all().map(({ name }) => name);
+  const large = "x".repeat(1024 * 1024);
+  const batch = (operations: object[]) => documents.batch(scopeOf, { operations }, {});
+  const create = (collection: string) => ({ op: "create", collection, document: { _id: "a" } });
+  const failing: [string, () => Promise<unknown>][] = [
+    ["payload_too_large", () => documents.create(posts, { large }, {})],
+    ["payload_too_large", () => documents.set(posts, "a", { large }, {})],
+    ["version_conflict", () => documents.set(posts, "a", {}, { ifVersion: 7 })],
+    ["version_conflict", () => documents.set(posts, "a", {}, { mustExist: true })],
+    ["payload_too_large", () => documents.update(posts, "a", { $set: { large } }, { upsert: true })],
+    ["not_found", () => batch([create("posts"), { op: "delete", collection: "posts", id: "b" }])],
+    ["already_exists", () => batch([create("posts"), create("posts")])],
+    ["version_conflict", () => batch([create("posts"), { op: "check", collection: "other", id: "a", ifVersion: 5 }])],
+    ["schema_violation", () => batch([create("posts"), create("closed")])],
+  ];
+  for (const [code, write] of failing) {
+    await t.rejects(write(), { code, details: { outcome: "not_applied" } });
+    t.strictSame(names(), ["closed"], code);
+  }
+  await batch([create("posts"), { op: "set", collection: "more", id: "a", document: {} }]);
+  t.strictSame(names(), ["closed", "more", "posts"]);
+});
+
 t.test("first writes of many callers declare a collection once", async (t) => {
   const { documents, definitions, close } = await startServices();
   t.teardown(close);
