@@ -1,12 +1,11 @@
 import type { Document as Stored } from "mongodb";
 import type { Key } from "#protocol/compare";
 import { compareKeys, sortKeyOf } from "#protocol/sort";
-import type { Document } from "#protocol/values";
 import type { FindQuery, Row } from "../document-store.ts";
 import { checkPageSize, parallelArrays } from "../query-refusals.ts";
 import { TopRows } from "../top-rows.ts";
 import type { ReadClock } from "./read-clock.ts";
-import { type ReadMeter, rowOf } from "./rows.ts";
+import { type ReadMeter, rowOfBytes } from "./rows.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** The rows of one page and whether more follow. */
@@ -23,7 +22,7 @@ export interface PageSource {
   readonly clock: ReadClock;
   readonly meter: ReadMeter;
   /** The evaluator of the whole filter. */
-  readonly matches: (document: Document) => boolean;
+  readonly matches: (row: Row) => boolean;
 }
 
 /** By how much more is asked for each time that rows had to be dropped. */
@@ -69,14 +68,14 @@ class PageRows {
     this.#last = source.query.after;
   }
 
-  add(stored: Stored): void {
+  add(stored: Uint8Array): void {
     const { query, meter, matches } = this.#source;
-    const row = rowOf(stored);
+    const row = rowOfBytes(stored);
     if (!row) {
       meter.foreign++;
       return;
     }
-    if (!matches(row.value)) {
+    if (!matches(row)) {
       meter.parity++;
       return;
     }
@@ -105,9 +104,9 @@ export async function pageSortedHere(source: PageSource, search: Stored): Promis
     returned += batch.length;
     for (const stored of batch) {
       await clock.pause();
-      const row = rowOf(stored);
+      const row = rowOfBytes(stored);
       if (!row) meter.foreign++;
-      else if (!matches(row.value)) meter.parity++;
+      else if (!matches(row)) meter.parity++;
       else {
         const key = keyOf(query, row);
         if (after && compareKeys(sort, key, after) <= 0) continue;

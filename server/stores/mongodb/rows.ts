@@ -1,10 +1,11 @@
-import type { Document as Stored } from "mongodb";
+import { BSON, type Document as Stored } from "mongodb";
 import { idFault } from "#protocol/id";
 import { LIMITS } from "#protocol/limits";
-import { type Document, encodeValue, fitsUtf8 } from "#protocol/values";
+import { type Document, encodeValue, fitsUtf8, parseText } from "#protocol/values";
 import type { Row } from "../document-store.ts";
+import { BsonText } from "./bson-text.ts";
 import { HIDDEN } from "./commit-marker.ts";
-import { ForeignValue, fromBson } from "./values.ts";
+import { BSON_OPTIONS, ForeignValue, fromBson } from "./values.ts";
 
 /** What reads came across that no read of ours should, counted for the operator. */
 export interface ReadMeter {
@@ -14,13 +15,28 @@ export interface ReadMeter {
   parity: number;
 }
 
+const writer = new BsonText();
+
 /**
- * A document as the driver read it, as a row: its canonical text, written once, and its value. The hidden member is left
- * out. The document is changed in place, so hand over what nobody else holds.
+ * A document as MongoDB sent it, as a row: its canonical text, written once, and its value, parsed at first use. The hidden
+ * member is left out.
  *
  * @returns undefined if another program wrote what the language cannot hold (query-language.md 1.10): every read skips
  *   such a document
  */
+export function rowOfBytes(bytes: Uint8Array): Row | undefined {
+  const text = writer.textOf(bytes);
+  if (text !== undefined) return new TextRow(writer.id, versionOf(writer.version), text);
+  try {
+    return rowOf(BSON.deserialize(bytes, BSON_OPTIONS));
+  } catch (error) {
+    // A text that is no UTF-8, which only another program can have stored.
+    if (error instanceof BSON.BSONError) return undefined;
+    throw error;
+  }
+}
+
+/** As {@link rowOfBytes}, of a document as the driver read it. It is changed in place: hand over what nobody else holds. */
 export function rowOf(stored: Stored): Row | undefined {
   const value = documentOf(stored);
   if (!value) return undefined;
@@ -37,6 +53,24 @@ export function documentOf(stored: Stored): Document | undefined {
   } catch (error) {
     if (error instanceof ForeignValue) return undefined;
     throw error;
+  }
+}
+
+class TextRow implements Row {
+  readonly id: string;
+  readonly version: number;
+  readonly text: string;
+  #value: Document | undefined;
+
+  constructor(id: string, version: number, text: string) {
+    this.id = id;
+    this.version = version;
+    this.text = text;
+  }
+
+  get value(): Document {
+    this.#value ??= parseText(this.text) as Document;
+    return this.#value;
   }
 }
 

@@ -5,8 +5,9 @@ import { BSON_OPTIONS } from "./values.ts";
 
 /** Bytes of documents that one batch of a stream should hold: it is read in one go, which nothing else can interrupt. */
 const STREAM_BYTES = 512 * 1024;
-const FIRST_BATCH = 101;
 const MOST_DOCUMENTS = 4000;
+/** The members of replies that hold documents, which the driver leaves as they are. */
+const DOCUMENTS = { firstBatch: true, nextBatch: true };
 
 /**
  * Reads of one query, all of one state of the database (query-language.md 8.3.1): that of the first one. The driver's own
@@ -35,44 +36,23 @@ export class Snapshot {
   }
 
   /**
-   * The batches of a `find` or `aggregate`, each parsed.
+   * The batches of a `find` or `aggregate`, each document as its bytes: what no program should have stored must fail no
+   * document but itself.
    *
    * @param milliseconds a time of its own within the query's, for a try
    */
-  batches(command: Document, milliseconds?: number): AsyncGenerator<Document[]> {
-    return this.#batches(command, { ...BSON_OPTIONS, session: this.#session }, milliseconds) as AsyncGenerator<
-      Document[]
-    >;
-  }
-
-  /** The batches of a `find` or `aggregate` over many documents, each document as its bytes. */
-  rawBatches(command: Document): AsyncGenerator<Uint8Array[]> {
-    const raw = { fieldsAsRaw: { firstBatch: true, nextBatch: true } };
-    const sized = command.find === undefined ? { cursor: { batchSize: FIRST_BATCH } } : { batchSize: FIRST_BATCH };
-    return this.#batches(
-      { ...command, ...sized },
-      { ...BSON_OPTIONS, ...raw, session: this.#session },
-    ) as AsyncGenerator<Uint8Array[]>;
-  }
-
-  async *#batches(
-    command: Document,
-    options: Parameters<Db["command"]>[1],
-    milliseconds = this.#clock.left,
-  ): AsyncGenerator<unknown[]> {
+  async *batches(command: Document, milliseconds = this.#clock.left): AsyncGenerator<Uint8Array[]> {
     const collection: unknown = command.find ?? command.aggregate;
-    const reply = await this.#run(
-      { ...command, readConcern: this.#readConcern(), maxTimeMS: Math.min(milliseconds, this.#clock.left) },
-      options,
-    );
+    const maxTimeMS = Math.min(milliseconds, this.#clock.left);
+    const reply = await this.#run({ ...command, readConcern: this.#readConcern(), maxTimeMS });
     this.#note(reply);
-    let { id, firstBatch: batch } = reply.cursor as { id: number | bigint; firstBatch: unknown[] };
+    let { id, firstBatch: batch } = reply.cursor as { id: number | bigint; firstBatch: Uint8Array[] };
     try {
       for (;;) {
         yield batch;
         if (Number(id) === 0) return;
         // A small id is read as a number, and MongoDB takes longs only.
-        const more = await this.#run({ getMore: BigInt(id), collection, batchSize: batchSizeAfter(batch) }, options);
+        const more = await this.#run({ getMore: BigInt(id), collection, batchSize: batchSizeAfter(batch) });
         id = more.cursor.id;
         batch = more.cursor.nextBatch;
       }
@@ -100,8 +80,9 @@ export class Snapshot {
     this.#connection.see(this.#at);
   }
 
-  #run(command: Document, options: Parameters<Db["command"]>[1]): Promise<Document> {
+  #run(command: Document): Promise<Document> {
     this.#underWay = true;
+    const options = { ...BSON_OPTIONS, fieldsAsRaw: DOCUMENTS, session: this.#session };
     const running = this.#database.command(command, options).finally(() => {
       this.#underWay = false;
     });
@@ -119,9 +100,9 @@ export class Snapshot {
 }
 
 /** How many documents like these make a batch. */
-function batchSizeAfter(batch: readonly unknown[]): number {
+function batchSizeAfter(batch: readonly Uint8Array[]): number {
   let bytes = 0;
-  for (const document of batch) if (document instanceof Uint8Array) bytes += document.length;
+  for (const document of batch) bytes += document.length;
   if (bytes === 0) return MOST_DOCUMENTS;
   return Math.max(1, Math.min(MOST_DOCUMENTS, Math.floor((STREAM_BYTES * batch.length) / bytes)));
 }
