@@ -22,7 +22,7 @@ const ANSWER_MS = 10_000;
 /** For what is downloaded whole, on a slow line. */
 const DOWNLOAD_MS = 150_000;
 /** About four minutes of both cores of a small machine, and more if it has other work. */
-export const BUILD_MS = 900_000;
+export const BUILD_MS = 1_800_000;
 
 const FETCHED: readonly Source[] = [
   { name: "its own release", find: () => fetched(download) },
@@ -97,6 +97,7 @@ async function build(go: string, folder: string, guard: Guard): Promise<string> 
     ...process.env,
     GOPATH: join(folder, "gopath"),
     GOCACHE: join(folder, "gocache"),
+    GOTMPDIR: folder,
     GOBIN: folder,
     GOFLAGS: "-modcacherw", // else only root could remove the folder
     GOTOOLCHAIN: "auto", // fetches a newer compiler if MinIO asks for one
