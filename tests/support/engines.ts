@@ -15,11 +15,10 @@ export const SQLITE: Engine = { name: "sqlite", env: () => ({}) };
 /** Runs the tests of a file on every engine, one after the other. Call it once a file, with the root test. */
 export function onEachEngine(t: Test, run: (t: Test, engine: Engine) => Promise<void> | void): void {
   t.test("on sqlite", async (t) => run(t, SQLITE));
-  if (process.env.M4 !== undefined)
-    t.test("on mongodb", async (t) => {
-      const mongod = await useMongod(t);
-      if (mongod) await run(t, mongodb(t, mongod));
-    });
+  t.test("on mongodb", async (t) => {
+    const mongod = await useMongod(t);
+    if (mongod) await run(t, mongodb(t, mongod));
+  });
 }
 
 /** A MongoDB as an engine: a database of its own for each data folder. */
