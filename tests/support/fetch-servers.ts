@@ -3,10 +3,8 @@ import { NotToBeHad } from "./found-program.ts";
 import { findMinio } from "./minio-program.ts";
 import { findMongod } from "./mongod-program.ts";
 
-const found = [
-  process.env.GALLEY_TEST_MONGODB_URL ? [] : findMongod(),
-  process.env.GALLEY_TEST_S3_ENDPOINT ? [] : findMinio(),
-];
+const { GALLEY_TEST_MONGODB_URL: mongodb, GALLEY_TEST_S3_ENDPOINT: s3 } = process.env;
+const found = [mongodb ?? findMongod(), s3 ?? findMinio()];
 for (const result of await Promise.allSettled(found)) {
   if (result.status === "fulfilled") console.log(result.value);
   // What is not to be had is told by the test that needs it.
