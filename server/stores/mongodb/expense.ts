@@ -49,9 +49,15 @@ export class Expense {
 
   /** @throws GalleyError if a query that looks at everything an access finds has more than it may */
   async judge(access: Access<NamedIndex>): Promise<void> {
+    const refusal = await this.refusalOf(access);
+    if (refusal) throw refusal;
+  }
+
+  /** What {@link judge} throws. */
+  async refusalOf(access: Access<NamedIndex>): Promise<GalleyError | undefined> {
     if (boundsFilter(access) === undefined) this.examined += await this.#size();
     else if (!(await this.isCovered())) this.examined += await this.within(access, this.budget + 1);
-    if (this.examined > this.budget) throw this.exceeded();
+    return this.examined > this.budget ? this.exceeded() : undefined;
   }
 
   /** How many documents an access finds, counted no further than `most`; infinite if it reads every document. */

@@ -80,7 +80,10 @@ export function createQueries(options: QueriesOptions): Queries {
         undefined,
         async (run) => {
           let count = 0;
-          for await (const _ of run.firstRows(query.cap + 1)) if (++count > query.cap) break;
+          for await (const rows of run.firstRows(query.cap + 1)) {
+            count += rows.length;
+            if (count > query.cap) break;
+          }
           return { count: Math.min(count, query.cap), more: count > query.cap };
         },
         () => ({ count: 0, more: false }),
@@ -91,7 +94,7 @@ export function createQueries(options: QueriesOptions): Queries {
         undefined,
         async (run) => {
           const values = new DistinctValues(query.path, LIMITS.distinctValues);
-          for await (const { value } of run.rows()) values.add(value);
+          for await (const rows of run.rows()) for (const { value } of rows) values.add(value);
           return values.result();
         },
         () => ({ values: [], more: false }),
@@ -102,7 +105,9 @@ export function createQueries(options: QueriesOptions): Queries {
         undefined,
         async (run) => {
           const grouping = new Grouping(query.aggregate);
-          for await (const { value } of run.rows()) if (!grouping.add(value)) throw tooManyGroups();
+          for await (const rows of run.rows()) {
+            for (const { value } of rows) if (!grouping.add(value)) throw tooManyGroups();
+          }
           return grouping.result();
         },
         () => new Grouping(query.aggregate).result(),

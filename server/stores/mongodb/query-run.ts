@@ -44,31 +44,28 @@ export class QueryRun {
     return page;
   }
 
-  /** All rows that match, in any order. */
-  async *rows(): AsyncGenerator<Row> {
+  /** All rows that match, in any order, some at a time. */
+  async *rows(): AsyncGenerator<Row[]> {
     if (this.#plan.access.kind === "none") return;
     await this.#expense.judge(this.#plan.access);
     yield* this.#stream(this.#search());
   }
 
   /**
-   * Rows that match, for one who wants a few of them only: looks at no more documents than the query may, and refuses only
+   * As {@link rows}, for one who wants a few of them only: looks at no more documents than the query may, and refuses only
    * if the wanted ones are not among those.
    */
-  async *firstRows(wanted: number): AsyncGenerator<Row> {
+  async *firstRows(wanted: number): AsyncGenerator<Row[]> {
     const { access, residual } = this.#plan;
     if (access.kind === "none") return;
-    const refusal = residual.kind === "true" ? undefined : await this.#expense.judge(access).catch((error) => error);
-    if (refusal === undefined) {
-      yield* this.#stream(this.#search());
-      return;
-    }
+    const refusal = residual.kind === "true" ? undefined : await this.#expense.refusalOf(access);
     let found = 0;
-    for await (const row of this.#stream(this.#searchWithinBudget())) {
-      yield row;
-      if (++found >= wanted) return;
+    for await (const rows of this.#stream(refusal ? this.#searchWithinBudget() : this.#search())) {
+      yield rows;
+      found += rows.length;
+      if (found >= wanted) return;
     }
-    throw refusal;
+    if (refusal) throw refusal;
   }
 
   /** What the query has cost so far. */
@@ -95,16 +92,18 @@ export class QueryRun {
     return { aggregate: this.#options.collection.name, pipeline, cursor: {}, ...hintOf(this.#plan) };
   }
 
-  async *#stream(search: Stored): AsyncGenerator<Row> {
+  async *#stream(search: Stored): AsyncGenerator<Row[]> {
     const { snapshot, clock, meter } = this.#options;
     for await (const batch of snapshot.batches(search)) {
+      const rows: Row[] = [];
       for (const bytes of batch) {
-        await clock.pause();
         const row = rowOfBytes(bytes);
         if (!row) meter.foreign++;
         else if (!this.#matches(row)) meter.parity++;
-        else yield row;
+        else rows.push(row);
+        if (clock.due) await clock.pause();
       }
+      yield rows;
     }
   }
 }

@@ -52,6 +52,7 @@ export class ReadClock {
       });
       const result = await Promise.race([command, end]);
       this.check();
+      this.#sliceEnd = performance.now() + SLICE_MILLISECONDS;
       return result;
     } finally {
       clearTimeout(timer);
@@ -59,16 +60,13 @@ export class ReadClock {
     }
   }
 
-  /** Lets others run if this query has had the event loop for long. Ask after each small piece of work. */
-  pause(): Promise<void> | undefined {
-    const now = performance.now();
-    if (now < this.#sliceEnd) return undefined;
-    const first = this.#sliceEnd === 0;
-    this.#sliceEnd = now + SLICE_MILLISECONDS;
-    return first ? undefined : this.#nextSlice();
+  /** Whether this query has had the event loop for long. Ask after each small piece of work, and then {@link pause}. */
+  get due(): boolean {
+    return performance.now() >= this.#sliceEnd;
   }
 
-  async #nextSlice(): Promise<void> {
+  /** Lets others run. @throws GalleyError `timeout` */
+  async pause(): Promise<void> {
     await nextTurn();
     this.check();
     this.#sliceEnd = performance.now() + SLICE_MILLISECONDS;
