@@ -59,6 +59,7 @@ export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierO
 
   const verifier: KeyVerifier = {
     verify(token, address) {
+      if (!store.nodes.inTouch) return store.nodes.touch().then(() => verifier.verify(token, address));
       const known = remembered.get(token);
       if (known) return admit(known, address);
       if (!isPreset(token)) return lookUp(token, address);

@@ -32,7 +32,15 @@ export interface DefinitionChange {
  *
  * @throws GalleyError `failed_precondition` with `details.violations`
  */
-export async function changeDefinition(
+export function changeDefinition(
+  stores: DefinitionStores,
+  before: Definition,
+  change: DefinitionChange,
+): Promise<Definition> {
+  return stores.definitions.undertaken(before.name, () => tryChange(stores, before, change));
+}
+
+async function tryChange(
   { store, definitions }: DefinitionStores,
   before: Definition,
   change: DefinitionChange,

@@ -9,7 +9,7 @@ const INTERVAL = 1000;
 export interface RecoveryOptions {
   readonly store: DocumentStore;
   readonly held: HeldDefinitions;
-  readonly definitions: Pick<Definitions, "put" | "drop" | "locked">;
+  readonly definitions: Pick<Definitions, "put" | "drop" | "undertaken">;
   /** Whether this node itself is at work on a definition. */
   readonly isBusy: (name: string) => boolean;
   readonly remove: (name: string, version: number) => Promise<void>;
@@ -40,14 +40,11 @@ export function startRecovery(options: RecoveryOptions): { run(): Promise<void>;
 
   async function run(): Promise<void> {
     for (const orphan of held.all().filter(isOrphan)) {
-      await definitions
-        .locked(orphan.name, async () => {
-          const definition = held.get(orphan.name);
-          if (definition?.version === orphan.version) await end(definition);
-        })
-        .catch((error: unknown) => {
-          log.info({ err: error, collection: orphan.name }, "a change that was cut off is not ended yet");
-        });
+      // Not in the line of this node's own changes, which may wait for just this. Versions keep them apart.
+      const ended = definitions.undertaken(orphan.name, () => end(orphan));
+      await ended.catch((error: unknown) => {
+        log.info({ err: error, collection: orphan.name }, "a change that was cut off is not ended yet");
+      });
     }
   }
 

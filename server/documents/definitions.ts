@@ -49,6 +49,8 @@ export interface Definitions {
   drop(name: string): Promise<void>;
   /** Runs one change of a definition at a time, of this node's. */
   locked<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Runs a change of more than one commit: as long as it runs, it is not taken for one that was cut off. */
+  undertaken<T>(name: string, work: () => Promise<T>): Promise<T>;
   close(): void;
 }
 
@@ -73,6 +75,7 @@ export async function openDefinitions({ store, clock, log }: DefinitionsOptions)
   }
   const lock = keyedLock();
   const declaring = new Map<string, Promise<Definition>>();
+  const underWay = new Set<string>();
   const definitions: Definitions = {
     get: (name) => visible(held.get(name)),
     all: () => held.all().flatMap((definition) => visible(definition) ?? []),
@@ -99,15 +102,10 @@ export async function openDefinitions({ store, clock, log }: DefinitionsOptions)
     },
 
     async create(name, content) {
-      const { version } = await reserve(name);
-      try {
-        await store.ensureCollection({ name, indexes: content.indexes });
-        return await definitions.put(name, version, content);
-      } catch (error) {
-        await remove(name, version).catch(() => {
-          // Recovery does it, as it would if this node were gone.
-        });
-        throw error;
+      for (;;) {
+        if (await definitions.settled(name)) throw alreadyDeclared(name);
+        const made = await definitions.undertaken(name, () => make(name, content));
+        if (made) return made;
       }
     },
 
@@ -126,11 +124,9 @@ export async function openDefinitions({ store, clock, log }: DefinitionsOptions)
 
     async drop(name) {
       for (let definition = held.get(name); definition; definition = held.get(name)) {
-        const { pending, ...content } = definition;
         try {
-          const going = await definitions.put(name, definition.version, { ...content, pending: { kind: "drop" } });
-          await store.dropCollection(name);
-          return await remove(name, going.version);
+          const { version, pending, ...content } = definition;
+          await definitions.undertaken(name, () => drop(name, version, content));
         } catch (error) {
           if (!isConflict(error)) throw error;
         }
@@ -138,6 +134,16 @@ export async function openDefinitions({ store, clock, log }: DefinitionsOptions)
     },
 
     locked: lock.run,
+
+    async undertaken(name, work) {
+      underWay.add(name);
+      try {
+        return await work();
+      } finally {
+        underWay.delete(name);
+      }
+    },
+
     close() {
       recovery.close();
       held.close();
@@ -156,20 +162,41 @@ export async function openDefinitions({ store, clock, log }: DefinitionsOptions)
     }
   }
 
+  /** @returns undefined if another node was faster */
+  async function make(name: string, content: DefinitionContent): Promise<Definition | undefined> {
+    const reserved = await reserve(name);
+    if (!reserved) return undefined;
+    try {
+      await store.ensureCollection({ name, indexes: content.indexes });
+      return await definitions.put(name, reserved.version, content);
+    } catch (error) {
+      await remove(name, reserved.version).catch(() => {
+        // Recovery does it, as it would if this node were gone.
+      });
+      throw error;
+    }
+  }
+
   /** Takes a name, so that one node alone makes its collection. Which are beyond the limit is decided by commit order. */
-  async function reserve(name: string): Promise<Definition> {
-    if (await definitions.settled(name)) throw alreadyDeclared(name);
+  async function reserve(name: string): Promise<Definition | undefined> {
     if (held.size >= MAX_COLLECTIONS) throw tooMany();
+    const pending = { kind: "create" } as const;
     let reserved: Definition;
     try {
-      reserved = await definitions.put(name, 0, { schema: undefined, indexes: [], pending: { kind: "create" } });
+      reserved = await definitions.put(name, 0, { schema: undefined, indexes: [], pending });
     } catch (error) {
-      if (isConflict(error)) return reserve(name);
+      if (isConflict(error)) return undefined;
       throw error;
     }
     if (held.rank(name) <= MAX_COLLECTIONS) return reserved;
     await remove(name, reserved.version);
     throw tooMany();
+  }
+
+  async function drop(name: string, version: number, content: DefinitionContent): Promise<void> {
+    const going = await definitions.put(name, version, { ...content, pending: { kind: "drop" } });
+    await store.dropCollection(name);
+    await remove(name, going.version);
   }
 
   async function remove(name: string, version: number): Promise<void> {
@@ -185,7 +212,7 @@ export async function openDefinitions({ store, clock, log }: DefinitionsOptions)
     }
   }
 
-  const recovery = startRecovery({ store, held, definitions, isBusy: lock.has, remove, log });
+  const recovery = startRecovery({ store, held, definitions, isBusy: (name) => underWay.has(name), remove, log });
   await recovery.run();
   return definitions;
 }

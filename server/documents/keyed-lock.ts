@@ -1,8 +1,6 @@
 /** Runs work one at a time for each key, in the order of the calls. */
 export interface KeyedLock {
   run<T>(key: string, work: () => Promise<T>): Promise<T>;
-  /** Whether work runs or waits. */
-  has(key: string): boolean;
 }
 
 export function keyedLock(): KeyedLock {
@@ -21,6 +19,5 @@ export function keyedLock(): KeyedLock {
         if (locks.get(key) === mine) locks.delete(key);
       }
     },
-    has: (key) => locks.has(key),
   };
 }

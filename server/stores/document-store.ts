@@ -121,6 +121,13 @@ export interface Nodes {
   readonly self: string;
   /** Whether a process may still be at work. False only of one that has ended or stopped serving. */
   lives(node: string): boolean;
+  /**
+   * Whether this one has been told what others changed, so that it may judge by that. While it has not, the store answers
+   * `unavailable`; who judges by what it remembers, before it asks the store, has to look here.
+   */
+  readonly inTouch: boolean;
+  /** Resolves once it is in touch, if that takes but a moment. @throws GalleyError `unavailable` */
+  touch(): Promise<void>;
 }
 
 declare const position: unique symbol;

@@ -1,12 +1,10 @@
-import { hostname } from "node:os";
 import type { Db, Document } from "mongodb";
 import { GalleyError } from "#protocol/errors";
-import type { DocumentStore, Position } from "../document-store.ts";
-import { WRITE_CONCERN } from "./send.ts";
+import type { DocumentStore, Nodes, Position } from "../document-store.ts";
+import { createLease, type Lease } from "./lease.ts";
+import { createReporter, NODES } from "./reporter.ts";
 import type { InternalChange } from "./tail-commit.ts";
-
-/** Where each node reports, one document a node. */
-export const NODES = "_nodes";
+import { type Work, WorkUnderWay } from "./work-under-way.ts";
 
 export interface NodesOptions {
   readonly db: Db;
@@ -21,23 +19,20 @@ export interface NodesOptions {
 }
 
 /**
- * The nodes that work on one database (access-rules.md 10). Each writes a report every second; every tail shows it to all.
+ * The nodes that work on one database (access-rules.md 10). Each reports every second how far its tail is; every tail shows
+ * that to all, and each node's own report coming back to it is its lease.
  *
- * **The lease.** A node serves only while a report of its own, sent less than 4 s ago, has come back to it by its own
- * tail: so it has passed every commit before that report. If it is older, its clock (which never goes back) says so, and
- * it answers `unavailable`, whether its process stood still, its network is cut or its stream is.
- *
- * **The barrier.** Who has to know that a commit at P is passed everywhere waits until each node has reported so; but for
- * a node that does not, at most until it must have stopped serving: 5 s after the commit or its last report.
+ * Who has to know that a commit at P is passed everywhere waits until each node has reported so. But for a node that does
+ * not, it waits at most until that must have stopped serving: 5 s after its last report, or after the barrier began. For
+ * a report that it sent after the commit, and that came back to it, would show that it has passed the commit.
  */
-export interface MongoNodes extends Pick<DocumentStore, "barrier" | "nodes"> {
+export interface MongoNodes extends Pick<DocumentStore, "barrier">, Pick<Nodes, "self" | "lives"> {
+  readonly lease: Pick<Lease, "held" | "lostFor">;
   /** Reports for the first time; resolves when this node holds its lease and knows the others. Throws what a read does. */
   open(): Promise<void>;
-  /** Whether this node may serve. */
-  leased(): boolean;
-  /** Notes that work begins which is judged by what is known now; the result is to be called when it is over. */
-  begin(): () => void;
-  /** A report came by the tail; undefined: the node has left. */
+  /** Notes that work begins which is judged by what is known now. */
+  begin(): Work;
+  /** A report came by the tail, or one was removed: that node has left. */
   heard(change: InternalChange): void;
   /** The tail has lost the order of commits: everything it has told of nodes may be out of date. */
   reload(): Promise<void>;
@@ -58,124 +53,53 @@ interface Other extends Report {
   readonly heard: number;
 }
 
-const INTERVAL = 1000;
-const RETRY = 250;
-/** A report that takes longer is given up and sent anew. */
-const REPORT_LIMIT = 2000;
-const LEASE = 4000;
-/** How long a node that says nothing is waited for; more than the lease. */
+/** How long a node that says nothing is waited for: more than a lease. */
 const SILENCE = 5000;
-/** An own report that has not come back after this means that the stream has died without a word. */
+/** A lease of this age means that the stream has died without a word. */
 const STALE = 3000;
 /** How long a barrier waits in all, when a live node does not settle. */
 const BARRIER_LIMIT = 15_000;
-/** After this a report of a dead node is removed. */
+const LOOK = 250;
+/** After this the report of a dead node is removed. */
 const FORGET = 60_000;
 
-export function createNodes({
-  db,
-  self,
-  tail,
-  monotonic = () => performance.now(),
-  onLease,
-}: NodesOptions): MongoNodes {
+export function createNodes(options: NodesOptions): MongoNodes {
+  const { db, self, tail, monotonic = () => performance.now(), onLease } = options;
   const others = new Map<string, Other>();
-  /** Work under way, oldest first, with the position that the tail had when it began. */
-  const underWay = new Set<{ readonly position: Position }>();
-  const barriers = new Set<{ readonly position: Position; check(now: number): void }>();
-  /** Send times of reports that have not come back. */
-  const sent = new Map<number, number>();
-  let sequence = 0;
-  let leasedFrom = Number.NEGATIVE_INFINITY;
-  let told: boolean | undefined;
-  /** The highest position that others wait for and that we have not reported as settled. */
-  let wanted = "";
+  const barriers = new Set<{ readonly position: Position; check(): void }>();
+  const works = new WorkUnderWay(checkAll);
+  const lease = createLease(monotonic, (held) => {
+    if (!held) works.spoil();
+    onLease(held);
+  });
+  const reporter = createReporter({ db, self, content, tick });
   /** What the last report said of us. */
   let lastSettled = "";
-  let reporting: Promise<void> | undefined;
-  let again = false;
-  let timer: NodeJS.Timeout | undefined;
+  /** The highest position that others wait for and that we have not reported as settled. */
+  let wanted = "";
   let reopened = Number.NEGATIVE_INFINITY;
   let closed = false;
   let returned: () => void = () => {};
 
   function settledPosition(): Position {
-    const [oldest] = underWay;
-    return oldest?.position ?? tail.position;
+    return works.oldest ?? tail.position;
   }
 
-  function isLeased(now: number): boolean {
-    return now - leasedFrom < LEASE;
-  }
-
-  function noteLease(now: number): void {
-    const held = isLeased(now);
-    // The first one is no news.
-    if (told !== undefined && held !== told) onLease(held);
-    if (held || told !== undefined) told = held;
-  }
-
-  /** Sends a report, or another one right after the one that is on its way. */
-  function report(): Promise<void> {
-    if (reporting) {
-      again = true;
-      return reporting;
-    }
-    clearTimeout(timer);
-    reporting = send().then(
-      () => reported(INTERVAL),
-      (error: unknown) => {
-        reported(RETRY);
-        throw error;
-      },
-    );
-    return reporting;
-  }
-
-  function reported(delay: number): void {
-    reporting = undefined;
-    if (closed) return;
-    if (again) {
-      again = false;
-      void report().catch(() => {});
-    } else {
-      timer = setTimeout(tick, delay).unref();
-    }
-  }
-
-  async function send(): Promise<void> {
-    const now = monotonic();
-    for (const [number, time] of sent) if (now - time >= LEASE) sent.delete(number);
-    sequence += 1;
-    sent.set(sequence, now);
-    const settled = settledPosition();
-    lastSettled = settled;
-    if (settled >= wanted) wanted = "";
+  function content(): Document {
+    lastSettled = settledPosition();
+    if (lastSettled >= wanted) wanted = "";
     const waits = [...barriers].map(({ position }) => position).sort();
-    const document = {
-      ...{ sequence, passed: tail.position, settled, awaits: waits.at(-1) ?? "" },
-      // For people who look: none of it decides anything.
-      ...{ host: hostname(), pid: process.pid, at: new Date() },
-    };
-    const command = {
-      update: NODES,
-      updates: [{ q: { _id: self }, u: document, upsert: true }],
-      writeConcern: { ...WRITE_CONCERN, wtimeout: REPORT_LIMIT },
-    };
-    const { writeErrors = [] } = await db.command(command, { signal: AbortSignal.timeout(REPORT_LIMIT) });
-    if (writeErrors.length > 0) throw new Error(String(writeErrors[0].errmsg));
+    return { sequence: lease.send(), passed: tail.position, settled: lastSettled, awaits: waits.at(-1) ?? "" };
   }
 
   function tick(): void {
     const now = monotonic();
-    noteLease(now);
-    if (now - leasedFrom > STALE && now - reopened > STALE) {
+    lease.held();
+    if (lease.age > STALE && now - reopened > STALE) {
       reopened = now;
       tail.reopen();
     }
     for (const [node, { heard }] of others) if (now - heard > FORGET) void forget(node);
-    // A failure is seen by the lease.
-    void report().catch(() => {});
   }
 
   async function forget(node: string): Promise<void> {
@@ -186,17 +110,16 @@ export function createNodes({
       .catch(() => {});
   }
 
-  function checkBarriers(): void {
-    const now = monotonic();
-    for (const barrier of barriers) barrier.check(now);
+  function checkAll(): void {
+    for (const barrier of barriers) barrier.check();
+    if (wanted !== "" && settledPosition() >= wanted) reporter.report();
   }
 
   /** Whether a node has settled a position, or must have stopped serving. */
-  function isOver(other: Other, position: Position, since: number, now: number): boolean {
-    if (sameHistory(other.settled, position) && other.settled >= position) return true;
-    if (now - other.heard >= SILENCE) return true;
-    const hasPassed = sameHistory(other.passed, position) && other.passed >= position;
-    return !hasPassed && now - since >= SILENCE;
+  function isOver({ passed, settled, heard }: Other, position: Position, since: number): boolean {
+    const now = monotonic();
+    if (reaches(settled, position) || now - heard >= SILENCE) return true;
+    return !reaches(passed, position) && now - since >= SILENCE;
   }
 
   function everywhere(position: Position): Promise<void> {
@@ -210,92 +133,67 @@ export function createNodes({
       };
       const barrier = {
         position,
-        check(now: number) {
+        check() {
           const here = settledPosition() >= position;
-          if (here && [...others.values()].every((other) => isOver(other, position, since, now))) end();
-          else if (closed || now - since >= BARRIER_LIMIT) end(notSettled());
+          if (here && [...others.values()].every((other) => isOver(other, position, since))) end();
+          else if (closed || monotonic() - since >= BARRIER_LIMIT) end(notSettled());
         },
       };
-      const looking = setInterval(() => barrier.check(monotonic()), RETRY);
+      const looking = setInterval(barrier.check, LOOK);
       barriers.add(barrier);
-      barrier.check(since);
+      barrier.check();
       // The others report at once when they see that they are waited for.
-      if (barriers.has(barrier) && others.size > 0) void report().catch(() => {});
+      if (barriers.has(barrier) && others.size > 0) reporter.report();
     });
   }
 
   async function load(): Promise<void> {
     const found = await db.collection(NODES).find({}).toArray();
-    const now = monotonic();
     for (const document of found) {
       const id = String(document._id);
       // What the tail brought meanwhile is newer.
-      if (id !== self && !others.has(id)) others.set(id, { ...readReport(document), heard: now });
+      if (id !== self && !others.has(id)) others.set(id, { ...readReport(document), heard: monotonic() });
     }
   }
 
+  function take(id: string, report: Report): void {
+    others.set(id, { ...report, heard: monotonic() });
+    // Its report lies behind what it waits for, so our tail stands beyond that; work may still be under way.
+    if (lastSettled < report.awaits && wanted < report.awaits) wanted = report.awaits;
+  }
+
   return {
-    nodes: {
-      self,
-      lives: (node) => node === self || monotonic() - (others.get(node)?.heard ?? Number.NEGATIVE_INFINITY) < SILENCE,
-    },
+    self,
+    lives: (node) => node === self || monotonic() - (others.get(node)?.heard ?? Number.NEGATIVE_INFINITY) < SILENCE,
+    lease,
 
     async open() {
       const back = new Promise<void>((resolve) => {
         returned = resolve;
       });
-      // If it fails it is sent again, as ever.
-      report().catch(() => {});
+      reporter.report();
       await back;
       if (closed) throw new GalleyError("unavailable", "the store is closed");
       await load();
     },
 
-    leased() {
-      const now = monotonic();
-      const held = isLeased(now);
-      if (held !== told) noteLease(now);
-      return held;
-    },
-
-    begin() {
-      const work = { position: tail.position };
-      underWay.add(work);
-      return () => {
-        underWay.delete(work);
-        if (barriers.size > 0) checkBarriers();
-        if (wanted !== "" && settledPosition() >= wanted) void report().catch(() => {});
-      };
-    },
+    begin: () => works.begin(tail.position),
 
     heard({ id, document }) {
-      const now = monotonic();
       if (id === self) {
-        const time = sent.get(Number(document?.sequence));
-        if (time === undefined) return;
-        for (const number of sent.keys()) if (number <= Number(document?.sequence)) sent.delete(number);
-        leasedFrom = Math.max(leasedFrom, time);
-        noteLease(now);
-        returned();
+        lease.came(Number(document?.sequence));
+        if (lease.held()) returned();
         return;
       }
-      if (!document) others.delete(id);
-      else {
-        const other = { ...readReport(document), heard: now };
-        others.set(id, other);
-        // Its report lies behind what it waits for, so our tail stands beyond that; work may still be under way.
-        if (lastSettled < other.awaits) {
-          if (other.awaits > wanted) wanted = other.awaits;
-          if (settledPosition() >= other.awaits) void report().catch(() => {});
-        }
-      }
-      if (barriers.size > 0) checkBarriers();
+      if (document) take(id, readReport(document));
+      else others.delete(id);
+      checkAll();
     },
 
     async reload() {
       others.clear();
       wanted = "";
-      report().catch(() => {});
+      reporter.report();
       await load();
     },
 
@@ -306,10 +204,9 @@ export function createNodes({
 
     async close() {
       closed = true;
-      clearTimeout(timer);
       returned();
-      checkBarriers();
-      await reporting?.catch(() => {});
+      checkAll();
+      await reporter.close();
       await forget(self);
     },
   };
@@ -319,8 +216,10 @@ function readReport({ passed, settled, awaits }: Document): Report {
   return { passed: String(passed), settled: String(settled), awaits: String(awaits ?? "") };
 }
 
-function sameHistory(a: string, b: string): boolean {
-  return a.slice(0, a.lastIndexOf(".")) === b.slice(0, b.lastIndexOf("."));
+/** Whether a reported position stands at or past another; never if it is of another history. */
+function reaches(reported: string, position: Position): boolean {
+  const history = position.slice(0, position.lastIndexOf(".") + 1);
+  return reported.startsWith(history) && reported >= position;
 }
 
 function notSettled(): GalleyError {

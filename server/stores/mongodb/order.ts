@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { GalleyError } from "#protocol/errors";
 import type { DocumentStore, Position } from "../document-store.ts";
 import { CATALOG } from "./catalog-record.ts";
 import type { Connection } from "./connect.ts";
-import { createNodes, NODES } from "./nodes.ts";
+import { createNodes } from "./nodes.ts";
 import { positionOf } from "./positions.ts";
+import { NODES } from "./reporter.ts";
 import { createTail, type TailCounts } from "./tail.ts";
+import { outOfTouch, type Work } from "./work-under-way.ts";
 
 export interface OrderOptions {
   readonly connection: Connection;
@@ -26,18 +27,18 @@ export interface Order extends Pick<DocumentStore, "tail" | "passed" | "barrier"
   /** Resolves once commits are followed and the other nodes are known, for as long as that takes. */
   open(): Promise<void>;
   /**
-   * Resolves if this node may serve (nodes.ts "The lease"), for which it waits a moment. While those who follow commits make
-   * up for some that were missed, they can reach the server's own collections, and nobody can reach others.
+   * Whether this node may serve (nodes.ts "The lease"). While those who follow commits make up for some that were missed,
+   * they can reach the server's own collections, and nobody can reach others.
    * @throws GalleyError `unavailable`, `not_applied`
    */
-  serving(collections: readonly string[]): Promise<void>;
-  /** Notes that a commit begins, judged by what is known now; the result is to be called when it has ended. */
-  begin(): () => void;
+  demandTouch(collections: readonly string[]): void;
+  /** Notes that a commit begins, which is judged by what is known now. */
+  begin(): Work;
   /** Ends the stream, and leaves the nodes. Commits must have ended. */
   close(): Promise<void>;
 }
 
-/** Milliseconds for which requests wait when touch was lost; mostly a process stood still, and it takes a few. */
+/** Milliseconds for which requests wait after touch was lost: mostly the process stood still, and it takes a few. */
 const PATIENCE = 1000;
 const LOOK = 10;
 
@@ -74,9 +75,13 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
     return shown > told ? shown : told;
   }
 
+  function inTouch(): boolean {
+    return tail.restarting === undefined && nodes.lease.held();
+  }
+
   function mayServe(collections: readonly string[]): boolean {
     const { restarting } = tail;
-    if (!restarting) return nodes.leased();
+    if (!restarting) return nodes.lease.held();
     return restarting === "reading" && collections.every((name) => name.startsWith("_"));
   }
 
@@ -85,16 +90,26 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
     tail: (from, listener, lost) => tail.tail(from ?? position(), listener, lost),
     passed: tail.passed,
     barrier: nodes.barrier,
-    nodes: nodes.nodes,
+    nodes: {
+      self: nodes.self,
+      lives: nodes.lives,
+      get inTouch() {
+        return inTouch();
+      },
+      async touch() {
+        while (!inTouch()) {
+          if (nodes.lease.lostFor() > PATIENCE) throw outOfTouch();
+          await wait(LOOK);
+        }
+      },
+    },
     position,
     async open() {
       await tail.open();
       await nodes.open();
     },
-    async serving(collections) {
-      for (const end = performance.now() + PATIENCE; !mayServe(collections); await wait(LOOK)) {
-        if (performance.now() > end) throw outOfTouch();
-      }
+    demandTouch(collections) {
+      if (!mayServe(collections)) throw outOfTouch();
     },
     begin: nodes.begin,
     async close() {
@@ -102,10 +117,4 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
       await tail.close();
     },
   };
-}
-
-function outOfTouch(): GalleyError {
-  return new GalleyError("unavailable", "this server has lost touch with the database: try again", {
-    outcome: "not_applied",
-  });
 }

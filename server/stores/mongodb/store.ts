@@ -132,7 +132,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     if (closing) throw new GalleyError("unavailable", "the store is closed");
     if (!open) throw new GalleyError("unavailable", "the database has not been reached yet");
     await connection.ready();
-    await order.serving(collections);
+    order.demandTouch(collections);
   }
 
   async function reading<T>(collections: readonly string[], read: () => Promise<T>): Promise<T> {
@@ -146,23 +146,21 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
 
   /** Work that changes something: the end of the store waits for it, and so do the barriers of all nodes. */
   async function writing<T>(collections: readonly string[], write: () => Promise<T>): Promise<T> {
-    // In the turn of the call, in which the caller judged by what it knows.
-    const end = open ? order.begin() : () => {};
+    // In the turn of the call, in which the caller judged by what it knows; and once more when it may be sent.
+    const work = open ? order.begin() : undefined;
+    let writing: Promise<T> | undefined;
     try {
+      if (work) order.demandTouch(collections);
       await demandServing(collections);
+      work?.demandFresh();
+      writing = write();
+      underWay.add(writing);
+      return await writing;
     } catch (error) {
-      end();
-      throw readError(error).with({ outcome: "not_applied" });
-    }
-    const work = write();
-    underWay.add(work);
-    try {
-      return await work;
-    } catch (error) {
-      throw writeError(error);
+      throw writing ? writeError(error) : readError(error).with({ outcome: "not_applied" });
     } finally {
-      underWay.delete(work);
-      end();
+      if (writing) underWay.delete(writing);
+      work?.end();
     }
   }
 

@@ -60,6 +60,8 @@ const REST_MILLISECONDS = 1;
 const BACK_OFF = { first: 50, most: 1000 };
 /** Commits that are told in one turn of the event loop. */
 const AT_ONCE = 200;
+/** How long somebody waits for a commit to be passed. */
+const PASSED_LIMIT = 15_000;
 /** What the engine starts for a commit is not waited for any longer: then it looks after itself. */
 const MOST_WAIT = 2000;
 
@@ -200,7 +202,7 @@ export function createTail(options: TailOptions): MongoTail {
       return known().position;
     },
     tail: (from, listener, lost) => known().tail(from, listener, lost),
-    passed: async (position) => known().passed(position),
+    passed: async (position) => inTime(known().passed(position)),
     async open() {
       const closed = new Promise<void>((resolve) => closing.signal.addEventListener("abort", () => resolve()));
       if (!closing.signal.aborted) await Promise.race([opening, closed]);
@@ -214,6 +216,21 @@ export function createTail(options: TailOptions): MongoTail {
       log?.close();
     },
   };
+}
+
+/** @throws GalleyError `unavailable`, `unknown`, if a stream that is down does not come back in time */
+async function inTime(passing: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = "it is stored, but this server cannot follow the database at the moment";
+    timer = setTimeout(() => reject(new GalleyError("unavailable", message, { outcome: "unknown" })), PASSED_LIMIT);
+  });
+  passing.catch(() => {});
+  try {
+    await Promise.race([passing, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A stream that ends cannot be opened again at or before its end. */

@@ -131,7 +131,7 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
     passed: (position) => log.passed(position),
     // One process owns the file, and its commits are told before their writers are answered.
     barrier: (position) => log.passed(position),
-    nodes: { self, lives: (node) => node === self },
+    nodes: { self, lives: (node) => node === self, inTouch: true, touch: () => Promise.resolve() },
     ensureCollection: (definition) => writer.ensure(definition),
     dropCollection: async (name) => {
       const sequence = await writer.drop(name);
