@@ -1,9 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { Document } from "mongodb";
+import type { Document, RunCommandOptions } from "mongodb";
 import type { Row } from "../document-store.ts";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf, isGone, readError } from "./errors.ts";
-import { type ReadMeter, rowOf, versionOf } from "./rows.ts";
+import { idOfBytes, type ReadMeter, rowOfBytes, versionOf } from "./rows.ts";
 import { BSON_OPTIONS } from "./values.ts";
 
 /** Reads by id. Those of one turn and collection are one command, each with a result of its own (query-language.md 9.8). */
@@ -25,6 +25,8 @@ const MOST_MILLISECONDS = 5000;
 /** Times that a read is tried, since it harms nobody. */
 const ATTEMPTS = 4;
 const FIRST_DELAY = 5;
+/** Documents stay bytes, so that one which no program should have stored fails no neighbour. */
+const AS_BYTES: RunCommandOptions = { ...BSON_OPTIONS, fieldsAsRaw: { firstBatch: true } };
 
 interface Job {
   readonly ids: readonly string[];
@@ -86,11 +88,11 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
     // A reply holds 16 MB: what did not fit is asked for again, of the same state.
     while (missing.length > 0) {
       const command = { find: collection, filter: { _id: { $in: missing } }, batchSize: missing.length + 1 };
-      const { cursor } = await ask(collection, command, at);
+      const { cursor } = await ask(collection, command, at, AS_BYTES);
       const found = new Set<unknown>();
-      for (const document of cursor.firstBatch as Document[]) {
-        found.add(document._id);
-        const row = rowOf(document);
+      for (const bytes of cursor.firstBatch as Uint8Array[]) {
+        found.add(idOfBytes(bytes));
+        const row = rowOfBytes(bytes);
         if (row) rows.set(row.id, row);
         else meter.foreign += 1;
       }
@@ -107,7 +109,12 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
   }
 
   /** One read at a snapshot: of the given time, or of now, and never before what was already confirmed or shown. */
-  async function ask(collection: string, command: Document, at?: Document): Promise<Document> {
+  async function ask(
+    collection: string,
+    command: Document,
+    at?: Document,
+    options: RunCommandOptions = BSON_OPTIONS,
+  ): Promise<Document> {
     for (let attempt = 1; ; attempt++) {
       await connection.ready();
       const { seen } = connection;
@@ -115,7 +122,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       try {
         const reply = await connection
           .db(collection)
-          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, BSON_OPTIONS);
+          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, options);
         // What was shown, perhaps by another node's write, is at the position that replies name from now on.
         connection.see(reply.cursor.atClusterTime);
         return reply;

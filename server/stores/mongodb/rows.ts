@@ -56,6 +56,17 @@ export function documentOf(stored: Stored): Document | undefined {
   }
 }
 
+/** The `_id` of a document as MongoDB sent it, where it stands first; undefined if it is no string. */
+export function idOfBytes(bytes: Uint8Array): string | undefined {
+  const document = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (document.toString("latin1", 4, ID_HEAD.length + 4) !== ID_HEAD) return undefined;
+  const from = 4 + ID_HEAD.length + 4;
+  return document.toString("utf8", from, from - 1 + document.readInt32LE(from - 4));
+}
+
+/** The type of a string and the key, in BSON. */
+const ID_HEAD = "\x02_id\0";
+
 class TextRow implements Row {
   readonly id: string;
   readonly version: number;
