@@ -14,9 +14,12 @@ const EXTERNAL = ["better-sqlite3", "pino-pretty"];
 const BANNER =
   'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);';
 
-/** @param {string} folder the server's */
-export async function packServer(folder) {
-  const { outputFiles } = await build({
+/**
+ * How the program is bundled. Benchmarks bundle it the same way, with a map beside it.
+ * @param {string} folder the server's
+ */
+export function bundleOptions(folder) {
+  return {
     // All in one folder: the store finds its thread beside the file that starts it, in the source as in the build.
     entryPoints: {
       galley: join(folder, "cli/index.ts"),
@@ -36,8 +39,12 @@ export async function packServer(folder) {
     minifySyntax: true,
     legalComments: "external",
     logLevel: "warning",
-    write: false,
-  });
+  };
+}
+
+/** @param {string} folder the server's */
+export async function packServer(folder) {
+  const { outputFiles } = await build({ ...bundleOptions(folder), write: false });
   const program = join(folder, "dist/program");
   mkdirSync(program, { recursive: true });
   for (const { path, contents } of outputFiles) replace(path, contents);

@@ -1,4 +1,9 @@
-/** `npm run bench [-- names…] [--smoke]`: measures, prints one table, keeps the figures in tests/bench/results. */
+/**
+ * `npm run bench [-- names…] [--smoke]`: measures, prints one table, keeps the figures in tests/bench/results and writes
+ * them into docs/performance.md.
+ */
+import { createSharedMongod } from "./harness/engines.ts";
+import { writePerformancePage } from "./harness/performance-page.ts";
 import { printTable, type ReportRow, saveResults } from "./harness/report.ts";
 import { WORKLOADS } from "./workloads.ts";
 
@@ -10,11 +15,19 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const chosen = WORKLOADS.filter((w) => (names.length === 0 ? !w.byNameOnly : names.includes(w.name)));
+const mongod = createSharedMongod();
 const all: ReportRow[] = [];
-for (const workload of chosen) {
-  console.log(`${workload.name} (${workload.covers}) …`);
-  const rows = await workload.run({ smoke });
-  if (!smoke) saveResults(workload.name, rows);
-  all.push(...rows);
+try {
+  for (const workload of chosen) {
+    const began = performance.now();
+    console.log(`${workload.name} (${workload.covers.join(", ")}) …`);
+    const rows = await workload.run({ smoke, mongod });
+    console.log(`  took ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    if (!smoke) saveResults(workload.name, rows);
+    all.push(...rows);
+  }
+} finally {
+  await mongod.close();
 }
+if (!smoke) writePerformancePage(WORKLOADS);
 printTable(all);

@@ -1,14 +1,22 @@
 /** Keeps the benchmarks working: each runs in its short form and every answer it gets is right. Times are not judged. */
 import t from "tap";
+import { createSharedMongod } from "./harness/engines.ts";
 import { WORKLOADS } from "./workloads.ts";
+
+const mongod = createSharedMongod();
+t.teardown(() => mongod.close());
 
 for (const workload of WORKLOADS) {
   t.test(`the benchmark ${workload.name} runs and its answers are right`, { timeout: 60_000 }, async (t) => {
-    const rows = await workload.run({ smoke: true });
+    const rows = await workload.run({ smoke: true, mongod });
     t.ok(rows.length > 0);
     for (const row of rows) {
       t.ok(Number.isFinite(row.ratio) && row.ratio >= 0, row.what);
       t.notMatch(row.note ?? "", /wrong [1-9]/, `${row.what}: ${row.note ?? ""}`);
+      t.ok(
+        workload.covers.some((number) => row.what.startsWith(number)),
+        `${row.what} begins with what ${workload.name} covers`,
+      );
     }
   });
 }

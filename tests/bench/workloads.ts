@@ -2,10 +2,24 @@
 import type { Workload } from "./harness/report.ts";
 import { evaluate } from "./workloads/evaluate.ts";
 import { footprint } from "./workloads/footprint.ts";
+import { importCities } from "./workloads/import.ts";
 import { insert } from "./workloads/insert.ts";
 import { ledger } from "./workloads/ledger.ts";
+import { mixed } from "./workloads/mixed.ts";
 import { page } from "./workloads/page.ts";
+import { profile } from "./workloads/profile.ts";
 import { read } from "./workloads/read.ts";
 import { soak } from "./workloads/soak.ts";
 
-export const WORKLOADS: readonly Workload[] = [evaluate, read, insert, page, footprint, ledger, soak];
+export const WORKLOADS: readonly Workload[] = [
+  evaluate,
+  read,
+  insert,
+  page,
+  mixed,
+  importCities,
+  footprint,
+  ledger,
+  soak,
+  profile,
+];

@@ -5,6 +5,8 @@ import { parseAggregate } from "#protocol/aggregate";
 import { ERRORS, Faults } from "#protocol/errors";
 import { parseFilter } from "#protocol/filter";
 import { parseUpdate } from "#protocol/update";
+import { withTables } from "../bench/harness/performance-page.ts";
+import { WORKLOADS } from "../bench/workloads.ts";
 import { startApp } from "../support/app.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -101,4 +103,8 @@ t.test("filters, updates and aggregates in docs are ones that the language takes
     }
   }
   t.ok(blocks >= 4);
+});
+
+t.test("docs/performance.md tells the figures that the last runs of the benchmarks have left", async (t) => {
+  t.equal(withTables(read("docs/performance.md"), WORKLOADS), read("docs/performance.md"));
 });

@@ -62,9 +62,13 @@ function addressOf(child: ChildProcess, said: () => string): Promise<string> {
 
 export const PROCESS_KEY = "gsk_tests_3f9a1c7e5b2d8046_aBcDeFgHiJkLmNoPqRsT";
 
-/** Galley as it is built, in production mode, on a data folder and any free port. */
-export function startGalley(folder: string, env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
-  return startProcess(["server/galley.cjs", "start"], {
+/** Galley as it is built, in production mode, on a data folder and any free port. `flags` are Node's. */
+export function startGalley(
+  folder: string,
+  env: NodeJS.ProcessEnv = {},
+  flags: readonly string[] = [],
+): Promise<ServerProcess> {
+  return startProcess([...flags, "server/galley.cjs", "start"], {
     GALLEY_DATA_DIR: folder,
     GALLEY_PORT: "0",
     GALLEY_SERVICE_KEY: PROCESS_KEY,

@@ -17,9 +17,10 @@ db.exec(`CREATE TABLE IF NOT EXISTS posts(id TEXT PRIMARY KEY, author TEXT, crea
 const insert = db.prepare("INSERT INTO posts VALUES(?, ?, ?, ?)");
 
 const count = Number(process.env.BENCH_COUNT);
+const authors = Number(process.env.BENCH_AUTHORS ?? 1000);
 db.transaction(() => {
   for (let n = 0; n < count; n++) {
-    const document = { _id: postId(n), ...post(n) };
+    const document = { _id: postId(n), ...post(n, authors) };
     insert.run(postId(n), document.author, document.createdAt.$date, JSON.stringify(document));
   }
 })();

@@ -1,5 +1,7 @@
 /** The documents that the benchmarks store: about 0.7 KB each, made from their number alone. */
+import { Readable } from "node:stream";
 import { request } from "undici";
+import { until } from "../../support/until.ts";
 import { BENCH_KEY } from "./process.ts";
 
 export const HEADERS = { authorization: `Bearer ${BENCH_KEY}` };
@@ -19,35 +21,47 @@ export interface Post {
 
 export const postId = (n: number) => `post-${String(n).padStart(8, "0")}`;
 
-/** One post of 1,000 authors' `n`-th, created one second after the last. */
-export function post(n: number): Post {
+const AUTHORS = 1000;
+
+/** The `n`-th post, created one second after the last; the authors take turns. */
+export function post(n: number, authors = AUTHORS): Post {
   return {
-    author: `author-${n % 1000}`,
+    author: `author-${n % authors}`,
     createdAt: { $date: new Date(Date.UTC(2026, 0, 1) + n * 1000).toISOString() },
     title: `Post number ${n}`,
     status: n % 3 === 0 ? "draft" : "published",
-    likes: (n * 7919) % 1000,
+    likes: (n * 7919 + Math.floor(n / 1000) * 31) % 1000,
     tags: [`tag-${n % 17}`, `tag-${n % 23}`],
     body: FILLER.repeat(3),
   };
 }
 
 /** Loads `count` posts by the import route. */
-export async function importPosts(url: string, collection: string, count: number): Promise<void> {
-  async function* lines(): AsyncGenerator<string> {
+export async function importPosts(url: string, collection: string, count: number, authors = AUTHORS): Promise<void> {
+  function* lines(): Generator<string> {
+    for (let n = 0; n < count; n++) yield `${JSON.stringify({ _id: postId(n), ...post(n, authors) })}\n`;
+  }
+  await importLines(url, collection, lines());
+}
+
+const CHUNK = 256 * 1024;
+
+/** Sends lines of NDJSON to the import route. @throws Error if one of them is refused */
+export async function importLines(url: string, collection: string, lines: Iterable<string>): Promise<void> {
+  async function* chunks(): AsyncGenerator<string> {
     let chunk = "";
-    for (let n = 0; n < count; n++) {
-      chunk += `${JSON.stringify({ _id: postId(n), ...post(n) })}\n`;
-      if (chunk.length < 256 * 1024) continue;
+    for (const line of lines) {
+      chunk += line;
+      if (chunk.length < CHUNK) continue;
       yield chunk;
       chunk = "";
     }
-    yield chunk;
+    if (chunk !== "") yield chunk;
   }
   const { statusCode, body } = await request(`${url}/v1/admin/collections/${collection}/import`, {
     method: "POST",
     headers: { ...HEADERS, "content-type": "application/x-ndjson" },
-    body: lines() as never,
+    body: Readable.from(chunks()),
     bodyTimeout: 0,
     headersTimeout: 0,
   });
@@ -56,17 +70,23 @@ export async function importPosts(url: string, collection: string, count: number
 }
 
 /** Declares a collection and waits until its indexes serve. */
-export async function declare(url: string, name: string, indexes: readonly object[]): Promise<void> {
+export async function declare(url: string, name: string, indexes: readonly object[], schema?: unknown): Promise<void> {
   const answer = await request(`${url}/v1/admin/collections`, {
     method: "POST",
     headers: { ...HEADERS, "content-type": "application/json" },
-    body: JSON.stringify({ name, indexes }),
+    body: JSON.stringify({ name, indexes, ...(schema === undefined ? {} : { schema }) }),
   });
   if (answer.statusCode !== 201) throw new Error(await answer.body.text());
   await answer.body.dump();
-  for (;;) {
+  await indexesReady(url, name);
+}
+
+/** Waits until every index of a collection serves. @throws Error if one has failed */
+export function indexesReady(url: string, name: string): Promise<void> {
+  return until(async () => {
     const { body } = await request(`${url}/v1/admin/collections/${name}`, { headers: HEADERS });
-    const info = (await body.json()) as { indexes: { state: string }[] };
-    if (info.indexes.every((index) => index.state === "ready")) return;
-  }
+    const { indexes } = (await body.json()) as { indexes: { state: string }[] };
+    if (indexes.some(({ state }) => state === "failed")) throw new Error(`an index of ${name} has failed`);
+    return indexes.every(({ state }) => state === "ready");
+  }, 300);
 }

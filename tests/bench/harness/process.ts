@@ -1,6 +1,9 @@
 /** What a server process costs, and how the contestants are started. */
 import { readFileSync } from "node:fs";
 import { PROCESS_KEY, type ServerProcess, startGalley, startProcess } from "../../support/server-process.ts";
+import { until } from "../../support/until.ts";
+
+const LOOP_DELAY = `--import=${new URL("./loop-delay.mjs", import.meta.url).href}`;
 
 const TICKS_PER_SECOND = 100; // sysconf(_SC_CLK_TCK) on Linux
 const PAGE_BYTES = 4096;
@@ -10,11 +13,41 @@ export const BENCH_KEY = PROCESS_KEY;
 
 /** A ceiling: a small server in tests/bench/ceilings. */
 export function serveCeiling(name: string, env: NodeJS.ProcessEnv): Promise<Served> {
-  return startProcess(["--import=tsx", "--conditions=galley-source", `tests/bench/ceilings/${name}.ts`], env);
+  const flags = [LOOP_DELAY, "--import=tsx", "--conditions=galley-source"];
+  return startProcess([...flags, `tests/bench/ceilings/${name}.ts`], env);
 }
 
 /** Galley itself, as it is built, in production mode on a data folder. */
-export const serveGalley = startGalley;
+export async function serveGalley(folder: string, env: NodeJS.ProcessEnv = {}): Promise<Served> {
+  return whenReady(await startGalley(folder, env, [LOOP_DELAY]));
+}
+
+/** A Galley whose store answers: it listens before its database is reached. */
+export async function whenReady(galley: Served): Promise<Served> {
+  try {
+    await until(async () => {
+      const answer = await fetch(`${galley.url}/v1/ready`);
+      await answer.arrayBuffer();
+      return answer.status === 200;
+    });
+  } catch (error) {
+    await galley.end("SIGKILL");
+    throw new Error(`the server never was ready; its last words: ${galley.said().slice(-1000)}`, { cause: error });
+  }
+  return galley;
+}
+
+/**
+ * The delay of a server's event loop that 99 % of its turns stayed below, in milliseconds, since it was last asked.
+ * Only of servers that were started here.
+ */
+export async function loopDelay(server: Served): Promise<number> {
+  const told = () => [...server.said().matchAll(/event-loop-delay-p99 ([\d.]+)\n/g)];
+  const before = told().length;
+  process.kill(server.pid, "SIGUSR2");
+  await until(() => told().length > before);
+  return Number(told().at(-1)?.[1]);
+}
 
 /** CPU seconds that a process has used, all threads, user and system. */
 export function cpuSeconds(pid: number): number {

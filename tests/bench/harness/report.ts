@@ -1,6 +1,8 @@
 /** What a benchmark tells: rows of ours against a ceiling, with the target that benchmarks.md names. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import type { SharedMongod } from "./engines.ts";
 
 export interface ReportRow {
   readonly what: string;
@@ -12,16 +14,20 @@ export interface ReportRow {
   readonly met: boolean;
   readonly spread?: number;
   readonly note?: string;
+  /** Kept with the results, too many for the table. */
+  readonly figures?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 export interface BenchOptions {
   /** Each workload in a few seconds, to keep it working; its figures mean nothing. */
   readonly smoke: boolean;
+  readonly mongod: SharedMongod;
 }
 
 export interface Workload {
   readonly name: string;
-  readonly covers: string;
+  /** Benchmarks and proofs by their numbers, as the rows' names begin; their order is the table's. */
+  readonly covers: readonly string[];
   /** Long proofs run by name only. */
   readonly byNameOnly?: boolean;
   run(options: BenchOptions): Promise<ReportRow[]>;
@@ -44,11 +50,25 @@ export function printTable(rows: readonly ReportRow[]): void {
     console.log(line.map((cell, i) => cell.padEnd(widths[i] as number)).join("  "));
 }
 
+/** What a workload's last run has left. */
+export interface KeptResults {
+  readonly node: string;
+  readonly machine?: string;
+  readonly at: string;
+  readonly rows: readonly ReportRow[];
+}
+
+export function resultsFile(name: string): string {
+  return join(import.meta.dirname, "..", "results", `${name}.json`);
+}
+
 export function saveResults(name: string, rows: readonly ReportRow[]): void {
-  const folder = join(import.meta.dirname, "..", "results");
-  mkdirSync(folder, { recursive: true });
-  const about = { node: process.version, at: new Date().toISOString() };
-  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ ...about, rows }, undefined, 2)}\n`);
+  const file = resultsFile(name);
+  mkdirSync(dirname(file), { recursive: true });
+  const [cpu] = cpus();
+  const machine = `${cpus().length} cores${cpu ? ` of ${cpu.model.trim()}` : ""}`;
+  const kept: KeptResults = { node: process.version, machine, at: new Date().toISOString(), rows };
+  writeFileSync(file, `${JSON.stringify(kept, undefined, 2)}\n`);
 }
 
 /** 45231 as `45.2k`. */

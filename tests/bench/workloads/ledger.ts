@@ -13,12 +13,13 @@ import { withTeardown } from "../harness/teardown.ts";
 /** The write ledger at length (promises.md T5, T7): whatever breaks, what was answered is what is stored. */
 export const ledger: Workload = {
   name: "ledger",
-  covers: "F01, F10-F13, F18, F20; an hour",
+  covers: ["F01", "T7"],
   byNameOnly: true,
-  async run({ smoke }) {
+  async run(options) {
+    const { smoke } = options;
     const seed = chooseSeed();
     return [
-      ...(await onEachEngine(async ({ name, folder, env }) => {
+      ...(await onEachEngine(options, async ({ name, folder, env }) => {
         const report = await killRounds({ folder, env, rounds: smoke ? 1 : 100, seed });
         return [killRow(name, seed, report, name === "sqlite" ? integrityOf(folder) : "ok")];
       })),

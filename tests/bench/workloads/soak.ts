@@ -8,9 +8,9 @@ import { compareEnds, type Sample, watch } from "../harness/watch.ts";
 /** T14: ten minutes of everything that documents can do, over the same 5,000 of them; nothing may grow. */
 export const soak: Workload = {
   name: "soak",
-  covers: "T14, 10 minutes an engine",
+  covers: ["T14"],
   byNameOnly: true,
-  run: ({ smoke }) => onEachEngine((engine) => soakOn(engine, smoke ? SMOKE : LONG)),
+  run: (options) => onEachEngine(options, (engine) => soakOn(engine, options.smoke ? SMOKE : LONG)),
 };
 
 interface Length {
