@@ -22,19 +22,19 @@ onEachEngine(t, async (t, engine) => {
       const path = "/v1/documents/counters/c";
       await app.send("PUT", path, { body: { n: 0 } });
       let left = INCREMENTS;
-      const refused: number[] = [];
+      const refused: string[] = [];
       await Promise.all(
         many(50, async () => {
           let version = 0;
           while (left-- > 0) {
-            const { status, json } = await app.send("PATCH", path, { body: { $inc: { n: 1 } } });
-            if (status !== 200) refused.push(status);
+            const { status, json, text } = await app.send("PATCH", path, { body: { $inc: { n: 1 } } });
+            if (status !== 200) refused.push(text);
             else if (json._v <= version) t.fail(`version ${json._v} after ${version}`);
             else version = json._v;
           }
         }),
       );
-      t.same(refused, [], "none had to give up");
+      t.same(refused.slice(0, 3), [], `${refused.length} had to give up`);
       t.equal((await app.send("GET", path)).json.n, INCREMENTS);
     },
   );
@@ -50,13 +50,13 @@ onEachEngine(t, async (t, engine) => {
     const body = { name: "accounts", indexes: [{ paths: ["email"], unique: true }] };
     t.equal((await app.send("POST", "/v1/admin/collections", { body })).status, 201);
     const accounts = "/v1/documents/accounts";
-    for (let n = 0; n < 20; n++) await app.send("PUT", `${accounts}/old-${n}`, { body: { email: `old-${n}` } });
+    for (let n = 0; n < 50; n++) await app.send("PUT", `${accounts}/old-${n}`, { body: { email: `old-${n}` } });
     for (let round = 0; round < ROUNDS; round++) {
       const email = `r${round}@example.com`;
       const before = (await app.send("POST", `${accounts}/count`, { body: { filter: { email } } })).json.count;
       t.equal(before, 0);
       const tries = many(50, (n) => {
-        if (n % 5 === 1) return app.send("PATCH", `${accounts}/old-${n % 20}`, { body: { email } });
+        if (n % 5 === 1) return app.send("PATCH", `${accounts}/old-${n}`, { body: { email } });
         if (n % 5 === 2) return app.send("PUT", `${accounts}/r${round}-${n}`, { body: { email } });
         if (n % 5 !== 3) return app.send("POST", accounts, { body: { email, n } });
         const operations = [

@@ -82,7 +82,7 @@ if (mongod) {
     await send("PUT", "/rising", { n: 1 });
     let last = await version();
     for (let n = 0; n < 20; n++) {
-      if (n % 2) await notes.updateOne(at("rising"), { $set: { n: new Int32(n) } });
+      if (n % 2) await notes.updateOne(at("rising"), { $set: { n: new Int32(n + 1000) } });
       else await notes.deleteOne(at("rising"));
       t.match((await send("PUT", "/rising", { n }))?.status, /200|201/);
       const now = await version();
