@@ -13,7 +13,8 @@ export function withTables(page: string, workloads: readonly Workload[]): string
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined)
     throw new Error(`expects ${BEGIN} and ${END} in docs/performance.md`);
-  const sections = workloads.map((workload) => section(workload, readResults(workload.name)));
+  const listed = workloads.filter(({ unlisted }) => !unlisted);
+  const sections = listed.map((workload) => section(workload, readResults(workload.name)));
   return `${before}${BEGIN}\n\n${sections.join("\n")}\n${END}${after}`;
 }
 

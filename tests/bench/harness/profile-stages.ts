@@ -134,7 +134,8 @@ function createFileFinder(): FileFinder {
     }
     const entry = map.findEntry(lineNumber, columnNumber);
     if (!("originalSource" in entry)) return "";
-    return posix.join(posix.dirname(local), entry.originalSource);
+    // A package may lie elsewhere, behind a link.
+    return posix.join(posix.dirname(local), entry.originalSource).replace(/^.*(?=\bnode_modules\/)/, "");
   }
   return (frame) => {
     const key = `${frame.url}:${frame.lineNumber}:${frame.columnNumber}`;

@@ -30,6 +30,8 @@ export interface Workload {
   readonly covers: readonly string[];
   /** Long proofs run by name only. */
   readonly byNameOnly?: boolean;
+  /** It judges nothing, so docs/performance.md leaves it out. */
+  readonly unlisted?: boolean;
   run(options: BenchOptions): Promise<ReportRow[]>;
 }
 
@@ -73,5 +75,6 @@ export function saveResults(name: string, rows: readonly ReportRow[]): void {
 
 /** 45231 as `45.2k`. */
 export function rate(perSecond: number): string {
+  if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(1)}M`;
   return perSecond >= 1000 ? `${(perSecond / 1000).toFixed(1)}k` : perSecond.toFixed(0);
 }

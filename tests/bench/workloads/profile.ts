@@ -2,7 +2,7 @@ import { type Engine, onEachEngine } from "../harness/engines.ts";
 import { type LoadRequest, runLoad } from "../harness/load.ts";
 import { declare, HEADERS, importPosts, post, postId } from "../harness/posts.ts";
 import { cpuSeconds, type Served } from "../harness/process.ts";
-import { type Stage, type StageTime, stageTimes, type Window } from "../harness/profile-stages.ts";
+import { STAGES, type Stage, type StageTime, stageTimes, type Window } from "../harness/profile-stages.ts";
 import { bundleForProfile, profilesOf, serveProfiled } from "../harness/profiled-galley.ts";
 import type { ReportRow, Workload } from "../harness/report.ts";
 
@@ -11,6 +11,7 @@ export const profile: Workload = {
   name: "profile",
   covers: ["profile"],
   byNameOnly: true,
+  unlisted: true,
   async run(options) {
     await bundleForProfile();
     return onEachEngine(options, (engine) => profileOn(engine, options.smoke));
@@ -42,7 +43,33 @@ async function profileOn({ name, folder, env }: Engine, smoke: boolean): Promise
   }
   const profiles = profilesOf(folder);
   const on = name === "sqlite" ? "SQLite" : "MongoDB";
-  return weighed.flatMap((one) => rowsOf(`profile of ${one.name} on ${on}`, one, stageTimes(profiles, one.window)));
+  const itemised = weighed.map((one) => ({ ...one, times: stageTimes(profiles, one.window) }));
+  if (!smoke) console.log(tableOf(on, itemised));
+  return itemised.flatMap((one) => rowsOf(`profile of ${one.name} on ${on}`, one));
+}
+
+interface Itemised extends Weighed {
+  readonly times: ReadonlyMap<Stage, StageTime>;
+}
+
+/** A table in Markdown, for a page of docs/decisions. */
+function tableOf(on: string, itemised: readonly Itemised[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const perRequest = (microseconds: number, { requests }: Weighed) => (microseconds / requests).toFixed(1);
+  const stages = STAGES.map((stage) =>
+    line([stage, ...itemised.map((one) => perRequest(one.times.get(stage)?.microseconds ?? 0, one))]),
+  );
+  return [
+    line([`µs a request on ${on}`, ...itemised.map(({ name }) => name)]),
+    line(["---", ...itemised.map(() => "---:")]),
+    ...stages,
+    line(["**sampled**", ...itemised.map((one) => perRequest(sampled(one), one))]),
+    line(["**CPU of the process**", ...itemised.map((one) => perRequest(one.cpu * 1e6, one))]),
+  ].join("\n");
+}
+
+function sampled({ times }: Itemised): number {
+  return [...times.values()].reduce((sum, { microseconds }) => sum + microseconds, 0);
 }
 
 interface Kind {
@@ -103,8 +130,9 @@ function microseconds(): number {
 
 const TOP = 4;
 
-function rowsOf(what: string, { requests, wrong, cpu }: Weighed, times: ReadonlyMap<Stage, StageTime>): ReportRow[] {
-  const all = [...times.values()].reduce((sum, { microseconds }) => sum + microseconds, 0);
+function rowsOf(what: string, one: Itemised): ReportRow[] {
+  const { requests, wrong, cpu, times } = one;
+  const all = sampled(one);
   const row = (stage: string, total: number, note: string): ReportRow => ({
     what: `${what}: ${stage}`,
     ours: `${(total / requests).toFixed(2)} µs`,
