@@ -27,6 +27,8 @@ export interface Connection {
   ready(): Promise<void>;
   /** The latest cluster time that a confirmed write or a read has shown: no later read may show less. */
   readonly seen: Timestamp | undefined;
+  /** Whether it was closed, by `close`. */
+  readonly closed: boolean;
   /** Takes note of the `operationTime` of a reply. */
   see(time: Timestamp | undefined): void;
   close(): Promise<void>;
@@ -37,7 +39,10 @@ const SELECTION_MILLISECONDS = 1000;
 /** How often monitors look; a primary that is lost without a word is missed after this and the connect time-out. */
 const HEARTBEAT_MILLISECONDS = 1000;
 const CONNECT_MILLISECONDS = 2000;
-/** A command that is not answered by then is given up; the longest reads have a minute. */
+/**
+ * A command that is not answered by then is given up, and asked again if need be; the longest reads have a minute. Most
+ * have limits of their own, far below.
+ */
 const SOCKET_MILLISECONDS = 75_000;
 /** Milliseconds between tries to reach a server that was never there. */
 const RETRY_MILLISECONDS = 300;
@@ -49,6 +54,7 @@ const DATABASE = "galley";
 const OPTIONS: MongoClientOptions = {
   ...BSON_OPTIONS,
   serverSelectionTimeoutMS: SELECTION_MILLISECONDS,
+  socketTimeoutMS: SOCKET_MILLISECONDS,
   heartbeatFrequencyMS: HEARTBEAT_MILLISECONDS,
   connectTimeoutMS: CONNECT_MILLISECONDS,
   readPreference: "primary",
@@ -64,7 +70,7 @@ const OPTIONS: MongoClientOptions = {
  * @throws GalleyError `failed_precondition` if the URL is none, without its text, which may hold a password
  */
 export function connect(url: string): Connection {
-  const documents = newClient(url, { socketTimeoutMS: SOCKET_MILLISECONDS });
+  const documents = newClient(url, {});
   const server = newClient(url, { maxPoolSize: 20 });
   const topology = watchTopology(documents);
   const name = databaseOf(url);
@@ -107,6 +113,9 @@ export function connect(url: string): Connection {
       return topology.fault ?? (refused && !open ? REFUSED : undefined);
     },
     ready: () => (open && topology.primary ? READY : becomeReady()),
+    get closed() {
+      return ending.signal.aborted;
+    },
     get seen() {
       return seen;
     },

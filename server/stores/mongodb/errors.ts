@@ -27,6 +27,7 @@ export const CODES = {
   collectionUuidMismatch: 361,
   duplicateKey: 11_000,
   outOfDiskSpace: 14_031,
+  transactionCommitted: 256,
 } as const;
 
 /** Not primary, stepping down, shutting down, or a network fault between the server's parts: another try may do. */
@@ -55,6 +56,11 @@ export function isGone(error: unknown): boolean {
   if (hasLabel(error, "RetryableWriteError")) return true;
   const code = error instanceof MongoWriteConcernError ? error.result.writeConcernError?.code : codeOf(error);
   return code !== undefined && GONE.has(code);
+}
+
+/** Whether a command was given up since its answer did not come, by the signal that it was sent with. */
+export function isTimeUp(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
 }
 
 /**
@@ -94,6 +100,7 @@ function failure(error: unknown): GalleyError {
 }
 
 function faceOf(error: unknown): [code: ErrorCode, message: string] {
+  if (isTimeUp(error)) return ["unavailable", "the database does not answer at the moment"];
   if (isGone(error)) return ["unavailable", "the database cannot be reached at the moment"];
   const code = codeOf(error);
   if (error instanceof MongoWriteConcernError || (code !== undefined && PASSING.has(code))) {

@@ -21,7 +21,9 @@ const FEW_IDS = 16;
 const UNDER_WAY = 2;
 /** A command that takes longer does not count any more: what waits shall not wait for a server that hangs. */
 const SLOW_MILLISECONDS = 50;
+/** For one read; MongoDB ends it by itself at that time, and beyond it is no longer waited for. */
 const MOST_MILLISECONDS = 5000;
+const GRACE_MILLISECONDS = 1000;
 /** Times that a read is tried, since it harms nobody. */
 const ATTEMPTS = 4;
 const FIRST_DELAY = 5;
@@ -115,6 +117,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
     at?: Document,
     options: RunCommandOptions = BSON_OPTIONS,
   ): Promise<Document> {
+    const signal = AbortSignal.timeout(MOST_MILLISECONDS + GRACE_MILLISECONDS);
     for (let attempt = 1; ; attempt++) {
       await connection.ready();
       const { seen } = connection;
@@ -122,7 +125,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       try {
         const reply = await connection
           .db(collection)
-          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, options);
+          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, { ...options, signal });
         // What was shown, perhaps by another node's write, is at the position that replies name from now on.
         connection.see(reply.cursor.atClusterTime);
         return reply;

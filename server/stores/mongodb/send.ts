@@ -4,6 +4,8 @@ import { isGone, writeError } from "./errors.ts";
 
 /** Durable on a majority of the nodes before it is answered; `wtimeout` ours, since the server's default is for ever. */
 export const WRITE_CONCERN = { w: "majority", j: true, wtimeout: 10_000 } as const;
+/** Milliseconds for a write in all. Longer than the wait for the majority, whose end mongod tells by itself. */
+export const WRITE_MILLISECONDS = 12_000;
 
 /** What a write command's reply tells. */
 export interface WriteReply extends Document {
@@ -48,10 +50,11 @@ export async function sendWrite(
   txnNumber = nextNumber(session),
 ): Promise<WriteReply> {
   const numbered = { ...command, writeConcern: WRITE_CONCERN, txnNumber };
+  const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
   let proven = true;
   for (let attempt = 1; ; attempt++) {
     try {
-      const reply = (await db.command(numbered, { session })) as WriteReply;
+      const reply = (await db.command(numbered, { session, signal })) as WriteReply;
       connection.see(reply.operationTime);
       return reply;
     } catch (error) {

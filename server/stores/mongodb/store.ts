@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
 import { checkCollectionName } from "../collection-name.ts";
 import type { DocumentStore, Position, Write } from "../document-store.ts";
+import { createAbandoned } from "./abandoned.ts";
 import { createCatalog } from "./catalog.ts";
 import { createCatalogStore } from "./catalog-store.ts";
 import { COMMITS } from "./commit-marker.ts";
@@ -84,7 +85,8 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   const queries = createQueries({ connection, catalog, positionAt, position: order.position, meter });
   const parts = { connection, catalog, sessions, points };
   const writeOne = createSingleWrites(parts);
-  const writeAll = createTransactions({ ...parts, random, clock, nextVersion: versions.next });
+  const abandoned = createAbandoned(connection);
+  const writeAll = createTransactions({ ...parts, random, clock, nextVersion: versions.next, abandoned });
 
   let open = false;
   let closing: Promise<void> | undefined;
@@ -167,6 +169,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   async function commit(writes: readonly Write[]): Promise<Position> {
     try {
       await versions.reserve(writes);
+      await abandoned.cleared();
       const [first] = writes;
       if (!first) return order.position();
       return at(await (writes.length === 1 ? writeOne(first) : writeAll(writes)));

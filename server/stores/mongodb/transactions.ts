@@ -1,12 +1,21 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { ClientSession, Db, Timestamp } from "mongodb";
+import {
+  type ClientSession,
+  type Db,
+  type Document,
+  type MongoClient,
+  MongoWriteConcernError,
+  type Timestamp,
+} from "mongodb";
 import { GalleyError } from "#protocol/errors";
 import type { Write } from "../document-store.ts";
 import { versionConflict } from "../write-refusals.ts";
+import { type Abandoned, type Abort, abort } from "./abandoned.ts";
 import { COMMITS, markerOf } from "./commit-marker.ts";
+import type { Connection } from "./connect.ts";
 import { DocumentLines } from "./document-lines.ts";
-import { CODES, codeOf, hasLabel, isGone, writeError } from "./errors.ts";
-import { WRITE_CONCERN, type WriteReply } from "./send.ts";
+import { CODES, codeOf, hasLabel, isGone, isTimeUp, writeError } from "./errors.ts";
+import { WRITE_CONCERN, WRITE_MILLISECONDS, type WriteReply } from "./send.ts";
 import type { WriteParts } from "./single-write.ts";
 import { commandOf, planTransaction, type Step } from "./transaction-plan.ts";
 import { CollectionChanged, itemFault } from "./write-faults.ts";
@@ -17,13 +26,12 @@ export interface TransactionParts extends WriteParts {
   /** Epoch milliseconds. */
   readonly clock: () => number;
   readonly nextVersion: (previous: number) => number;
+  readonly abandoned: Abandoned;
 }
 
 /** Tries of a transaction that others stand in the way of (query-language.md 9.6), and milliseconds before the second. */
 const ATTEMPTS = 5;
 const FIRST_DELAY = 4;
-/** How long an unknown end of a commit is asked after. */
-const COMMIT_MILLISECONDS = 10_000;
 
 const OPTIONS = {
   readConcern: { level: "snapshot" },
@@ -40,7 +48,8 @@ class OneOfSeveral extends Error {}
  *
  * @returns the commit's cluster time; undefined if there was nothing to write
  */
-export function createTransactions({ connection, catalog, sessions, random, clock, nextVersion }: TransactionParts) {
+export function createTransactions(parts: TransactionParts) {
+  const { connection, catalog, sessions, random, clock, nextVersion, abandoned } = parts;
   const lines = new DocumentLines();
 
   return (writes: readonly Write[]): Promise<Timestamp | undefined> =>
@@ -58,7 +67,7 @@ export function createTransactions({ connection, catalog, sessions, random, cloc
     let apart = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await sessions.use(db.client, (session) => run(db, session, writes, apart));
+        return await sessions.use(db.client, (session, keep) => run(db, session, keep, writes, apart));
       } catch (error) {
         if (error instanceof OneOfSeveral) apart = true;
         else if (error instanceof CollectionChanged) await catalog.refresh(error.collection);
@@ -73,6 +82,7 @@ export function createTransactions({ connection, catalog, sessions, random, cloc
   async function run(
     db: Db,
     session: ClientSession,
+    keep: () => void,
     writes: readonly Write[],
     apart: boolean,
   ): Promise<Timestamp | undefined> {
@@ -80,29 +90,34 @@ export function createTransactions({ connection, catalog, sessions, random, cloc
     const plan = await planTransaction(writes, commit, catalog, apart);
     if (plan.steps.length === 0 && !plan.refusal) return undefined;
     session.startTransaction(OPTIONS);
+    const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
+    const send = (command: Document) => db.command(command, { session, signal }) as Promise<WriteReply>;
     try {
-      for (const step of plan.steps) await runStep(db, session, step, writes);
+      for (const step of plan.steps) await runStep(send, step, writes);
       if (plan.refusal) throw refused(plan.refusal.error).with({ operation: plan.refusal.operation });
-      if (!plan.ended) await mark(db, session, commit);
+      if (!plan.ended) await mark(send, commit);
     } catch (error) {
-      // Waited for, since the next attempt would meet with the locks of this one.
-      if (!isGone(error)) await session.abortTransaction();
+      // Waited for where the server is there, since the next attempt would meet with the locks of this one.
+      if (!isGone(error) && !isTimeUp(error)) await abort(db.client, session);
+      else {
+        keep();
+        abandoned.add(db.client, session);
+      }
       if (error instanceof GalleyError || hasLabel(error, "TransientTransactionError")) throw error;
       if (error instanceof OneOfSeveral || error instanceof CollectionChanged) throw error;
       throw refused(writeError(error));
     }
-    await finish(session);
-    return session.operationTime;
+    return finish(db.client, session, keep);
   }
 
-  async function runStep(db: Db, session: ClientSession, step: Step, writes: readonly Write[]): Promise<void> {
+  async function runStep(send: Send, step: Step, writes: readonly Write[]): Promise<void> {
     const { collection, items } = step;
-    const reply = (await db.command(commandOf(step), { session })) as WriteReply;
-    // What stands in the way is seen by whoever looks for it then.
-    connection.see(reply.operationTime);
+    const reply = await send(commandOf(step));
     const [error] = reply.writeErrors ?? [];
     const operation = items[error?.index ?? 0]?.operation ?? 0;
     const write = writes[operation] as Write;
+    // What stands in the way is seen by whoever looks for it then.
+    if (error || reply.n < items.length) connection.see(reply.operationTime);
     if (error) throw refused(itemFault(write, collection, error)).with({ operation });
     if (reply.n === items.length) return;
     // If none matched, the first did not.
@@ -110,35 +125,73 @@ export function createTransactions({ connection, catalog, sessions, random, cloc
     throw refused(versionConflict(write.collection, write.id)).with({ operation });
   }
 
-  async function mark(db: Db, session: ClientSession, commit: string): Promise<void> {
+  async function mark(send: Send, commit: string): Promise<void> {
     const marker = markerOf(commit, nextVersion(0), clock());
     const collectionUUID = catalog.get(COMMITS)?.uuid;
     const command = { insert: COMMITS, documents: [marker], ...(collectionUUID && { collectionUUID }) };
-    const reply = (await db.command(command, { session })) as WriteReply;
+    const reply = await send(command);
     const [error] = reply.writeErrors ?? [];
     if (error?.code === CODES.collectionUuidMismatch) throw new CollectionChanged(COMMITS);
     if (error) throw new GalleyError("internal", "the store failed to write", { outcome: "not_applied" }, error);
   }
 
-  /** @throws GalleyError `unavailable`, `unknown`; the driver's error if the transaction was aborted after all */
-  async function finish(session: ClientSession): Promise<void> {
-    const end = performance.now() + COMMIT_MILLISECONDS;
-    for (;;) {
+  /**
+   * Commits, and asks again while the end is not known. What nobody tells is asked to abort, whose answer may tell the
+   * end after all.
+   *
+   * @throws GalleyError with the outcome; the driver's error if the transaction was aborted and may be tried again
+   */
+  async function finish(client: MongoClient, session: ClientSession, keep: () => void): Promise<Timestamp | undefined> {
+    const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
+    let verdict: Abort = "unknown";
+    for (let asked = 1; ; asked++) {
       try {
-        await session.commitTransaction();
+        await within(session.commitTransaction(), signal);
         connection.see(session.operationTime);
-        return;
+        return session.operationTime;
       } catch (error) {
-        if (!hasLabel(error, "UnknownTransactionCommitResult")) {
-          if (hasLabel(error, "TransientTransactionError")) throw error;
-          throw writeError(error).with({ outcome: "unknown" });
+        if (hasLabel(error, "TransientTransactionError") && !hasLabel(error, "UnknownTransactionCommitResult")) {
+          await abort(client, session);
+          throw error;
         }
         const unknown = writeError(error).with({ outcome: "unknown" });
-        if (!isGone(error) || performance.now() > end) throw unknown;
-        await connection.ready().catch(() => Promise.reject(unknown));
+        // Committed, and only not confirmed by a majority: there is nothing to ask.
+        if (error instanceof MongoWriteConcernError && !isGone(error)) throw unknown;
+        const reachable = !signal.aborted && (await isReady(connection));
+        if (reachable && asked < ATTEMPTS) continue;
+        if (reachable && verdict === "unknown") {
+          verdict = await abort(client, session);
+          if (verdict === "aborted") throw refused(unknown);
+          if (verdict === "committed") continue;
+        }
+        keep();
+        abandoned.add(client, session);
+        throw unknown;
       }
     }
   }
+}
+
+type Send = (command: Document) => Promise<WriteReply>;
+
+async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let end: () => void = () => {};
+  const over = new Promise<never>((_, reject) => {
+    end = () => reject(signal.reason);
+    signal.addEventListener("abort", end);
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+}
+
+function isReady(connection: Connection): Promise<boolean> {
+  return connection.ready().then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A collection that tells by which client to go: only writes of server collections alone go by the server's. */
