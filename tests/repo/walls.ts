@@ -50,6 +50,7 @@ export const WALLS: readonly Wall[] = [
       "server/access/",
       "server/config.ts",
       "server/log.ts",
+      "server/recent.ts",
       ...PORTS,
       ...SERVICES.map((s) => `server/${s}/`),
     ],
