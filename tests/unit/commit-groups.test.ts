@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { Timestamp } from "mongodb";
+import { BSON, Timestamp } from "mongodb";
 import t from "tap";
 import type { ChangeEvent } from "../../server/stores/mongodb/change-events.ts";
 import type { Batch } from "../../server/stores/mongodb/change-stream.ts";
@@ -53,14 +53,20 @@ function time(n: number): Timestamp {
 
 function eventsOf(kind: Kind, size: number, n: number): ChangeEvent[] {
   const common = { kind: "put", collection: "notes", insert: true, time: time(n) } as const;
-  if (kind === "single") return [{ ...common, id: "a", document: { n }, transaction: undefined }];
+  if (kind === "single") return [{ ...common, id: "a", document: BSON.serialize({ n }), transaction: undefined }];
   const events: ChangeEvent[] = Array.from({ length: size }, (_, i) => {
-    return { ...common, id: `d${i}`, document: { n }, transaction: `t${n}` };
+    return { ...common, id: `d${i}`, document: BSON.serialize({ n }), transaction: `t${n}` };
   });
   // A record of a keyed write is no end by itself.
   if (kind === "batch") {
-    events.push({ ...common, collection: "_commits", id: "r", document: {}, transaction: `t${n}` });
-    events.push({ ...common, collection: "_commits", id: "m", document: { _l: "m" }, transaction: `t${n}` });
+    events.push({ ...common, collection: "_commits", id: "r", document: BSON.serialize({}), transaction: `t${n}` });
+    events.push({
+      ...common,
+      collection: "_commits",
+      id: "m",
+      document: BSON.serialize({ _l: "m" }),
+      transaction: `t${n}`,
+    });
   }
   return events;
 }

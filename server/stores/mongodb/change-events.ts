@@ -1,4 +1,6 @@
-import { type Document, Timestamp } from "mongodb";
+import { BSON, type Document, Timestamp } from "mongodb";
+import { splitEvent } from "./event-bytes.ts";
+import { BSON_OPTIONS } from "./values.ts";
 
 /** One event of the change stream, as far as the tail cares. */
 export type ChangeEvent = EventBody & {
@@ -8,8 +10,15 @@ export type ChangeEvent = EventBody & {
 };
 
 type EventBody =
-  /** An insert or a replace: `document` is what is stored now. `insert`: nothing was stored before. */
-  | { readonly kind: "put"; readonly collection: string; readonly id: string; document: Document; insert: boolean }
+  /** An insert or a replace. `insert`: nothing was stored before. */
+  | {
+      readonly kind: "put";
+      readonly collection: string;
+      readonly id: string;
+      /** What is stored now, as BSON. */
+      readonly document: Uint8Array;
+      readonly insert: boolean;
+    }
   /** An update by operators, which tells only what it changed. No write of Galley is one, but that of `_l`. */
   | { readonly kind: "update"; readonly collection: string; readonly id: string }
   | { readonly kind: "delete"; readonly collection: string; readonly id: string }
@@ -26,14 +35,28 @@ const NONE = { kind: "none" } as const;
 /** Names a collection of the port can have. Others (`system.views`, of a rename under way) are none of ours. */
 const NAME = /^_?[a-z][a-z0-9_-]{0,62}$/;
 
+/** A text that is no UTF-8, which only another program can have stored, stops no stream. */
+const LENIENT = { ...BSON_OPTIONS, validation: { utf8: false } };
+
 /** Reads an event as the server sends it. */
-export function readEvent(event: Document): ChangeEvent {
+export function readEvent(bytes: Uint8Array): ChangeEvent {
+  const { event: shell, document } = splitEvent(bytes);
+  const event = parse(shell);
   const { clusterTime: time, txnNumber, lsid } = event;
   const transaction = txnNumber === undefined ? undefined : `${lsid?.id?.toString("hex")} ${txnNumber}`;
-  return { ...bodyOf(event), time, transaction };
+  return { ...bodyOf(event, document), time, transaction };
 }
 
-function bodyOf(event: Document): EventBody {
+function parse(bytes: Uint8Array): Document {
+  try {
+    return BSON.deserialize(bytes, BSON_OPTIONS);
+  } catch (error) {
+    if (error instanceof BSON.BSONError) return BSON.deserialize(bytes, LENIENT);
+    throw error;
+  }
+}
+
+function bodyOf(event: Document, document: Uint8Array | undefined): EventBody {
   const { operationType, ns } = event;
   switch (operationType) {
     case "drop":
@@ -60,7 +83,7 @@ function bodyOf(event: Document): EventBody {
   const at = { collection: ns.coll as string, id };
   if (operationType === "delete") return { kind: "delete", ...at };
   if (operationType !== "update") {
-    return { kind: "put", ...at, document: event.fullDocument, insert: operationType === "insert" };
+    return document ? { kind: "put", ...at, document, insert: operationType === "insert" } : NONE;
   }
   return isCheck(event.updateDescription) ? NONE : { kind: "update", ...at };
 }

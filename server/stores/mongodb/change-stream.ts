@@ -1,7 +1,8 @@
-import { BSON, type ClientSession, type Db, type Document, Long, type Timestamp } from "mongodb";
+import type { ClientSession, Db, Document, Timestamp } from "mongodb";
 import { type ChangeEvent, readEvent, timeOfToken } from "./change-events.ts";
 import { COMMITS } from "./commit-marker.ts";
 import { codeOf, hasLabel } from "./errors.ts";
+import { BSON_OPTIONS } from "./values.ts";
 
 /** What one round trip to the server brought. */
 export interface Batch {
@@ -24,8 +25,8 @@ export interface ChangeStream {
 const MOST_EVENTS = 1000;
 /**
  * A reply holds 16 MiB, and ends where the next event does not fit. One of a document that Galley stored takes at most
- * 7 MiB (1 MiB of text in its least favourable form); so below this size, which may be measured too small by half, it
- * would have fit. More events than these are not measured.
+ * 7 MiB (1 MiB of text in its least favourable form); so below this size it would have fit. More events than these are not
+ * measured.
  */
 const SURELY_NOT_FULL = { events: 64, bytes: 4 * 1024 * 1024 };
 /** Beyond what it was told to wait, how long a reply may take before the connection is given up. */
@@ -61,15 +62,15 @@ export async function openChangeStream(db: Db, start: Timestamp): Promise<Change
 class CommandStream implements ChangeStream {
   readonly #db: Db;
   readonly #session: ClientSession;
-  readonly #cursor: Long;
+  readonly #cursor: bigint;
   /** Of the round trip under way. */
   #asking = new AbortController();
 
-  constructor(db: Db, session: ClientSession, cursor: Long) {
+  constructor(db: Db, session: ClientSession, cursor: unknown) {
     this.#db = db;
     this.#session = session;
-    // The driver makes a number of a small id, which the server then refuses.
-    this.#cursor = Long.fromValue(cursor);
+    // However the driver reads an id, it has to be sent as a long: the server refuses a small one that is an int.
+    this.#cursor = BigInt(String(cursor));
   }
 
   async next(milliseconds: number): Promise<Batch> {
@@ -77,12 +78,12 @@ class CommandStream implements ChangeStream {
     const command = { getMore: this.#cursor, collection: "$cmd.aggregate", ...limits };
     this.#asking = new AbortController();
     const { cursor } = await ask(this.#db, command, this.#session, this.#asking, milliseconds);
-    const batch = cursor.nextBatch as Document[];
+    const batch = cursor.nextBatch as Uint8Array[];
     return {
       events: batch.map(readEvent),
       through: timeOfToken(cursor.postBatchResumeToken),
       full: mayBeFull(batch),
-      ended: Long.fromValue(cursor.id).isZero(),
+      ended: String(cursor.id) === "0",
     };
   }
 
@@ -102,14 +103,15 @@ async function ask(
 ): Promise<Document> {
   const timer = setTimeout(() => asking.abort(new Error("the server does not answer")), milliseconds + PATIENCE);
   try {
-    return await db.command(command, { session, signal: asking.signal });
+    const options = { ...BSON_OPTIONS, fieldsAsRaw: { nextBatch: true }, session, signal: asking.signal };
+    return await db.command(command, options);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** A courtesy to the server, which ends forgotten cursors by itself. */
-async function endCursor(db: Db, cursor: Long, session: ClientSession): Promise<void> {
+async function endCursor(db: Db, cursor: bigint, session: ClientSession): Promise<void> {
   try {
     const late = AbortSignal.timeout(PATIENCE);
     await db.command({ killCursors: "$cmd.aggregate", cursors: [cursor] }, { session, signal: late });
@@ -120,14 +122,9 @@ async function endCursor(db: Db, cursor: Long, session: ClientSession): Promise<
   }
 }
 
-function mayBeFull(batch: readonly Document[]): boolean {
+function mayBeFull(batch: readonly Uint8Array[]): boolean {
   if (batch.length > SURELY_NOT_FULL.events) return true;
-  let bytes = 0;
-  for (const event of batch) {
-    bytes += BSON.calculateObjectSize(event);
-    if (bytes > SURELY_NOT_FULL.bytes) return true;
-  }
-  return false;
+  return batch.reduce((bytes, event) => bytes + event.length, 0) > SURELY_NOT_FULL.bytes;
 }
 
 /** The oplog has rolled over the place to start from, or holds an event that no reply can. */

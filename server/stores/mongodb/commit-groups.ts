@@ -3,6 +3,7 @@ import type { ChangeEvent } from "./change-events.ts";
 import type { Batch } from "./change-stream.ts";
 import { endsCommit } from "./commit-marker.ts";
 import { isAfter } from "./positions.ts";
+import { parseStored } from "./rows.ts";
 
 /** All events of one commit, which are those of one cluster time. */
 export interface CommitGroup {
@@ -43,7 +44,10 @@ export class CommitGroups {
     if (ended || events.length === 0 || (through && isAfter(through, first.time))) return true;
     if (full) return false;
     const last = this.#events.at(-1);
-    return first.transaction === undefined || (last?.kind === "put" && endsCommit(last.collection, last.document));
+    return (
+      first.transaction === undefined ||
+      (last?.kind === "put" && endsCommit(last.collection, parseStored(last.document)))
+    );
   }
 
   #close({ time }: ChangeEvent): CommitGroup {

@@ -1,6 +1,7 @@
-import type { Db, Document } from "mongodb";
+import type { Db } from "mongodb";
 import type { ChangeEvent } from "./change-events.ts";
 import { CODES, codeOf } from "./errors.ts";
+import { BSON_OPTIONS } from "./values.ts";
 
 /** An event that does not carry its document. */
 export type Update = Extract<ChangeEvent, { kind: "update" }>;
@@ -22,7 +23,7 @@ export class ImageLost extends Error {}
 export async function readUpdated(
   db: Db,
   updates: readonly Update[],
-  documents: Map<ChangeEvent, Document>,
+  documents: Map<ChangeEvent, Uint8Array>,
 ): Promise<void> {
   let next = 0;
   async function work(): Promise<void> {
@@ -34,11 +35,11 @@ export async function readUpdated(
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, updates.length) }, work));
 }
 
-async function readAt(db: Db, { collection, id, time }: Update): Promise<Document | undefined> {
+async function readAt(db: Db, { collection, id, time }: Update): Promise<Uint8Array | undefined> {
   const readConcern = { level: "snapshot", atClusterTime: time };
   const command = { find: collection, filter: { _id: id }, limit: 1, singleBatch: true, readConcern };
   try {
-    const { cursor } = await db.command(command);
+    const { cursor } = await db.command(command, { ...BSON_OPTIONS, fieldsAsRaw: { firstBatch: true } });
     return cursor.firstBatch[0];
   } catch (error) {
     const code = codeOf(error);

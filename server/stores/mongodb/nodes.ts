@@ -55,7 +55,7 @@ interface Other extends Report {
 
 /** How long a node that says nothing is waited for: more than a lease. */
 const SILENCE = 5000;
-/** A lease of this age means that the stream has died without a word. */
+/** A lease of this age, and a tail that stands as long, mean that the stream has died without a word. */
 const STALE = 3000;
 /** How long a barrier waits in all, when a live node does not settle. */
 const BARRIER_LIMIT = 15_000;
@@ -77,7 +77,9 @@ export function createNodes(options: NodesOptions): MongoNodes {
   let lastSettled = "";
   /** The highest position that others wait for and that we have not reported as settled. */
   let wanted = "";
-  let reopened = Number.NEGATIVE_INFINITY;
+  /** Where the tail was seen to stand, and since when. */
+  let stood = "";
+  let moved = 0;
   let closed = false;
   let returned: () => void = () => {};
 
@@ -95,8 +97,11 @@ export function createNodes(options: NodesOptions): MongoNodes {
   function tick(): void {
     const now = monotonic();
     lease.held();
-    if (lease.age > STALE && now - reopened > STALE) {
-      reopened = now;
+    if (tail.position !== stood) {
+      stood = tail.position;
+      moved = now;
+    } else if (lease.age > STALE && now - moved > STALE) {
+      moved = now;
       tail.reopen();
     }
     for (const [node, { heard }] of others) if (now - heard > FORGET) void forget(node);

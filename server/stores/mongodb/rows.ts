@@ -27,10 +27,15 @@ const writer = new BsonText();
 export function rowOfBytes(bytes: Uint8Array): Row | undefined {
   const text = writer.textOf(bytes);
   if (text !== undefined) return new TextRow(writer.id, versionOf(writer.version), text);
+  const stored = parseStored(bytes);
+  return stored && rowOf(stored);
+}
+
+/** A document as the driver reads it; undefined if a text in it is no UTF-8, which only another program can have stored. */
+export function parseStored(bytes: Uint8Array): Stored | undefined {
   try {
-    return rowOf(BSON.deserialize(bytes, BSON_OPTIONS));
+    return BSON.deserialize(bytes, BSON_OPTIONS);
   } catch (error) {
-    // A text that is no UTF-8, which only another program can have stored.
     if (error instanceof BSON.BSONError) return undefined;
     throw error;
   }

@@ -3,7 +3,7 @@ import type { Change, Commit, Position } from "../document-store.ts";
 import type { ChangeEvent } from "./change-events.ts";
 import type { CommitGroup } from "./commit-groups.ts";
 import { isMarker } from "./commit-marker.ts";
-import { rowOf } from "./rows.ts";
+import { parseStored, rowOfBytes } from "./rows.ts";
 
 /** Collections of the engine itself: the tail tells nobody of them but the engine. */
 const INTERNAL = new Set(["_catalog", "_meta", "_nodes"]);
@@ -31,7 +31,7 @@ export interface InternalChange {
 export function readGroup(
   { events }: CommitGroup,
   position: Position,
-  updated: ReadonlyMap<ChangeEvent, Document>,
+  updated: ReadonlyMap<ChangeEvent, Uint8Array>,
 ): TailCommit {
   const changes = new Map<string, { made: boolean; change: Change }>();
   const internal: InternalChange[] = [];
@@ -47,7 +47,7 @@ export function readGroup(
         const { collection, id } = event;
         if (isMarker(collection, id)) break;
         const document = event.kind === "put" ? event.document : updated.get(event);
-        if (INTERNAL.has(collection)) internal.push({ collection, id, document });
+        if (INTERNAL.has(collection)) internal.push({ collection, id, document: document && parseStored(document) });
         else follow(changes, event, document);
         break;
       }
@@ -77,12 +77,12 @@ export function readGroup(
 function follow(
   changes: Map<string, { made: boolean; change: Change }>,
   event: Extract<ChangeEvent, { collection: string; id: string }>,
-  document: Document | undefined,
+  document: Uint8Array | undefined,
 ): void {
   const { collection, id } = event;
   const key = `${collection}/${id}`;
   // A document of another program that is outside of the language counts as absent.
-  const next = document && rowOf(document);
+  const next = document && rowOfBytes(document);
   const made = changes.get(key)?.made ?? (event.kind === "put" && event.insert);
   if (made && !document) changes.delete(key);
   else changes.set(key, { made, change: { collection, id, next } });

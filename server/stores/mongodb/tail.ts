@@ -1,5 +1,5 @@
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
-import { type Db, type Document, Timestamp } from "mongodb";
+import { type Db, Timestamp } from "mongodb";
 import { GalleyError } from "#protocol/errors";
 import { type CommitLog, createCommitLog } from "../commit-log.ts";
 import type { DocumentStore, Lost, Position } from "../document-store.ts";
@@ -81,7 +81,7 @@ export function createTail(options: TailOptions): MongoTail {
   let stream: ChangeStream | undefined;
   let groups = new CommitGroups();
   /** Documents of the update events in `groups`. */
-  const updated = new Map<ChangeEvent, Document>();
+  const updated = new Map<ChangeEvent, Uint8Array>();
   let history = "";
   /** Every commit up to this time has been told; undefined where the next stream starts at any. */
   let through: Timestamp | undefined;
