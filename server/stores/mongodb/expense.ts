@@ -47,6 +47,12 @@ export class Expense {
     return (await counter.size(collection.name, clock)) <= this.budget;
   }
 
+  /** Counts documents that were looked at. @throws GalleyError if there were more than the query may */
+  spend(documents: number): void {
+    this.examined += documents;
+    if (this.examined > this.budget) throw this.exceeded();
+  }
+
   /** @throws GalleyError if a query that looks at everything an access finds has more than it may */
   async judge(access: Access<NamedIndex>): Promise<void> {
     const refusal = await this.refusalOf(access);

@@ -68,8 +68,11 @@ export class PageRun {
     if (stretch === "nothing") return NO_ROWS;
     const filter = after && !stretch ? { $and: [this.#filter, afterCursor(sort, after)] } : this.#filter;
     const page = await pageOf(this.#source, { ...this.#search(filter), ...stretch, ...end }, milliseconds);
-    this.#expense.examined += page.returned;
-    if (!page.more && !end && this.plan.residual.kind !== "true") await this.#expense.sawAll(this.plan.access);
+    if (this.plan.residual.kind === "true") this.#expense.spend(page.rows.length + (page.more ? 1 : 0));
+    else {
+      this.#expense.examined += page.returned;
+      if (!page.more && !end) await this.#expense.sawAll(this.plan.access);
+    }
     return page;
   }
 
