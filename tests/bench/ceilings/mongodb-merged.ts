@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import Fastify from "fastify";
 import { MongoBulkWriteError } from "mongodb";
-import type { Post } from "../harness/posts.ts";
+import type { Post } from "../harness/post.ts";
 import { openPosts, type StoredPost, stored } from "./mongodb-posts.ts";
 import { tellAddress } from "./tell-address.ts";
 

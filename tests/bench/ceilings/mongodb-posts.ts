@@ -1,6 +1,6 @@
-/** What both MongoDB ceilings keep: the posts of harness/posts.ts in one collection, as a competent person would store them. */
+/** What both MongoDB ceilings keep: the posts of harness/post.ts in one collection, as a competent person would store them. */
 import { type Collection, MongoClient } from "mongodb";
-import { type Post, post, postId } from "../harness/posts.ts";
+import { type Post, post, postId } from "../harness/post.ts";
 
 export interface StoredPost extends Omit<Post, "createdAt"> {
   readonly _id: string;

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import Fastify from "fastify";
-import type { Post } from "../harness/posts.ts";
+import type { Post } from "../harness/post.ts";
 import { openPosts, stored } from "./mongodb-posts.ts";
 import { tellAddress } from "./tell-address.ts";
 

@@ -1,12 +1,12 @@
 /**
  * L3: fastify and one prepared better-sqlite3 statement a request, with nothing of Galley between them. The table holds
- * the posts of harness/posts.ts; an insert is one transaction, synced to disk (FULL), and a page is one indexed query
+ * the posts of harness/post.ts; an insert is one transaction, synced to disk (FULL), and a page is one indexed query
  * whose texts are joined.
  */
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import Fastify from "fastify";
-import { post, postId } from "../harness/posts.ts";
+import { post, postId } from "../harness/post.ts";
 import { tellAddress } from "./tell-address.ts";
 
 const db = new Database(join(process.env.BENCH_FOLDER as string, "ceiling.db"));

@@ -1,6 +1,7 @@
 import { request } from "undici";
 import { runLoad } from "../harness/load.ts";
-import { HEADERS, post, postId } from "../harness/posts.ts";
+import { post, postId } from "../harness/post.ts";
+import { HEADERS } from "../harness/posts.ts";
 import type { ReportRow } from "../harness/report.ts";
 
 /** Every so many requests one is refused for what is in it. */

@@ -1,6 +1,7 @@
 import { type Engine, onEachEngine } from "../harness/engines.ts";
 import { type LoadRequest, runLoad } from "../harness/load.ts";
-import { declare, HEADERS, importPosts, post, postId } from "../harness/posts.ts";
+import { post, postId } from "../harness/post.ts";
+import { declare, HEADERS, importPosts } from "../harness/posts.ts";
 import { cpuSeconds, type Served } from "../harness/process.ts";
 import { STAGES, type Stage, type StageTime, stageTimes, type Window } from "../harness/profile-stages.ts";
 import { bundleForProfile, profilesOf, serveProfiled } from "../harness/profiled-galley.ts";

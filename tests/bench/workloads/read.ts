@@ -1,5 +1,6 @@
 import { type Engine, onEachEngine } from "../harness/engines.ts";
-import { declare, HEADERS, importPosts, postId } from "../harness/posts.ts";
+import { postId } from "../harness/post.ts";
+import { declare, HEADERS, importPosts } from "../harness/posts.ts";
 import { serveCeiling, serveGalley } from "../harness/process.ts";
 import { type ReportRow, rate, type Workload } from "../harness/report.ts";
 import { type Contestant, type Figures, figuresOf, interleave } from "../harness/rounds.ts";

@@ -1,6 +1,7 @@
 import { type Engine, onEachEngine } from "../harness/engines.ts";
 import { type LoadRequest, runLoad } from "../harness/load.ts";
-import { declare, HEADERS, post, postId } from "../harness/posts.ts";
+import { post, postId } from "../harness/post.ts";
+import { declare, HEADERS } from "../harness/posts.ts";
 import { serveGalley } from "../harness/process.ts";
 import { type ReportRow, rate, type Workload } from "../harness/report.ts";
 import { compareEnds, type Sample, watch } from "../harness/watch.ts";
