@@ -1,5 +1,5 @@
 import t from "tap";
-import { createLease } from "../../server/stores/mongodb/lease.ts";
+import { createLease, leaseClock } from "../../server/stores/mongodb/lease.ts";
 
 t.test("a lease counts from when the report was sent that came back, whatever the order", async (t) => {
   const time = { now: 1000 };
@@ -49,4 +49,24 @@ t.test("a lease that nobody looked at was lost all the same before the next one"
   time.now += 10_000;
   lease.came(late);
   t.notOk(lease.held(), "a report that took too long gives none");
+});
+
+t.test("the clock of a lease runs on while the machine is suspended, and never back", async (t) => {
+  const machine = { monotonic: 500, wall: 1_800_000_000_000 };
+  const clock = leaseClock(
+    () => machine.monotonic,
+    () => machine.wall,
+  );
+  const after = (monotonic: number, wall: number) => {
+    machine.monotonic += monotonic;
+    machine.wall += wall;
+    return clock();
+  };
+  t.equal(after(0, 0), 0);
+  for (let i = 0; i < 1000; i++) after(0.9, i % 2);
+  t.ok(Math.abs(after(0, 0) - 900) < 1, "ticks of the coarser clock do not add up");
+  const before = clock();
+  t.equal(after(10, 3_600_000), before + 3_600_000, "it was suspended");
+  t.equal(after(10, -7_200_000), before + 3_600_010, "a clock that is set back stops nothing");
+  t.equal(after(4000, 4000), before + 3_604_010);
 });

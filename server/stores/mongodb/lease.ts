@@ -4,7 +4,7 @@ const LEASE = 4000;
 /**
  * The right of this node to serve: a report of its own, sent less than 4 s ago, has come back to it by its own tail. So it
  * has passed every commit before that report; and if its process stood still, its network is cut or its stream is, its
- * own clock, which never goes back, tells that it has not.
+ * own clock tells that it has not.
  */
 export interface Lease {
   /** Notes that a report is sent. @returns its number */
@@ -18,8 +18,28 @@ export interface Lease {
   readonly age: number;
 }
 
+/** A wall clock that is ahead of the other by so much, since it was looked at last, has not merely ticked. */
+const SUSPENDED = 500;
+
+/**
+ * Milliseconds of a clock that never goes back, and runs on while the machine is suspended: then only the wall clock does.
+ * That one may be set, too; setting it forward costs no more than a lease.
+ */
+export function leaseClock(monotonic = () => performance.now(), wall = () => Date.now()): () => number {
+  let last = { monotonic: monotonic(), wall: wall() };
+  let now = 0;
+  return () => {
+    const next = { monotonic: monotonic(), wall: wall() };
+    const run = next.monotonic - last.monotonic;
+    const told = next.wall - last.wall;
+    now += told > run + SUSPENDED ? told : run;
+    last = next;
+    return now;
+  };
+}
+
 /** @param onChange told when the lease is lost, and when it is held again; not of the first one */
-export function createLease(monotonic: () => number, onChange: (held: boolean) => void): Lease {
+export function createLease(clock: () => number, onChange: (held: boolean) => void): Lease {
   /** When the reports were sent that have not come back. */
   const sent = new Map<number, number>();
   let sequence = 0;
@@ -29,7 +49,7 @@ export function createLease(monotonic: () => number, onChange: (held: boolean) =
 
   /** Also called before it begins anew, since nobody may have looked in between. */
   function note(): boolean {
-    const now = monotonic();
+    const now = clock();
     const held = now - from < LEASE;
     if (held !== told && (held || told !== undefined)) {
       if (!held) lostAt = now;
@@ -41,7 +61,7 @@ export function createLease(monotonic: () => number, onChange: (held: boolean) =
 
   return {
     send() {
-      const now = monotonic();
+      const now = clock();
       for (const [number, time] of sent) if (now - time >= LEASE) sent.delete(number);
       sequence += 1;
       sent.set(sequence, now);
@@ -56,9 +76,9 @@ export function createLease(monotonic: () => number, onChange: (held: boolean) =
       note();
     },
     held: note,
-    lostFor: () => monotonic() - lostAt,
+    lostFor: () => clock() - lostAt,
     get age() {
-      return monotonic() - from;
+      return clock() - from;
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Db, Document } from "mongodb";
 import { GalleyError } from "#protocol/errors";
 import type { DocumentStore, Nodes, Position } from "../document-store.ts";
-import { createLease, type Lease } from "./lease.ts";
+import { createLease, type Lease, leaseClock } from "./lease.ts";
 import { createReporter, NODES } from "./reporter.ts";
 import type { InternalChange } from "./tail-commit.ts";
 import { type Work, WorkUnderWay } from "./work-under-way.ts";
@@ -12,7 +12,7 @@ export interface NodesOptions {
   readonly self: string;
   /** Where the tail stands, and a wait for it. */
   readonly tail: Pick<DocumentStore, "passed"> & { readonly position: Position; reopen(): void };
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a clock that never goes back, to tell how long others have been silent. */
   readonly monotonic?: () => number;
   /** Told when this node stops serving, and when it serves again. */
   readonly onLease: (held: boolean) => void;
@@ -40,6 +40,7 @@ export interface MongoNodes extends Pick<DocumentStore, "barrier">, Pick<Nodes, 
 }
 
 interface Report {
+  readonly sequence: number;
   /** The node's tail has told everything up to here. */
   readonly passed: string;
   /** And nothing is under way that was judged by what was known before this. */
@@ -68,7 +69,7 @@ export function createNodes(options: NodesOptions): MongoNodes {
   const others = new Map<string, Other>();
   const barriers = new Set<{ readonly position: Position; check(): void }>();
   const works = new WorkUnderWay(checkAll);
-  const lease = createLease(monotonic, (held) => {
+  const lease = createLease(leaseClock(), (held) => {
     if (!held) works.spoil();
     onLease(held);
   });
@@ -104,14 +105,18 @@ export function createNodes(options: NodesOptions): MongoNodes {
       moved = now;
       tail.reopen();
     }
-    for (const [node, { heard }] of others) if (now - heard > FORGET) void forget(node);
+    for (const [node, { heard, sequence }] of others) {
+      if (now - heard < FORGET) continue;
+      others.delete(node);
+      // Not a report that it sends right now.
+      void remove({ _id: node, sequence });
+    }
   }
 
-  async function forget(node: string): Promise<void> {
-    others.delete(node);
+  async function remove(report: { _id: string; sequence?: number }): Promise<void> {
     await db
       .collection<{ _id: string }>(NODES)
-      .deleteOne({ _id: node })
+      .deleteOne(report)
       .catch(() => {});
   }
 
@@ -186,6 +191,8 @@ export function createNodes(options: NodesOptions): MongoNodes {
 
     heard({ id, document }) {
       if (id === self) {
+        // Others may have taken it away, if they took this node for gone.
+        if (!document) reporter.report();
         lease.came(Number(document?.sequence));
         if (lease.held()) returned();
         return;
@@ -212,13 +219,18 @@ export function createNodes(options: NodesOptions): MongoNodes {
       returned();
       checkAll();
       await reporter.close();
-      await forget(self);
+      await remove({ _id: self });
     },
   };
 }
 
-function readReport({ passed, settled, awaits }: Document): Report {
-  return { passed: String(passed), settled: String(settled), awaits: String(awaits ?? "") };
+function readReport({ sequence, passed, settled, awaits }: Document): Report {
+  return {
+    sequence: Number(sequence),
+    passed: String(passed),
+    settled: String(settled),
+    awaits: String(awaits ?? ""),
+  };
 }
 
 /** Whether a reported position stands at or past another; never if it is of another history. */
