@@ -7,6 +7,7 @@ import { CATALOG, type CatalogRecord, type IndexRecord, readRecord, sameIndex } 
 import type { Connection } from "./connect.ts";
 import { indexName } from "./index-spec.ts";
 import { readMultikey } from "./multikey.ts";
+import { within } from "./time-limit.ts";
 
 /** An index as the planner, the reads and the writer see it. */
 export interface MongoIndex extends IndexFacts {
@@ -49,6 +50,9 @@ export interface Catalog {
   /** Called with each collection whose indexes were read, for builds that are to be driven. */
   onChange(listener: (collection: MongoCollection) => void): void;
 }
+
+/** For reading one collection anew. */
+const REFRESH_MILLISECONDS = 5000;
 
 export function createCatalog(connection: Connection): Catalog {
   const collections = new Map<string, MongoCollection>();
@@ -105,7 +109,9 @@ export function createCatalog(connection: Connection): Catalog {
 
     refresh(collection) {
       const before = refreshing.get(collection) ?? Promise.resolve(undefined);
-      const mine = before.catch(() => undefined).then(() => refresh(collection));
+      const fresh = before.catch(() => undefined).then(() => refresh(collection));
+      // Writes wait for it, and nobody else may wait for one that hangs.
+      const mine = within(fresh, AbortSignal.timeout(REFRESH_MILLISECONDS));
       refreshing.set(collection, mine);
       const done = () => {
         if (refreshing.get(collection) === mine) refreshing.delete(collection);

@@ -101,7 +101,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
 
   async function openOnce(): Promise<void> {
     await meta.migrate(options.migrations);
-    versions.start(await meta.highestVersion());
+    await versions.start();
     await order.open();
     ears ??= order.tail(undefined, ({ changes }) => {
       for (const { next } of changes) if (next) versions.raise(next.version);

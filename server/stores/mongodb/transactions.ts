@@ -17,6 +17,7 @@ import { DocumentLines } from "./document-lines.ts";
 import { CODES, codeOf, hasLabel, isGone, isTimeUp, writeError } from "./errors.ts";
 import { WRITE_CONCERN, WRITE_MILLISECONDS, type WriteReply } from "./send.ts";
 import type { WriteParts } from "./single-write.ts";
+import { within } from "./time-limit.ts";
 import { commandOf, planTransaction, type Step } from "./transaction-plan.ts";
 import { CollectionChanged, itemFault } from "./write-faults.ts";
 
@@ -52,22 +53,29 @@ export function createTransactions(parts: TransactionParts) {
   const { connection, catalog, sessions, random, clock, nextVersion, abandoned } = parts;
   const lines = new DocumentLines();
 
-  return (writes: readonly Write[]): Promise<Timestamp | undefined> =>
-    lines.run(writes, async () => {
+  return (writes: readonly Write[]): Promise<Timestamp | undefined> => {
+    const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
+    return lines.run(writes, async () => {
+      // Others may have taken all of its time.
+      if (signal.aborted) throw refused(writeError(signal.reason));
       const outdated = lines.outdated(writes);
       const write = outdated === undefined ? undefined : writes[outdated];
       if (write) throw refused(versionConflict(write.collection, write.id)).with({ operation: outdated });
-      const time = await attemptAll(writes);
+      const time = await attemptAll(writes, signal);
       lines.stored(writes);
       return time;
     });
+  };
 
-  async function attemptAll(writes: readonly Write[]): Promise<Timestamp | undefined> {
+  async function attemptAll(writes: readonly Write[], signal: AbortSignal): Promise<Timestamp | undefined> {
     const db = connection.db(roomOf(writes));
     let apart = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await sessions.use(db.client, (session, keep) => run(db, session, keep, writes, apart));
+        return await sessions.use(db.client, (session, keep) => {
+          const own = { client: db.client, session, keep, signal };
+          return run(own, db, writes, apart);
+        });
       } catch (error) {
         if (error instanceof OneOfSeveral) apart = true;
         else if (error instanceof CollectionChanged) await catalog.refresh(error.collection);
@@ -80,17 +88,16 @@ export function createTransactions(parts: TransactionParts) {
   }
 
   async function run(
+    own: OwnSession,
     db: Db,
-    session: ClientSession,
-    keep: () => void,
     writes: readonly Write[],
     apart: boolean,
   ): Promise<Timestamp | undefined> {
+    const { client, session, signal } = own;
     const commit = Buffer.from(random(12)).toString("hex");
     const plan = await planTransaction(writes, commit, catalog, apart);
     if (plan.steps.length === 0 && !plan.refusal) return undefined;
     session.startTransaction(OPTIONS);
-    const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
     const send = (command: Document) => db.command(command, { session, signal }) as Promise<WriteReply>;
     try {
       for (const step of plan.steps) await runStep(send, step, writes);
@@ -98,16 +105,13 @@ export function createTransactions(parts: TransactionParts) {
       if (!plan.ended) await mark(send, commit);
     } catch (error) {
       // Waited for where the server is there, since the next attempt would meet with the locks of this one.
-      if (!isGone(error) && !isTimeUp(error)) await abort(db.client, session);
-      else {
-        keep();
-        abandoned.add(db.client, session);
-      }
+      if (!isGone(error) && !isTimeUp(error)) await abort(client, session);
+      else abandon(own);
       if (error instanceof GalleyError || hasLabel(error, "TransientTransactionError")) throw error;
       if (error instanceof OneOfSeveral || error instanceof CollectionChanged) throw error;
       throw refused(writeError(error));
     }
-    return finish(db.client, session, keep);
+    return finish(own);
   }
 
   async function runStep(send: Send, step: Step, writes: readonly Write[]): Promise<void> {
@@ -141,8 +145,8 @@ export function createTransactions(parts: TransactionParts) {
    *
    * @throws GalleyError with the outcome; the driver's error if the transaction was aborted and may be tried again
    */
-  async function finish(client: MongoClient, session: ClientSession, keep: () => void): Promise<Timestamp | undefined> {
-    const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
+  async function finish(own: OwnSession): Promise<Timestamp | undefined> {
+    const { client, session, signal } = own;
     let verdict: Abort = "unknown";
     for (let asked = 1; ; asked++) {
       try {
@@ -164,28 +168,27 @@ export function createTransactions(parts: TransactionParts) {
           if (verdict === "aborted") throw refused(unknown);
           if (verdict === "committed") continue;
         }
-        keep();
-        abandoned.add(client, session);
+        abandon(own);
         throw unknown;
       }
     }
   }
+
+  function abandon({ client, session, keep }: OwnSession): void {
+    keep();
+    abandoned.add(client, session);
+  }
+}
+
+/** The session of one attempt. `keep` takes it away from the pool; `signal` ends the time of all attempts together. */
+interface OwnSession {
+  readonly client: MongoClient;
+  readonly session: ClientSession;
+  readonly keep: () => void;
+  readonly signal: AbortSignal;
 }
 
 type Send = (command: Document) => Promise<WriteReply>;
-
-async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let end: () => void = () => {};
-  const over = new Promise<never>((_, reject) => {
-    end = () => reject(signal.reason);
-    signal.addEventListener("abort", end);
-  });
-  try {
-    return await Promise.race([work, over]);
-  } finally {
-    signal.removeEventListener("abort", end);
-  }
-}
 
 function isReady(connection: Connection): Promise<boolean> {
   return connection.ready().then(

@@ -3,9 +3,12 @@ import type { Write } from "../document-store.ts";
 import { createVersions } from "../versions.ts";
 import { writeError } from "./errors.ts";
 import type { Meta } from "./meta.ts";
+import { within } from "./time-limit.ts";
 
 /** Versions of one node, above those that it and others gave out before. */
 export interface MongoVersions {
+  /** Starts above all versions that were ever reserved, and reserves the next ones. */
+  start(): Promise<void>;
   /** See the port's `nextVersion`. */
   next(previous: number): number;
   /** Tells of a version that is stored. */
@@ -17,21 +20,23 @@ export interface MongoVersions {
 /** Versions in a second: a version is a time in milliseconds, times 1024. */
 const PER_SECOND = 1000 * 1024;
 /** Seconds by which versions are reserved ahead, and so the most that a start may skip. */
-const AHEAD = 20 * PER_SECOND;
+const AHEAD = 6 * PER_SECOND;
+
+/** For one reservation. */
+const RESERVE_MILLISECONDS = 5000;
 
 /**
  * Versions rise with the clock, and three things keep a slow clock from falling behind (docs/decisions): the versions that
  * the tail shows, the cluster time, which all nodes share and every reply carries, and the highest version that was
  * reserved, which a node starts from.
  *
- * @param start the highest version that was ever reserved
  * @param seen the latest cluster time that is known
  */
 export function createMongoVersions(
   clock: () => number,
-  meta: Pick<Meta, "raiseHighestVersion">,
+  meta: Pick<Meta, "highestVersion" | "raiseHighestVersion">,
   seen: () => Timestamp | undefined,
-): MongoVersions & { start(reserved: number): void } {
+): MongoVersions {
   const versions = createVersions(clock);
   let reserved = 0;
   let reserving: Promise<void> | undefined;
@@ -42,8 +47,8 @@ export function createMongoVersions(
     const mine: Promise<void> = before
       .catch(() => {})
       .then(async () => {
-        if (reserved < version) {
-          await meta.raiseHighestVersion(upTo);
+        if (reserved <= version) {
+          await within(meta.raiseHighestVersion(upTo), AbortSignal.timeout(RESERVE_MILLISECONDS));
           reserved = upTo;
         }
         if (reserving === mine) reserving = undefined;
@@ -57,9 +62,11 @@ export function createMongoVersions(
       return versions.next(Math.max(previous, (seen()?.t ?? 0) * PER_SECOND - 1));
     },
     raise: versions.raise,
-    start(highest) {
-      reserved = highest;
-      versions.raise(highest);
+    async start() {
+      reserved = await meta.highestVersion();
+      versions.raise(reserved);
+      // So that the first write need not wait for it.
+      await reserveUpTo(Math.max(reserved, Math.floor(clock()) * 1024));
     },
     reserve(writes) {
       let highest = 0;
