@@ -38,6 +38,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+const MOST_DAYS = 4096;
 /** Objects with more keys are rare, and it would take long to find two that are equal. */
 const MOST_KEYS = 64;
 
@@ -61,9 +62,8 @@ export class BsonText {
   #to = 0;
   /** Whether some character is beyond ASCII. */
   #wide = false;
-  #day = Number.NaN;
-  /** How dates of that day begin. */
-  #dayBytes: Uint8Array = Buffer.alloc(0);
+  /** How the dates of a day begin, for days that came up. */
+  readonly #days = new Map<number, Uint8Array>();
 
   /** Undefined for a document that is not plainly of the language. */
   textOf(bytes: Uint8Array): string | undefined {
@@ -202,13 +202,14 @@ export class BsonText {
   #date(time: number): boolean {
     if (!(time >= DATE_MIN && time <= DATE_MAX)) return false;
     const day = Math.floor(time / DAY);
-    // The dates of a document, and of its neighbours, often share their day.
-    if (day !== this.#day) {
-      this.#day = day;
-      this.#dayBytes = Buffer.from(`{"$date":"${new Date(day * DAY).toISOString().slice(0, 11)}`);
+    let start = this.#days.get(day);
+    if (start === undefined) {
+      if (this.#days.size === MOST_DAYS) this.#days.clear();
+      start = Buffer.from(`{"$date":"${new Date(day * DAY).toISOString().slice(0, 11)}`);
+      this.#days.set(day, start);
     }
     const rest = time - day * DAY;
-    this.#bytes(this.#dayBytes);
+    this.#bytes(start);
     this.#digits(Math.floor(rest / HOUR), 2);
     this.#byte(BYTE.colon);
     this.#digits(Math.floor(rest / MINUTE) % 60, 2);
