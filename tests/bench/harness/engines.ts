@@ -53,7 +53,8 @@ export async function onEachEngine<Row>(
     const where = { env, ceilingEnv, ...(pid === undefined ? {} : { databasePid: pid }) };
     return [...rows, ...(await withFolder((folder) => run({ name: "mongodb", folder, ...where })))];
   } finally {
-    await dropDatabase(url);
+    // Our own server goes as a whole, with the locks of those who were killed in a transaction.
+    if (mongod.process === undefined) await dropDatabase(url);
   }
 }
 
