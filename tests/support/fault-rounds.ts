@@ -48,14 +48,14 @@ export async function faultRounds({ url, faults, rounds, seed, writers = 12 }: R
     const name = pick(random, Object.keys(faults));
     schedule.push(`${before} ${name} ${during}`);
     const load = startWriters(ledger, `r${round}`, writers, seed + round);
-    await until(() => ledger.ends.applied >= before);
+    await until(() => ledger.ends.applied >= before, 60, `round ${round}: a write before "${name}"`);
     const mend = await (faults[name] as Fault)(random);
     const answered = sum(ledger.ends) + during;
-    await until(() => sum(ledger.ends) >= answered);
+    await until(() => sum(ledger.ends) >= answered, 60, `round ${round}: an answer during "${name}"`);
     await mend();
     const mended = performance.now();
     const applied = ledger.ends.applied;
-    await until(() => ledger.ends.applied > applied);
+    await until(() => ledger.ends.applied > applied, 60, `round ${round}: a write after "${name}"`);
     sums.slowestRecovery = Math.max(sums.slowestRecovery, performance.now() - mended);
     await load.stop();
     sums.writes += sum(ledger.ends);

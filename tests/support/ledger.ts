@@ -3,6 +3,8 @@
  * holds all of it against the store (fault-cases.md "Ledger holds"). Every write carries an Idempotency-Key, so that an
  * unknown end can be resolved by asking again.
  */
+import { setTimeout as wait } from "node:timers/promises";
+
 export interface LedgerAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -32,6 +34,11 @@ type Effect =
   | { readonly kind: "create"; readonly ids: readonly string[]; readonly nonce: string }
   | { readonly kind: "add"; readonly counter: string; readonly amount: number }
   | { readonly kind: "delete"; readonly id: string };
+
+/** What docs/error-codes.md calls worth another try, `contention` apart. */
+const RETRYABLE: ReadonlySet<number> = new Set([429, 503, 504, 507]);
+const TRIES = 60;
+const RETRY_MS = 250;
 
 export class Ledger {
   readonly #collection: string;
@@ -110,7 +117,7 @@ export class Ledger {
   /** Repeats every write whose end is unknown, with its key, until each has an answer that tells. */
   async settle(): Promise<void> {
     for (const entry of this.#entries) {
-      for (let tries = 0; entry.end === "unknown" && tries < 20; tries++) await this.#attempt(entry);
+      if (entry.end === "unknown") this.#conclude(entry, await this.#patiently(() => this.#askFor(entry)));
       if (entry.end === "unknown") this.#breaches.push(`${entry.method} ${entry.path} never ended`);
     }
   }
@@ -159,7 +166,7 @@ export class Ledger {
     const key = `ledger-${this.#collection}-${this.#entries.length}`;
     const entry: Entry = { method, path, body, key, effect, end: "unknown" };
     this.#entries.push(entry);
-    await this.#attempt(entry);
+    this.#conclude(entry, await this.#askFor(entry));
     return entry.end;
   }
 
@@ -170,16 +177,29 @@ export class Ledger {
     return answer;
   }
 
-  async #attempt(entry: Entry): Promise<void> {
-    const answer = await this.#ask(entry.method, entry.path, entry.body, entry.key);
+  /** Asks again, as clients do, while the answer says that it is worth it; the last answer. */
+  async #patiently(ask: () => Promise<LedgerAnswer | undefined>): Promise<LedgerAnswer | undefined> {
+    for (let tries = 1; ; tries++) {
+      const answer = await ask();
+      if (answer && !isRetryable(answer)) return answer;
+      // A refusal of the repeat tells nothing of the first try.
+      if (tries === TRIES) return undefined;
+      await wait(RETRY_MS);
+    }
+  }
+
+  #askFor({ method, path, body, key }: Entry): Promise<LedgerAnswer | undefined> {
+    return this.#ask(method, path, body, key);
+  }
+
+  #conclude(entry: Entry, answer: LedgerAnswer | undefined): void {
     if (!answer) return;
     if (answer.status < 300) {
       entry.end = "applied";
       this.#noteVersions(answer.body);
       return;
     }
-    const { error } = (answer.body ?? {}) as { error?: { details?: { outcome?: unknown } } };
-    const outcome = error?.details?.outcome;
+    const outcome = errorOf(answer).details?.outcome;
     if (outcome === "not_applied") entry.end = "not_applied";
     else if (outcome !== "unknown") {
       this.#breaches.push(`${entry.method} ${entry.path}: ${answer.status} without an outcome`);
@@ -197,12 +217,8 @@ export class Ledger {
     let after: string | undefined;
     do {
       const path = `/v1/documents/${this.#collection}/query`;
-      const answer = await this.#send(
-        "POST",
-        path,
-        { limit: 1000, ...(after === undefined ? {} : { after }) },
-        undefined,
-      );
+      const body = { limit: 1000, ...(after === undefined ? {} : { after }) };
+      const answer = await this.#patiently(() => this.#send("POST", path, body, undefined));
       if (answer?.status !== 200) throw new Error(`cannot read the store: ${JSON.stringify(answer)}`);
       const page = answer.body as { documents: { _id: string; _v: number }[]; next?: string };
       for (const document of page.documents) found.set(document._id, document);
@@ -210,6 +226,14 @@ export class Ledger {
     } while (after !== undefined);
     return found;
   }
+}
+
+function errorOf({ body }: LedgerAnswer): { code?: string; details?: { outcome?: unknown } } {
+  return ((body ?? {}) as { error?: object }).error ?? {};
+}
+
+function isRetryable(answer: LedgerAnswer): boolean {
+  return RETRYABLE.has(answer.status) || errorOf(answer).code === "contention";
 }
 
 /** Sends over HTTP to wherever the server is now; a cut connection is no answer. */
