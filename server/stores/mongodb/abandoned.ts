@@ -3,6 +3,7 @@ import type { ClientSession, MongoClient } from "mongodb";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf } from "./errors.ts";
 import { WRITE_CONCERN, WRITE_MILLISECONDS } from "./send.ts";
+import { Deadline } from "./time-limit.ts";
 
 /** What a server says of a transaction that it was asked to abort. `none`: it knows of none, for whatever reason. */
 export type Abort = "aborted" | "committed" | "none" | "unknown";
@@ -53,10 +54,10 @@ export function createAbandoned(connection: Connection): Abandoned {
  * was committed and never will be; `committed`, that it was, though perhaps not yet on a majority.
  */
 export async function abort(client: MongoClient, session: ClientSession): Promise<Abort> {
-  const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
+  const deadline = new Deadline(WRITE_MILLISECONDS);
   try {
     const command = { abortTransaction: 1, writeConcern: WRITE_CONCERN };
-    await client.db("admin").command(command, { session, signal });
+    await client.db("admin").command(command, deadline.limit({ session }));
     return "aborted";
   } catch (error) {
     switch (codeOf(error)) {

@@ -7,7 +7,7 @@ import { CATALOG, type CatalogRecord, type IndexRecord, readRecord, sameIndex } 
 import type { Connection } from "./connect.ts";
 import { indexName } from "./index-spec.ts";
 import { readMultikey } from "./multikey.ts";
-import { within } from "./time-limit.ts";
+import { Deadline } from "./time-limit.ts";
 
 /** An index as the planner, the reads and the writer see it. */
 export interface MongoIndex extends IndexFacts {
@@ -111,7 +111,7 @@ export function createCatalog(connection: Connection): Catalog {
       const before = refreshing.get(collection) ?? Promise.resolve(undefined);
       const fresh = before.catch(() => undefined).then(() => refresh(collection));
       // Writes wait for it, and nobody else may wait for one that hangs.
-      const mine = within(fresh, AbortSignal.timeout(REFRESH_MILLISECONDS));
+      const mine = new Deadline(REFRESH_MILLISECONDS).race(fresh);
       refreshing.set(collection, mine);
       const done = () => {
         if (refreshing.get(collection) === mine) refreshing.delete(collection);

@@ -44,6 +44,8 @@ const CONNECT_MILLISECONDS = 2000;
  * have limits of their own, far below.
  */
 const SOCKET_MILLISECONDS = 75_000;
+/** How long a command waits for a connection when all are in use. */
+const QUEUE_MILLISECONDS = 5000;
 /** Milliseconds between tries to reach a server that was never there. */
 const RETRY_MILLISECONDS = 300;
 /** Milliseconds that a write waits for the majority before it is `unknown`; never the server's default, which is for ever. */
@@ -55,6 +57,7 @@ const OPTIONS: MongoClientOptions = {
   ...BSON_OPTIONS,
   serverSelectionTimeoutMS: SELECTION_MILLISECONDS,
   socketTimeoutMS: SOCKET_MILLISECONDS,
+  waitQueueTimeoutMS: QUEUE_MILLISECONDS,
   heartbeatFrequencyMS: HEARTBEAT_MILLISECONDS,
   connectTimeoutMS: CONNECT_MILLISECONDS,
   readPreference: "primary",

@@ -6,6 +6,7 @@ import {
   MongoWriteConcernError,
 } from "mongodb";
 import { type ErrorCode, GalleyError } from "#protocol/errors";
+import { TimeIsUp } from "./time-limit.ts";
 
 /** Codes of MongoDB that the engine knows by name. */
 export const CODES = {
@@ -58,11 +59,6 @@ export function isGone(error: unknown): boolean {
   return code !== undefined && GONE.has(code);
 }
 
-/** Whether a command was given up since its answer did not come, by the signal that it was sent with. */
-export function isTimeUp(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
-}
-
 /**
  * Whether an error proves that a command changed nothing: it never left this process, or the server says so itself.
  * What a reply merely suggests is no proof (fault-cases.md).
@@ -100,7 +96,7 @@ function failure(error: unknown): GalleyError {
 }
 
 function faceOf(error: unknown): [code: ErrorCode, message: string] {
-  if (isTimeUp(error)) return ["unavailable", "the database does not answer at the moment"];
+  if (error instanceof TimeIsUp) return ["unavailable", "the database does not answer at the moment"];
   if (isGone(error)) return ["unavailable", "the database cannot be reached at the moment"];
   const code = codeOf(error);
   if (error instanceof MongoWriteConcernError || (code !== undefined && PASSING.has(code))) {

@@ -4,6 +4,7 @@ import type { Row } from "../document-store.ts";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf, isGone, readError } from "./errors.ts";
 import { idOfBytes, type ReadMeter, rowOfBytes, versionOf } from "./rows.ts";
+import { Deadline } from "./time-limit.ts";
 import { BSON_OPTIONS } from "./values.ts";
 
 /** Reads by id. Those of one turn and collection are one command, each with a result of its own (query-language.md 9.8). */
@@ -117,7 +118,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
     at?: Document,
     options: RunCommandOptions = BSON_OPTIONS,
   ): Promise<Document> {
-    const signal = AbortSignal.timeout(MOST_MILLISECONDS + GRACE_MILLISECONDS);
+    const deadline = new Deadline(MOST_MILLISECONDS + GRACE_MILLISECONDS);
     for (let attempt = 1; ; attempt++) {
       await connection.ready();
       const { seen } = connection;
@@ -125,7 +126,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       try {
         const reply = await connection
           .db(collection)
-          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, { ...options, signal });
+          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, deadline.limit(options));
         // What was shown, perhaps by another node's write, is at the position that replies name from now on.
         connection.see(reply.cursor.atClusterTime);
         return reply;
@@ -133,7 +134,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
         // Right after a collection or an index was made there is no snapshot of it yet.
         const code = codeOf(error);
         const passing = isGone(error) || code === CODES.snapshotUnavailable || code === CODES.snapshotTooOld;
-        if (!passing || attempt === ATTEMPTS) throw readError(error);
+        if (!passing || attempt === ATTEMPTS || deadline.over) throw readError(error);
         await wait(FIRST_DELAY * 2 ** attempt);
       }
     }

@@ -1,6 +1,7 @@
 import { type ClientSession, type Db, type Document, Long, type Timestamp } from "mongodb";
 import type { Connection } from "./connect.ts";
 import { isGone, writeError } from "./errors.ts";
+import { Deadline } from "./time-limit.ts";
 
 /** Durable on a majority of the nodes before it is answered; `wtimeout` ours, since the server's default is for ever. */
 export const WRITE_CONCERN = { w: "majority", j: true, wtimeout: 10_000 } as const;
@@ -50,18 +51,18 @@ export async function sendWrite(
   txnNumber = nextNumber(session),
 ): Promise<WriteReply> {
   const numbered = { ...command, writeConcern: WRITE_CONCERN, txnNumber };
-  const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
+  const deadline = new Deadline(WRITE_MILLISECONDS);
   let proven = true;
   for (let attempt = 1; ; attempt++) {
     try {
-      const reply = (await db.command(numbered, { session, signal })) as WriteReply;
+      const reply = (await db.command(numbered, deadline.limit({ session }))) as WriteReply;
       connection.see(reply.operationTime);
       return reply;
     } catch (error) {
       const failure = writeError(error);
       proven &&= failure.details.outcome === "not_applied";
       const told = proven ? failure : failure.with({ outcome: "unknown" });
-      if (attempt === ATTEMPTS || !isGone(error)) throw told;
+      if (attempt === ATTEMPTS || !isGone(error) || deadline.over) throw told;
       await connection.ready().catch(() => Promise.reject(told));
     }
   }

@@ -14,10 +14,10 @@ import { type Abandoned, type Abort, abort } from "./abandoned.ts";
 import { COMMITS, markerOf } from "./commit-marker.ts";
 import type { Connection } from "./connect.ts";
 import { DocumentLines } from "./document-lines.ts";
-import { CODES, codeOf, hasLabel, isGone, isTimeUp, writeError } from "./errors.ts";
+import { CODES, codeOf, hasLabel, isGone, writeError } from "./errors.ts";
 import { WRITE_CONCERN, WRITE_MILLISECONDS, type WriteReply } from "./send.ts";
 import type { WriteParts } from "./single-write.ts";
-import { within } from "./time-limit.ts";
+import { Deadline, TimeIsUp } from "./time-limit.ts";
 import { commandOf, planTransaction, type Step } from "./transaction-plan.ts";
 import { CollectionChanged, itemFault } from "./write-faults.ts";
 
@@ -54,26 +54,26 @@ export function createTransactions(parts: TransactionParts) {
   const lines = new DocumentLines();
 
   return (writes: readonly Write[]): Promise<Timestamp | undefined> => {
-    const signal = AbortSignal.timeout(WRITE_MILLISECONDS);
+    const deadline = new Deadline(WRITE_MILLISECONDS);
     return lines.run(writes, async () => {
       // Others may have taken all of its time.
-      if (signal.aborted) throw refused(writeError(signal.reason));
+      if (deadline.over) throw refused(new TimeIsUp());
       const outdated = lines.outdated(writes);
       const write = outdated === undefined ? undefined : writes[outdated];
       if (write) throw refused(versionConflict(write.collection, write.id)).with({ operation: outdated });
-      const time = await attemptAll(writes, signal);
+      const time = await attemptAll(writes, deadline);
       lines.stored(writes);
       return time;
     });
   };
 
-  async function attemptAll(writes: readonly Write[], signal: AbortSignal): Promise<Timestamp | undefined> {
+  async function attemptAll(writes: readonly Write[], deadline: Deadline): Promise<Timestamp | undefined> {
     const db = connection.db(roomOf(writes));
     let apart = false;
     for (let attempt = 1; ; attempt++) {
       try {
         return await sessions.use(db.client, (session, keep) => {
-          const own = { client: db.client, session, keep, signal };
+          const own = { client: db.client, session, keep, deadline };
           return run(own, db, writes, apart);
         });
       } catch (error) {
@@ -93,19 +93,19 @@ export function createTransactions(parts: TransactionParts) {
     writes: readonly Write[],
     apart: boolean,
   ): Promise<Timestamp | undefined> {
-    const { client, session, signal } = own;
+    const { client, session, deadline } = own;
     const commit = Buffer.from(random(12)).toString("hex");
     const plan = await planTransaction(writes, commit, catalog, apart);
     if (plan.steps.length === 0 && !plan.refusal) return undefined;
     session.startTransaction(OPTIONS);
-    const send = (command: Document) => db.command(command, { session, signal }) as Promise<WriteReply>;
+    const send = (command: Document) => db.command(command, deadline.limit({ session })) as Promise<WriteReply>;
     try {
       for (const step of plan.steps) await runStep(send, step, writes);
       if (plan.refusal) throw refused(plan.refusal.error).with({ operation: plan.refusal.operation });
       if (!plan.ended) await mark(send, commit);
     } catch (error) {
       // Waited for where the server is there, since the next attempt would meet with the locks of this one.
-      if (!isGone(error) && !isTimeUp(error)) await abort(client, session);
+      if (!isGone(error)) await abort(client, session);
       else abandon(own);
       if (error instanceof GalleyError || hasLabel(error, "TransientTransactionError")) throw error;
       if (error instanceof OneOfSeveral || error instanceof CollectionChanged) throw error;
@@ -146,11 +146,11 @@ export function createTransactions(parts: TransactionParts) {
    * @throws GalleyError with the outcome; the driver's error if the transaction was aborted and may be tried again
    */
   async function finish(own: OwnSession): Promise<Timestamp | undefined> {
-    const { client, session, signal } = own;
+    const { client, session, deadline } = own;
     let verdict: Abort = "unknown";
     for (let asked = 1; ; asked++) {
       try {
-        await within(session.commitTransaction(), signal);
+        await deadline.race(session.commitTransaction());
         connection.see(session.operationTime);
         return session.operationTime;
       } catch (error) {
@@ -161,7 +161,7 @@ export function createTransactions(parts: TransactionParts) {
         const unknown = writeError(error).with({ outcome: "unknown" });
         // Committed, and only not confirmed by a majority: there is nothing to ask.
         if (error instanceof MongoWriteConcernError && !isGone(error)) throw unknown;
-        const reachable = !signal.aborted && (await isReady(connection));
+        const reachable = !deadline.over && (await isReady(connection));
         if (reachable && asked < ATTEMPTS) continue;
         if (reachable && verdict === "unknown") {
           verdict = await abort(client, session);
@@ -180,12 +180,12 @@ export function createTransactions(parts: TransactionParts) {
   }
 }
 
-/** The session of one attempt. `keep` takes it away from the pool; `signal` ends the time of all attempts together. */
+/** The session of one attempt. `keep` takes it away from the pool; `deadline` is that of all attempts together. */
 interface OwnSession {
   readonly client: MongoClient;
   readonly session: ClientSession;
   readonly keep: () => void;
-  readonly signal: AbortSignal;
+  readonly deadline: Deadline;
 }
 
 type Send = (command: Document) => Promise<WriteReply>;

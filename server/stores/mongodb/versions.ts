@@ -3,7 +3,7 @@ import type { Write } from "../document-store.ts";
 import { createVersions } from "../versions.ts";
 import { writeError } from "./errors.ts";
 import type { Meta } from "./meta.ts";
-import { within } from "./time-limit.ts";
+import { Deadline } from "./time-limit.ts";
 
 /** Versions of one node, above those that it and others gave out before. */
 export interface MongoVersions {
@@ -48,7 +48,7 @@ export function createMongoVersions(
       .catch(() => {})
       .then(async () => {
         if (reserved <= version) {
-          await within(meta.raiseHighestVersion(upTo), AbortSignal.timeout(RESERVE_MILLISECONDS));
+          await new Deadline(RESERVE_MILLISECONDS).race(meta.raiseHighestVersion(upTo));
           reserved = upTo;
         }
         if (reserving === mine) reserving = undefined;
