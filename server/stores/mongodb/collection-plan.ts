@@ -6,6 +6,7 @@ import { boundsUnderArrays, planQuery } from "../plan.ts";
 import { adviseIndex } from "../plan-advice.ts";
 import type { IndexFacts, Plan } from "../plan-shape.ts";
 import { type KeyBounds, keyBounds } from "./key-bounds.ts";
+import { toMongoFilter } from "./translate.ts";
 
 /** An index as a query sees it: what the planner must know, and the name to `hint` it by. */
 export interface NamedIndex extends IndexFacts {
@@ -37,6 +38,11 @@ export function planOn(
     sort,
     indexes.map((index) => ({ ...index, multikey: index.keys.map(() => true) })),
   );
+}
+
+/** The filter of a query as MongoDB takes it under a plan. */
+export function filterOn({ filter }: Pick<Query, "filter">, { access }: Plan<NamedIndex>): Document {
+  return toMongoFilter(filter, access.kind === "union");
 }
 
 /** What makes MongoDB read what a plan chose. A union it plans by itself, by an index for each branch. */

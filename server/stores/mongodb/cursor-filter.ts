@@ -3,14 +3,28 @@ import type { SortKey } from "#protocol/ast";
 import { EMPTY, type Key, RANK, rankOf } from "#protocol/compare";
 import type { Value } from "#protocol/values";
 import { TYPES_BY_RANK } from "./rank-types.ts";
+import { withoutIndex } from "./translate.ts";
 import { toBson } from "./values.ts";
 
 /**
  * A filter that every document passes whose sort key is greater than a cursor (query-language.md 8.3.3), part by part:
  * a greater first key, or the same one and a greater second. Of documents with arrays others pass too, since it is some
  * element that is tested and not the least one.
+ *
+ * @param unordered whether documents are found that no index could hold for their arrays: one such document fails the
+ *   query wherever it would stand, so the pages behind a cursor look at them too
  */
-export function afterCursor(sort: readonly SortKey[], after: readonly Key[]): Document {
+export function behind(sort: readonly SortKey[], after: readonly Key[], unordered: boolean): Document {
+  const [only] = sort;
+  const id = after.at(-1);
+  if (only && sort.length === 1) return { _id: { [only.descending ? "$lt" : "$gt"]: id } };
+  const parallel = unordered ? parallelArraysOn(sort) : undefined;
+  const greater = afterCursor(sort, after);
+  // Of this nothing is to be looked up: it would be by many ranges, and no more in the order of the sort.
+  return withoutIndex(parallel ? { $or: [greater, parallel] } : greater);
+}
+
+function afterCursor(sort: readonly SortKey[], after: readonly Key[]): Document {
   const ways: Document[] = [];
   const same: Document[] = [];
   for (const [i, { path, descending }] of sort.entries()) {
@@ -23,11 +37,8 @@ export function afterCursor(sort: readonly SortKey[], after: readonly Key[]): Do
   return anyOf(ways);
 }
 
-/**
- * A filter that every document passes which has two different arrays on the paths of a sort. A page behind a cursor must
- * look at them too: one of them fails the query wherever it would stand.
- */
-export function parallelArraysOn(sort: readonly SortKey[]): Document | undefined {
+/** A filter that every document passes which has two different arrays on the paths of a sort. */
+function parallelArraysOn(sort: readonly SortKey[]): Document | undefined {
   const pairs: Document[] = [];
   for (const [i, { path: a }] of sort.entries()) {
     for (const { path: b } of sort.slice(i + 1)) {

@@ -4,8 +4,16 @@ import { EMPTY, type Key } from "#protocol/compare";
 import type { Value } from "#protocol/values";
 import type { FindQuery } from "../document-store.ts";
 import type { Plan } from "../plan-shape.ts";
-import { hintOf, type IndexedCollection, type NamedIndex, partsOf, planOn, stretchOf } from "./collection-plan.ts";
-import { afterCursor, parallelArraysOn } from "./cursor-filter.ts";
+import {
+  filterOn,
+  hintOf,
+  type IndexedCollection,
+  type NamedIndex,
+  partsOf,
+  planOn,
+  stretchOf,
+} from "./collection-plan.ts";
+import { behind } from "./cursor-filter.ts";
 import { CODES, codeOf, isParallelArrays } from "./errors.ts";
 import type { Expense } from "./expense.ts";
 import { type KeyBounds, lower, upper } from "./key-bounds.ts";
@@ -26,20 +34,13 @@ const MOST_READS = 100_000;
 export class PageRun {
   plan: Plan<NamedIndex>;
   readonly #source: PageSource;
-  readonly #filter: Stored;
+  #filter: Stored;
   readonly #collection: IndexedCollection;
   readonly #expense: Expense;
 
-  /** @param filter the query's, as MongoDB takes it */
-  constructor(
-    source: PageSource,
-    filter: Stored,
-    collection: IndexedCollection,
-    plan: Plan<NamedIndex>,
-    expense: Expense,
-  ) {
+  constructor(source: PageSource, collection: IndexedCollection, plan: Plan<NamedIndex>, expense: Expense) {
     this.#source = source;
-    this.#filter = filter;
+    this.#filter = filterOn(source.query, plan);
     this.#collection = collection;
     this.plan = plan;
     this.#expense = expense;
@@ -66,7 +67,7 @@ export class PageRun {
     const { sort, after } = this.#query;
     const stretch = after || end ? stretchOf(this.plan, this.#query, sort, after) : undefined;
     if (stretch === "nothing") return NO_ROWS;
-    const filter = after && !stretch ? { $and: [this.#filter, afterCursor(sort, after)] } : this.#filter;
+    const filter = after && !stretch ? { $and: [this.#filter, behind(sort, after, false)] } : this.#filter;
     const page = await pageOf(this.#source, { ...this.#search(filter), ...stretch, ...end }, milliseconds);
     if (this.plan.residual.kind === "true") this.#expense.spend(page.rows.length + (page.more ? 1 : 0));
     else {
@@ -79,9 +80,7 @@ export class PageRun {
   /** Lets MongoDB sort all matches and keep the first ones. */
   async #sorted(): Promise<Page> {
     const { sort, after } = this.#query;
-    const parallel = after && parallelArraysOn(sort);
-    const behind = after && (parallel ? { $or: [afterCursor(sort, after), parallel] } : afterCursor(sort, after));
-    const filter = behind ? { $and: [this.#filter, behind] } : this.#filter;
+    const filter = after ? { $and: [this.#filter, behind(sort, after, true)] } : this.#filter;
     try {
       const page = await pageOf(this.#source, this.#search(filter));
       this.#expense.examined = Math.max(this.#expense.examined, page.returned);
@@ -127,6 +126,7 @@ export class PageRun {
     } else if ((await this.#expense.within(this.plan.access, budget + 1)) <= budget) return this.#inOrder();
     if (!better) throw this.#expense.exceeded();
     this.plan = other;
+    this.#filter = filterOn(this.#query, other);
     this.#expense.examined += reads;
     return this.#sorted();
   }

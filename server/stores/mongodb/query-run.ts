@@ -4,13 +4,12 @@ import type { Document } from "#protocol/values";
 import type { Cost, FindQuery, Position, Query, Row } from "../document-store.ts";
 import type { Plan } from "../plan-shape.ts";
 import { boundsFilter } from "./bounds-filter.ts";
-import { adviceOn, hintOf, type NamedIndex, planOn } from "./collection-plan.ts";
+import { adviceOn, filterOn, hintOf, type NamedIndex, planOn } from "./collection-plan.ts";
 import { Expense, type ExpenseOptions } from "./expense.ts";
 import type { Page } from "./page.ts";
 import { PageRun } from "./page-run.ts";
 import { type ReadMeter, rowOfBytes } from "./rows.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { toMongoFilter } from "./translate.ts";
 
 export interface RunOptions extends ExpenseOptions {
   readonly snapshot: Snapshot;
@@ -30,7 +29,7 @@ export class QueryRun {
     this.#options = options;
     this.#plan = planOn(query, sort, collection);
     this.#expense = new Expense(options);
-    this.#filter = toMongoFilter(query.filter);
+    this.#filter = filterOn(query, this.#plan);
     this.#matches = evaluatorOf(query.filter);
   }
 
@@ -38,7 +37,7 @@ export class QueryRun {
   async page(query: FindQuery): Promise<Page> {
     const { snapshot, clock, meter, collection } = this.#options;
     const source = { query, snapshot, clock, meter, matches: this.#matches };
-    const run = new PageRun(source, this.#filter, collection, this.#plan, this.#expense);
+    const run = new PageRun(source, collection, this.#plan, this.#expense);
     const page = await run.page();
     this.#plan = run.plan;
     return page;

@@ -7,22 +7,43 @@ import { toBson } from "./values.ts";
  * The MongoDB filter that finds exactly what a normalised node accepts (query-language.md 8.2). No operator of ours is
  * handed through: the filter is made of the operators named here and of literals under `$eq` and `$in`, so nothing a
  * client writes is ever read as an operator.
+ *
+ * @param byBranches whether indexes are to be found for the branches of an `or`, and not for what stands beside it
  */
-export function toMongoFilter(node: Node): Document {
+export function toMongoFilter(node: Node, byBranches = false): Document {
   switch (node.kind) {
     case "true":
       return {};
     case "false":
       return { $nor: [{}] };
     case "and":
-      return { $and: node.of.map(toMongoFilter) };
+      return { $and: conjunctsOf(node.of, byBranches) };
     case "or":
-      return { $or: node.of.map(toMongoFilter) };
+      return { $or: node.of.map((branch) => toMongoFilter(branch, byBranches)) };
     case "not":
       return { [pathOf(node.of)]: node.of.kind === "exists" ? { $exists: false } : { $not: operatorOf(node.of) } };
     default:
       return { [pathOf(node)]: operatorOf(node) };
   }
+}
+
+/**
+ * Beside an `$or`, mongod 6.0.5 pushes a test inside `$elemMatch` down into the branches, to find both by one index, and
+ * there takes its path for one of the document: `{a: {$elemMatch: {c: null}}, $or: [...]}` by an index on `a.c` and
+ * another path loses documents. So of the two, one is written in a form that it finds no index for.
+ */
+function conjunctsOf(nodes: readonly Node[], byBranches: boolean): Document[] {
+  const kinds = nodes.map(({ kind }) => kind);
+  const plain = !kinds.includes("elementObject") || !kinds.includes("or");
+  return nodes.map((node) => {
+    const filter = toMongoFilter(node, byBranches);
+    return plain || node.kind !== (byBranches ? "elementObject" : "or") ? filter : withoutIndex(filter);
+  });
+}
+
+/** The same filter, evaluated and never looked up. */
+export function withoutIndex(filter: Document): Document {
+  return { $nor: [{ $nor: [filter] }] };
 }
 
 function pathOf(leaf: Leaf): string {

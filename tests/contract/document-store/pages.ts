@@ -86,6 +86,35 @@ export const testPages: ContractTest = async (t, { fresh, capabilities: { parsed
     });
   }
 
+  await t.test("tests of one element and a choice beside them are found by whatever index", async (t) => {
+    const indexes = [["a.c", "b"], ["-a.c"], ["b", "a.c"], ["a.c", "d", "b"]];
+    const choices = [{ b: 1 }, { b: { $type: "bool" } }];
+    for (const paths of [[], ...indexes]) {
+      const store = await fresh(paths.length > 0 ? [{ paths }] : []);
+      await store.commit([
+        put(store, "x", { a: [{}], b: 1, c: 5 }),
+        put(store, "y", { a: [{ c: 7 }, { c: null }], b: true }),
+        put(store, "z", { a: [{ c: 7 }], b: 1 }),
+      ]);
+      const elements = { "x,y": [{ c: null }, { c: { $in: [1, null] } }], x: [{ c: { $exists: false } }] };
+      for (const [wanted, tests] of Object.entries(elements)) {
+        for (const $elemMatch of tests) {
+          const found = await findIds(store, { filter: { a: { $elemMatch }, $or: choices } });
+          t.equal(found.join(), wanted, `${JSON.stringify($elemMatch)} by ${paths}`);
+        }
+      }
+      for (const [sort, after] of [
+        [["_id"], ["x"]],
+        [
+          ["b", "_id"],
+          [1, "x"],
+        ],
+      ] as const) {
+        t.strictSame(await findIds(store, { filter: { a: { $elemMatch: { c: null } } }, sort, after }), ["y"]);
+      }
+    }
+  });
+
   await t.test("a collection that does not exist is empty", async (t) => {
     const store = await fresh();
     const query = { collection: "nowhere", filter: filterOf({}), budget: PLENTY };
