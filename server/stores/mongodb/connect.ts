@@ -36,8 +36,11 @@ export interface Connection {
 
 /** How long a command waits for a server to send it to. Longer waits are told to the caller, who knows what to do. */
 const SELECTION_MILLISECONDS = 1000;
-/** How often monitors look; a primary that is lost without a word is missed after this and the connect time-out. */
-const HEARTBEAT_MILLISECONDS = 1000;
+/**
+ * How often monitors look, which is as often as the driver lets them: after a mere cut, writes wait for the next look
+ * before they are sent again. A primary that is lost without a word is missed after this and the connect time-out.
+ */
+const HEARTBEAT_MILLISECONDS = 500;
 const CONNECT_MILLISECONDS = 2000;
 /**
  * A command that is not answered by then is given up, and asked again if need be; the longest reads have a minute. Most

@@ -83,8 +83,10 @@ export function createMergedCreates(connection: Connection, sessions: Sessions):
         try {
           settle(jobs, await sendWrite(connection, session, db, insertOf(jobs), number));
         } catch (error) {
-          if (jobs.length === 1 || isGone((error as GalleyError).cause)) throw error;
-          // One of them may be why. Each is sent again as the same statement of the same write, so that none is made twice.
+          const { cause } = error as GalleyError;
+          // That it is not confirmed, or that nobody answers, is because of none of them.
+          if (jobs.length === 1 || isGone(cause) || cause instanceof MongoWriteConcernError) throw error;
+          // Else one of them may be why. Each is sent again as the same statement of the same write, so that none is made twice.
           for (const [i, job] of jobs.entries()) {
             const alone = { ...insertOf([job]), stmtIds: [i] };
             await sendWrite(connection, session, db, alone, number).then(

@@ -79,7 +79,7 @@ export function createTransactions(parts: TransactionParts) {
       } catch (error) {
         if (error instanceof OneOfSeveral) apart = true;
         else if (error instanceof CollectionChanged) await catalog.refresh(error.collection);
-        else if (!hasLabel(error, "TransientTransactionError")) throw error;
+        else if (!hasLabel(error, "TransientTransactionError") && !isGone(error)) throw error;
         else await connection.ready().catch((fault) => Promise.reject(refused(fault)));
         if (attempt === ATTEMPTS) throw givenUp(error);
         if (!apart) await wait(FIRST_DELAY * 2 ** (attempt - 1) * ((random(1)[0] ?? 0) / 256));
@@ -107,7 +107,7 @@ export function createTransactions(parts: TransactionParts) {
       // Waited for where the server is there, since the next attempt would meet with the locks of this one.
       if (!isGone(error)) await abort(client, session);
       else abandon(own);
-      if (error instanceof GalleyError || hasLabel(error, "TransientTransactionError")) throw error;
+      if (error instanceof GalleyError || isGone(error) || hasLabel(error, "TransientTransactionError")) throw error;
       if (error instanceof OneOfSeveral || error instanceof CollectionChanged) throw error;
       throw refused(writeError(error));
     }
