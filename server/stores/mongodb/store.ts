@@ -11,6 +11,7 @@ import { readError, writeError } from "./errors.ts";
 import { createIndexBuilds } from "./index-builds.ts";
 import { createMeta, type Migration } from "./meta.ts";
 import { createOrder } from "./order.ts";
+import { createOrphans } from "./orphans.ts";
 import { createPointReader } from "./point-reads.ts";
 import { positionOf } from "./positions.ts";
 import { createQueries } from "./queries.ts";
@@ -86,6 +87,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   const parts = { connection, catalog, sessions, points };
   const writeOne = createSingleWrites(parts);
   const abandoned = createAbandoned(connection);
+  const orphans = createOrphans(connection, warn);
   const writeAll = createTransactions({ ...parts, random, clock, nextVersion: versions.next, abandoned });
 
   let open = false;
@@ -100,6 +102,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   }
 
   async function openOnce(): Promise<void> {
+    await orphans.open();
     await meta.migrate(options.migrations);
     await versions.start();
     await order.open();
@@ -185,6 +188,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   async function close(): Promise<void> {
     await Promise.allSettled([...underWay]);
     await builds.close();
+    await orphans.close();
     ears?.close();
     await order.close();
     await connection.close();
