@@ -3,10 +3,12 @@
  * them into docs/performance.md.
  */
 import { createSharedMongod } from "./harness/engines.ts";
+import { leaveWithoutCleanUp } from "./harness/leave.ts";
 import { writePerformancePage } from "./harness/performance-page.ts";
 import { printTable, type ReportRow, saveResults } from "./harness/report.ts";
 import { WORKLOADS } from "./workloads.ts";
 
+leaveWithoutCleanUp();
 const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const smoke = process.argv.includes("--smoke");
 const unknown = names.filter((name) => !WORKLOADS.some((w) => w.name === name));
