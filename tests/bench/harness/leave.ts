@@ -1,6 +1,6 @@
 /**
- * Ends this process, once nothing is left to do, without Node's own clean-up: in 20.20 that spins for ever
- * (`Environment::CleanupHandles`) if a request of a connection that a killed server cut off has never come to an end.
+ * Ends this process, once nothing is left to do, without Node's own clean-up: in 20.20 that was seen to spin for ever, in
+ * `Environment::CleanupHandles`, after servers had been killed under load. Probably a request that never ended; unproven.
  */
 export function leaveWithoutCleanUp(): void {
   process.once("exit", () => process.exit());
