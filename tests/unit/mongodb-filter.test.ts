@@ -4,11 +4,11 @@ import { parseFilter } from "#protocol/filter";
 import { normalise } from "#protocol/normalise";
 import { toMongoFilter } from "../../server/stores/mongodb/translate.ts";
 
-function translate(filter: unknown): unknown {
+function translate(filter: unknown, byBranches?: boolean): unknown {
   const faults = new Faults();
   const node = parseFilter(filter, "filter", faults);
   faults.throwIfAny();
-  return toMongoFilter(normalise(node));
+  return toMongoFilter(normalise(node), byBranches);
 }
 
 const CASES: Record<string, { filter: unknown; mongo: unknown }> = {
@@ -67,3 +67,12 @@ for (const [name, { filter, mongo }] of Object.entries(CASES)) {
     t.strictSame(translate(filter), mongo);
   });
 }
+
+t.test("of an element's test and a choice beside it, indexes are found for one alone", async (t) => {
+  const filter = { a: { $elemMatch: { c: null } }, $or: [{ b: 1 }, { c: { $gt: 2 } }] };
+  const element = { a: { $elemMatch: { c: { $eq: null } } } };
+  const choice = { $or: [{ b: { $eq: 1 } }, { c: { $gt: 2 } }] };
+  const unlooked = (part: object) => ({ $nor: [{ $nor: [part] }] });
+  t.strictSame(translate(filter), { $and: [element, unlooked(choice)] });
+  t.strictSame(translate(filter, true), { $and: [unlooked(element), choice] });
+});
