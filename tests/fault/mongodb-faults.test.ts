@@ -1,14 +1,11 @@
-/** fault-cases.md F13, F18, F19 and rounds of light faults: what breaks between Galley and a MongoDB that lives on. */
-import { MongoClient } from "mongodb";
-import t, { type Test } from "tap";
-import { type CommandFailure, failCommand } from "../support/fail-points.ts";
+/** fault-cases.md F13 and rounds of light faults: what breaks between Galley and a MongoDB that lives on. */
+import t from "tap";
 import { describeRounds, faultRounds } from "../support/fault-rounds.ts";
-import { startGalleyOn } from "../support/galley-on-mongodb.ts";
-import { Ledger, type LedgerAnswer } from "../support/ledger.ts";
+import { startGalleyBehindProxy } from "../support/galley-on-mongodb.ts";
+import { Ledger } from "../support/ledger.ts";
 import { useOwnMongod } from "../support/mongod.ts";
 import { lightFaults } from "../support/mongodb-faults.ts";
 import { chooseSeed } from "../support/seeded.ts";
-import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 import { startWriters } from "../support/writers.ts";
 
@@ -20,16 +17,8 @@ const mongod = await useOwnMongod(t);
 if (mongod) {
   const { host } = mongod.process;
 
-  /** A Galley that reaches its MongoDB by a proxy only. */
-  const startBehindProxy = async (t: Test) => {
-    const proxy = await startTcpProxy(host);
-    t.teardown(() => proxy.close());
-    const galley = await startGalleyOn(t, `mongodb://${proxy.host}/x?directConnection=true`);
-    return { proxy, galley };
-  };
-
   t.test(`${ROUNDS} rounds of light faults: the ledger holds, and nothing hangs`, async (t) => {
-    const { proxy, galley } = await startBehindProxy(t);
+    const { proxy, galley } = await startGalleyBehindProxy(t, host);
     const seed = chooseSeed();
     const faults = lightFaults(t, host, proxy);
     const report = await faultRounds({ url: () => galley.url, faults, rounds: ROUNDS, seed });
@@ -45,7 +34,7 @@ if (mongod) {
     ["everything is lost", { answer: { swallow: true }, request: { swallow: true } }],
   ] as const) {
     t.test(`F13 ${name} for as long as it takes: no request outlasts its time limit, none counts twice`, async (t) => {
-      const { proxy, galley } = await startBehindProxy(t);
+      const { proxy, galley } = await startGalleyBehindProxy(t, host);
       const ledger = new Ledger("ledger", galley.send);
       const writers = startWriters(ledger, "w", 10, 1);
       await until(() => ledger.ends.applied >= 50);
@@ -63,125 +52,4 @@ if (mongod) {
       t.same(await ledger.breaches(), []);
     });
   }
-
-  const COMMIT_FAILURES: Readonly<Record<string, CommandFailure>> = {
-    "a write conflict at the commit": {
-      failCommands: ["commitTransaction"],
-      errorCode: 112,
-      errorLabels: ["TransientTransactionError"],
-    },
-    "a commit whose answer is lost": { failCommands: ["commitTransaction"], closeConnection: true },
-    "a commit that the server cannot tell of": {
-      failCommands: ["commitTransaction"],
-      errorCode: 50,
-      errorLabels: ["UnknownTransactionCommitResult"],
-    },
-    "a commit that is not confirmed": {
-      failCommands: ["commitTransaction"],
-      writeConcernError: { code: 64, errmsg: "waiting for replication timed out" },
-    },
-    "a primary that goes at the commit": {
-      failCommands: ["commitTransaction"],
-      errorCode: 11_600,
-      errorLabels: ["RetryableWriteError"],
-    },
-    "a hang-up at the first write": { failCommands: ["insert"], closeConnection: true },
-    "a conflict at the first write": {
-      failCommands: ["insert"],
-      errorCode: 112,
-      errorLabels: ["TransientTransactionError"],
-    },
-    "an abort that fails": { failCommands: ["insert", "abortTransaction"], closeConnection: true },
-  };
-
-  t.test("F18 a batch of 500 meets a fault at its commit: it is there whole and once, or not at all", async (t) => {
-    const galley = await startGalleyOn(t, mongod.url);
-    const client = new MongoClient(galley.mongodbUrl);
-    t.teardown(() => client.close());
-    let n = 0;
-    for (const [name, failure] of Object.entries(COMMIT_FAILURES)) {
-      for (const times of [1, 2, 100]) {
-        for (const key of [undefined, `key-${n}`]) {
-          const group = n++;
-          const operations = Array.from({ length: 500 }, (_, i) => ({
-            op: "create",
-            collection: "batches",
-            id: `${group}-${i}`,
-            document: { group },
-          }));
-          const point = await failCommand(t, host, failure, times);
-          const answer = await galley.send("POST", "/v1/batch", { operations }, key);
-          await point.off();
-          const stored = () => client.db().collection("batches").countDocuments({ group });
-          const title = `${name}, ${times} times, ${key ? "with" : "without"} a key`;
-          t.same(judge(answer, await stored()), [], title);
-          if (key === undefined) continue;
-          const again = await galley.send("POST", "/v1/batch", { operations }, key);
-          t.match([again?.status, await stored()], [200, 500], `${title}: repeated, it is there once`);
-        }
-      }
-    }
-  });
-
-  t.test("F18 a proxy cuts a batch at any byte: it is there whole or not at all", async (t) => {
-    const { proxy, galley } = await startBehindProxy(t);
-    const client = new MongoClient(galley.mongodbUrl);
-    t.teardown(() => client.close());
-    for (let group = 0; group < 40; group++) {
-      const operations = Array.from({ length: 100 }, (_, i) => ({
-        op: "create",
-        collection: "batches",
-        id: `${group}-${i}`,
-        document: { group },
-      }));
-      // Every connection may carry so many bytes more; the monitors' own are few.
-      proxy.harm({ app: "galley", [group % 2 ? "request" : "answer"]: { swallow: true, pass: group * 400 } });
-      const sent = galley.send("POST", "/v1/batch", { operations }, `key-${group}`);
-      const end = performance.now() + 20 + group;
-      await until(() => performance.now() > end);
-      proxy.cut({ app: "galley" });
-      await proxy.heal();
-      const answer = await sent;
-      await until(async () => (await galley.status("ready")) === 200, 20);
-      const again = await galley.send("POST", "/v1/batch", { operations }, `key-${group}`);
-      const stored = await client.db().collection("batches").countDocuments({ group });
-      t.match([again?.status, stored], [200, 100], `cut ${group} (${answer?.status}): once, and whole`);
-    }
-  });
-
-  t.test("F19 slow queries fill the pool: others are answered in time, and all flows afterwards", async (t) => {
-    const galley = await startGalleyOn(t, mongod.url);
-    await galley.send("PUT", "/v1/documents/posts/a", { n: 1 }, undefined);
-    const point = await failCommand(
-      t,
-      host,
-      { failCommands: ["find", "aggregate"], blockConnection: true, blockTimeMS: 3000 },
-      "always",
-    );
-    const began = performance.now();
-    const query = (n: number) => galley.send("POST", "/v1/documents/posts/query", { filter: { n } }, undefined);
-    const slow = Array.from({ length: 300 }, (_, n) => query(n));
-    await point.met(50);
-    const healthy = performance.now();
-    t.equal(await galley.status("health"), 200);
-    t.ok(performance.now() - healthy < 2000, "health answers at once");
-    const statuses = (await Promise.all(slow)).map((answer) => answer?.status);
-    t.same(
-      statuses.filter((status) => ![200, 503, 504].includes(status ?? 0)),
-      [],
-    );
-    t.ok(performance.now() - began < 12_000, `all were answered after ${(performance.now() - began).toFixed(0)} ms`);
-    await point.off();
-    t.match(await galley.send("GET", "/v1/documents/posts/a", undefined, undefined), { status: 200, body: { n: 1 } });
-    t.equal((await query(1))?.status, 200);
-  });
-}
-
-/** What does not fit together in an answer to a batch of 500 creates and what is stored of it. */
-function judge(answer: LedgerAnswer | undefined, stored: number): string[] {
-  const { error } = (answer?.body ?? {}) as { error?: { details?: { outcome?: string } } };
-  if (stored !== 0 && stored !== 500) return [`${stored} of 500 are stored`];
-  if (answer?.status === 200) return stored === 500 ? [] : ["confirmed and absent"];
-  if (error?.details?.outcome === "not_applied") return stored === 0 ? [] : ["there, and told not_applied"];
-  return error?.details?.outcome === "unknown" ? [] : [`no outcome: ${JSON.stringify(answer)}`];
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type LedgerSend, sendTo } from "./ledger.ts";
 import { newDatabase, withDatabase } from "./mongod.ts";
 import { PROCESS_KEY, type ServerProcess, startGalley } from "./server-process.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
 import type { Teardown } from "./teardown.ts";
 
 export interface GalleyOnMongodb {
@@ -49,4 +50,12 @@ export async function startGalleyOn(t: Teardown, mongodb: string): Promise<Galle
       server = await start();
     },
   };
+}
+
+/** As {@link startGalleyOn}, on a single-node replica set that Galley reaches by a proxy only. */
+export async function startGalleyBehindProxy(t: Teardown, host: string) {
+  const proxy = await startTcpProxy(host);
+  t.teardown(() => proxy.close());
+  const galley = await startGalleyOn(t, `mongodb://${proxy.host}/x?directConnection=true`);
+  return { proxy, galley };
 }

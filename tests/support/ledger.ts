@@ -39,6 +39,8 @@ type Effect =
 const RETRYABLE: ReadonlySet<number> = new Set([429, 503, 504, 507]);
 const TRIES = 60;
 const RETRY_MS = 250;
+/** Repeats under way at once. */
+const SETTLERS = 20;
 
 export class Ledger {
   readonly #collection: string;
@@ -116,8 +118,14 @@ export class Ledger {
 
   /** Repeats every write whose end is unknown, with its key, until each has an answer that tells. */
   async settle(): Promise<void> {
-    for (const entry of this.#entries) {
-      if (entry.end === "unknown") this.#conclude(entry, await this.#patiently(() => this.#askFor(entry)));
+    const open = this.#entries.filter(({ end }) => end === "unknown").values();
+    // Entries are taken from one iterator, each by whoever is free.
+    await Promise.all(Array.from({ length: SETTLERS }, () => this.#settleAll(open)));
+  }
+
+  async #settleAll(open: Iterable<Entry>): Promise<void> {
+    for (const entry of open) {
+      this.#conclude(entry, await this.#patiently(() => this.#askFor(entry)));
       if (entry.end === "unknown") this.#breaches.push(`${entry.method} ${entry.path} never ended`);
     }
   }

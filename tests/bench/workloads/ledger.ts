@@ -1,11 +1,10 @@
 import { describeRounds, faultRounds, type RoundsReport } from "../../support/fault-rounds.ts";
-import { startGalleyOn } from "../../support/galley-on-mongodb.ts";
+import { startGalleyBehindProxy, startGalleyOn } from "../../support/galley-on-mongodb.ts";
 import { integrityOf, type KillReport, killRounds } from "../../support/kill-rounds.ts";
 import { useOwnMongod } from "../../support/mongod.ts";
 import { heavyFaults, lightFaults } from "../../support/mongodb-faults.ts";
 import { useReplicaSet } from "../../support/replica-set.ts";
 import { chooseSeed } from "../../support/seeded.ts";
-import { startTcpProxy } from "../../support/tcp-proxy.ts";
 import { onEachEngine } from "../harness/engines.ts";
 import type { ReportRow, Workload } from "../harness/report.ts";
 import { withTeardown } from "../harness/teardown.ts";
@@ -35,9 +34,7 @@ function lightRounds(rounds: number, seed: number): Promise<ReportRow[]> {
     const mongod = await useOwnMongod(t);
     if (!mongod) return [];
     const { host } = mongod.process;
-    const proxy = await startTcpProxy(host);
-    t.teardown(() => proxy.close());
-    const galley = await startGalleyOn(t, `mongodb://${proxy.host}/x?directConnection=true`);
+    const { proxy, galley } = await startGalleyBehindProxy(t, host);
     const faults = lightFaults(t, host, proxy);
     return [roundsRow("T7 light faults", seed, await faultRounds({ url: () => galley.url, faults, rounds, seed }))];
   });

@@ -1,0 +1,100 @@
+/** fault-cases.md F12, F20: what a majority does not have; and a sum that stays exact through a step-down. */
+import t from "tap";
+import { startGalleyOn } from "../support/galley-on-mongodb.ts";
+import { Ledger } from "../support/ledger.ts";
+import { useReplicaSet } from "../support/replica-set.ts";
+import { until } from "../support/until.ts";
+import { startWriters, type Writers } from "../support/writers.ts";
+
+const INCREMENTS = 10_000;
+/** A read before a write has 5 s, a write 10 s to be confirmed; a busy machine takes its share. */
+const TIME_LIMIT_MS = 20_000;
+
+const set = await useReplicaSet(t);
+if (set) {
+  /** Waits until some more writes are confirmed; the milliseconds that took. */
+  const flowsAgain = async (ledger: Ledger): Promise<number> => {
+    const began = performance.now();
+    const { applied } = ledger.ends;
+    await until(() => ledger.ends.applied > applied + 20, 60);
+    return performance.now() - began;
+  };
+  /** Ends the load and holds its ledger against the store. */
+  const close = async (t: { comment(text: string): void }, ledger: Ledger, writers: Writers) => {
+    await writers.stop();
+    t.comment(`${JSON.stringify(ledger.ends)}, slowest answer ${ledger.slowest.toFixed(0)} ms`);
+    await ledger.settle();
+    return ledger.breaches();
+  };
+
+  t.test(
+    `50 writers make ${INCREMENTS} increments of one document through a step-down: the sum is exact`,
+    async (t) => {
+      const galley = await startGalleyOn(t, set.url);
+      const ledger = new Ledger("ledger", galley.send);
+      let left = INCREMENTS;
+      const writer = async () => {
+        while (left-- > 0) await ledger.add("sum", 1);
+      };
+      const writers = Promise.all(Array.from({ length: 50 }, writer));
+      await until(() => ledger.ends.applied >= INCREMENTS / 4);
+      await set.stepDown();
+      await writers;
+      await ledger.settle();
+      t.same(await ledger.breaches(), []);
+      const { applied, not_applied } = ledger.ends;
+      t.equal(applied + not_applied, INCREMENTS);
+      t.ok(applied > INCREMENTS / 2, `${applied} were applied, ${not_applied} refused`);
+      const sum = await galley.send("GET", "/v1/documents/ledger/sum", undefined, undefined);
+      t.match(sum?.body, { n: applied });
+    },
+  );
+
+  t.test("F12 what only the killed primary had is rolled back: none of it was confirmed or shown", async (t) => {
+    const galley = await startGalleyOn(t, set.url);
+    const ledger = new Ledger("ledger", galley.send);
+    const writers = startWriters(ledger, "w", 20, 5);
+    await until(() => ledger.ends.applied >= 100);
+    const old = await set.primary();
+    const held = await set.holdBack(t);
+    // Every writer now waits for a majority that does not come; others look at what they wrote.
+    const { applied } = ledger.ends;
+    const began = performance.now();
+    while (performance.now() - began < 1000) {
+      await Promise.all(ledger.pending.slice(0, 20).map((id) => ledger.look(id)));
+    }
+    const confirmed = ledger.ends.applied - applied;
+    await old.mongod.kill();
+    await held.off();
+    t.ok((await flowsAgain(ledger)) < 15_000, "writes flow again");
+    await old.mongod.start();
+    await until(async () => (await set.secondaries()).includes(old), 60);
+    await flowsAgain(ledger);
+    t.comment(`${confirmed} were confirmed while the secondaries were held back`);
+    t.same(await close(t, ledger, writers), []);
+  });
+
+  t.test("F20 without a majority writes end as unknown after their time, and pile up nowhere", async (t) => {
+    const galley = await startGalleyOn(t, set.url);
+    const ledger = new Ledger("ledger", galley.send);
+    const writers = startWriters(ledger, "w", 20, 6);
+    await until(() => ledger.ends.applied >= 100);
+    const held = await set.holdBack(t);
+    const settled = performance.now();
+    await until(() => performance.now() - settled > 2000); // What was under way when the secondaries stopped has its end.
+    const { applied } = ledger.ends;
+    const one = await galley.send("PUT", "/v1/documents/ledger/held", { held: true }, "held");
+    t.match(one, { status: /503|504/, body: { error: { details: { outcome: "unknown" } } } });
+    t.equal(ledger.ends.applied, applied, "no write was confirmed meanwhile");
+    t.equal(await galley.status("health"), 200);
+    const read = await galley.send("GET", "/v1/documents/ledger/held", undefined, undefined);
+    t.match(read?.status, /404|503|504/, "what no majority has is shown to nobody");
+    await held.off();
+    t.ok((await flowsAgain(ledger)) < 15_000, "everything flows");
+    const again = await galley.send("PUT", "/v1/documents/ledger/held", { held: true }, "held");
+    t.match(again?.status, /200|201/);
+    t.match(await galley.send("GET", "/v1/documents/ledger/held", undefined, undefined), { body: { held: true } });
+    t.same(await close(t, ledger, writers), []);
+    t.ok(ledger.slowest < TIME_LIMIT_MS, `the slowest answer took ${ledger.slowest.toFixed(0)} ms`);
+  });
+}
