@@ -147,8 +147,8 @@ class Link {
   }
 
   end(): void {
-    this.#client.resetAndDestroy();
-    this.#upstream.resetAndDestroy();
+    reset(this.#client);
+    reset(this.#upstream);
     this.onEnd();
   }
 
@@ -188,6 +188,15 @@ class Link {
       if (!to.destroyed) to.write(bytes);
     });
   }
+}
+
+/**
+ * Not of a socket that is shutting down: Node 20 then never closes its handle, and spins for ever when the process ends
+ * (uv_tcp_close_reset refuses it, and Environment::CleanupHandles waits).
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** `client.application.name` as BSON: type 2, the key, a length, the text. */
