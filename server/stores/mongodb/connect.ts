@@ -3,6 +3,7 @@ import { type Db, MongoClient, type MongoClientOptions, type Timestamp } from "m
 import { GalleyError } from "#protocol/errors";
 import { CODES, codeOf } from "./errors.ts";
 import { isAfter } from "./positions.ts";
+import { Deadline } from "./time-limit.ts";
 import { type Topology, watchTopology } from "./topology.ts";
 import { BSON_OPTIONS } from "./values.ts";
 
@@ -103,10 +104,12 @@ export function connect(url: string): Connection {
 
   async function becomeReady(): Promise<void> {
     if (ending.signal.aborted) throw new GalleyError("unavailable", "the store is closed");
-    if (!(await topology.wait(SELECTION_MILLISECONDS))) {
-      throw new GalleyError("unavailable", "the database cannot be reached at the moment", {}, reasonOf(topology));
+    try {
+      if (!(await topology.wait(SELECTION_MILLISECONDS))) throw reasonOf(topology);
+      await new Deadline(SELECTION_MILLISECONDS).race(connected);
+    } catch (reason) {
+      throw new GalleyError("unavailable", "the database cannot be reached at the moment", {}, reason);
     }
-    await connected;
     if (ending.signal.aborted) throw new GalleyError("unavailable", "the store is closed");
   }
 

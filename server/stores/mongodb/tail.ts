@@ -104,10 +104,12 @@ export function createTail(options: TailOptions): MongoTail {
     while (!closing.signal.aborted) {
       try {
         await start();
-        for (;;) {
+        while (!closing.signal.aborted) {
           await follow();
           delay = BACK_OFF.first;
         }
+        // It was closed while the stream was being opened.
+        stop();
       } catch (error) {
         stop();
         if (closing.signal.aborted) return;
