@@ -134,6 +134,13 @@ async function openStore(config: Config, { clock, random, log, pause }: StorePar
   return { store, opened: store.opened };
 }
 
+/** What is to be known of the database that the configuration names; undefined for the embedded store. */
+export async function inspectDatabase({ mongodbUrl }: Pick<Config, "mongodbUrl">) {
+  if (mongodbUrl === undefined) return undefined;
+  const { inspectMongo } = await import("./stores/mongodb/inspect.ts");
+  return inspectMongo(mongodbUrl);
+}
+
 interface ServiceParts extends Omit<StoreParts, "pause"> {
   readonly store: DocumentStore;
   /** The full key of this run. */

@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { prepareDataFolder } from "../data-folder.ts";
-import { type Command, CommandError } from "./command.ts";
+import { type Call, type Command, CommandError } from "./command.ts";
 import { dataFolder, type Reach, reach, readText } from "./reach.ts";
 
 interface Finding {
@@ -20,12 +20,15 @@ export const command: Command = {
   positionals: 0,
   options: {},
   async run(call) {
-    const findings: Finding[] = [nodeVersion(), disk(dataFolder(call))];
-    const galley = await reach(call);
-    try {
-      findings.push(...(await server(galley)));
-    } finally {
-      await galley.close();
+    const folder = dataFolder(call);
+    const findings: Finding[] = [nodeVersion(), disk(folder), ...(await database(call, folder))];
+    if (findings.every(({ check, ok }) => ok || check !== "MongoDB")) {
+      const galley = await reach(call);
+      try {
+        findings.push(...(await server(galley)));
+      } finally {
+        await galley.close();
+      }
     }
     for (const finding of findings) call.print(call.json ? JSON.stringify(finding) : line(finding));
     const bad = findings.filter((f) => !f.ok).length;
@@ -54,6 +57,16 @@ function makeFolder(folder: string): void {
   } catch (error) {
     throw new CommandError((error as Error).message);
   }
+}
+
+/** Looked at directly, so that it is told what is wrong with one that keeps Galley from starting. */
+async function database(call: Call, folder: string): Promise<Finding[]> {
+  if (call.env.GALLEY_MONGODB_URL === undefined && call.env.GALLEY_MONGODB_URL_FILE === undefined) return [];
+  const { databaseOf } = await import("./reach-app.ts");
+  const found = await databaseOf(call, folder).catch((error: Error) => {
+    throw new CommandError(error.message);
+  });
+  return found ? [{ check: "MongoDB", ...found }] : [];
 }
 
 async function server(galley: Reach): Promise<Finding[]> {

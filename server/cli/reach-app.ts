@@ -1,15 +1,11 @@
-import { createApp } from "../app.ts";
-import { readConfig } from "../config.ts";
+import { createApp, inspectDatabase } from "../app.ts";
+import { type Config, readConfig } from "../config.ts";
 import { type Call, CommandError } from "./command.ts";
 import type { Reach } from "./reach.ts";
 
 /** Starts the app on its data folder without listening, for a command that found no running server. */
 export async function withinProcess(call: Call, folder: string): Promise<Reach> {
-  const config = readConfig({
-    mode: "production",
-    flags: { "data-dir": folder },
-    env: { ...call.env, GALLEY_LOG_LEVEL: call.env.GALLEY_LOG_LEVEL ?? "error" },
-  });
+  const config = configOf(call, folder);
   const app = await createApp(config).catch((error: Error) => {
     throw new CommandError(error.message);
   });
@@ -24,4 +20,17 @@ export async function withinProcess(call: Call, folder: string): Promise<Reach> 
     },
     close: () => app.close(),
   };
+}
+
+/** Looks at the database that this command's environment names; undefined if it names none. */
+export function databaseOf(call: Call, folder: string): ReturnType<typeof inspectDatabase> {
+  return inspectDatabase(configOf(call, folder));
+}
+
+function configOf(call: Call, folder: string): Config {
+  return readConfig({
+    mode: "production",
+    flags: { "data-dir": folder },
+    env: { ...call.env, GALLEY_LOG_LEVEL: call.env.GALLEY_LOG_LEVEL ?? "error" },
+  });
 }

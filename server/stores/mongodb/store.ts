@@ -16,6 +16,7 @@ import { createPointReader } from "./point-reads.ts";
 import { positionOf } from "./positions.ts";
 import { createQueries } from "./queries.ts";
 import type { ReadMeter } from "./rows.ts";
+import { readVersion, versionAdvice } from "./server-version.ts";
 import { createSessions } from "./sessions.ts";
 import { createSingleWrites } from "./single-write.ts";
 import { createStatsReader } from "./stats.ts";
@@ -112,6 +113,8 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     await catalog.load();
     await structure.make(COMMITS);
     open = true;
+    const advice = versionAdvice(await readVersion(connection.server));
+    if (advice !== undefined) warn(advice);
   }
 
   /** Does not end before it has opened, or the store is closed. */
