@@ -2,11 +2,14 @@ import { hash, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { Node, SortKey } from "#protocol/ast";
 import { canonicalKey } from "#protocol/canonical";
 import type { Key } from "#protocol/compare";
-import { decodeCursor, encodeCursor } from "#protocol/cursor";
+import { type Cursor, decodeCursor, encodeCursor } from "#protocol/cursor";
 import { GalleyError } from "#protocol/errors";
+import { Recent } from "../recent.ts";
 
 /** Characters of a signature or hash: 132 bits in base64url. */
 const SIGNATURE = 22;
+/** Cursors that are remembered, each generation. */
+const REMEMBERED = 1000;
 
 /** The question that a page answers; a cursor serves no other. The caller's rights are no part of it. */
 export interface Question {
@@ -27,16 +30,21 @@ export interface Cursors {
 export function createCursors(secrets: readonly string[]): Cursors {
   const keys = secrets.map((secret) => Buffer.from(hkdfSync("sha256", secret, "", "cursor", 32)).toString("hex"));
   const hashes = createHashes();
+  /** Of late: most come back at once, with the next page, and need not be verified and decoded. */
+  const written = new Recent<string, Cursor>(REMEMBERED);
   const [newest] = keys;
   if (!newest) throw new Error("cursors need a secret");
 
   return {
     write(question, tuple) {
-      const payload = encodeCursor(tuple, hashes.of(question));
-      return `${payload}.${sign(newest, payload)}`;
+      const hash = hashes.of(question);
+      const payload = encodeCursor(tuple, hash);
+      const text = `${payload}.${sign(newest, payload)}`;
+      written.set(text, { keys: tuple, hash });
+      return text;
     },
     read(question, text) {
-      const cursor = typeof text === "string" ? verified(text) : undefined;
+      const cursor = typeof text === "string" ? (written.get(text) ?? verified(text)) : undefined;
       // A tuple has one part for each key of the sort, whoever signed it.
       if (!cursor || cursor.hash !== hashes.of(question) || cursor.keys.length !== question.sort.length)
         throw mismatch();
@@ -44,7 +52,7 @@ export function createCursors(secrets: readonly string[]): Cursors {
     },
   };
 
-  function verified(text: string): ReturnType<typeof decodeCursor> {
+  function verified(text: string): Cursor | undefined {
     const point = text.length - SIGNATURE - 1;
     if (point < 1 || text[point] !== "." || !/^[\x21-\x7e]+$/.test(text)) return undefined;
     const payload = text.slice(0, point);

@@ -27,7 +27,7 @@ export const WALLS: readonly Wall[] = [
   { inside: "server/access/", may: ["sdk/protocol/", ...PORTS], packages: ["node:"], why: "access knows no service" },
   ...SERVICES.map((service) => ({
     inside: `server/${service}/`,
-    may: ["sdk/protocol/", "server/access/", "server/log.ts", ...PORTS],
+    may: ["sdk/protocol/", "server/access/", "server/log.ts", "server/recent.ts", ...PORTS],
     packages: true as const,
     why: "a service knows access, the ports and the language, never another service's insides",
   })),
