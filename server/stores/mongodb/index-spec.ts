@@ -10,7 +10,7 @@ export function indexName({ paths, unique }: IndexDefinition): string {
   return `${PREFIX}${unique ? "unique:" : ""}${paths.join(",")}`;
 }
 
-export function isOurs(name: string): boolean {
+function isOurs(name: string): boolean {
   return name.startsWith(PREFIX);
 }
 

@@ -11,7 +11,7 @@ export function positionOf(history: string, time: Timestamp): Position {
 }
 
 /** The cluster time of a position; undefined if it is of another history, or no position at all. */
-export function clusterTimeOf(history: string, position: string): Timestamp | undefined {
+function clusterTimeOf(history: string, position: string): Timestamp | undefined {
   const place = position.startsWith(`${history}.`) ? position.slice(history.length + 1) : "";
   if (!/^[0-9a-f]{16}$/.test(place)) return undefined;
   return new Timestamp({ t: Number.parseInt(place.slice(0, 8), 16), i: Number.parseInt(place.slice(8), 16) });
