@@ -1,4 +1,4 @@
-import { Timestamp } from "mongodb";
+import type { Timestamp } from "mongodb";
 import type { Position } from "../document-store.ts";
 
 /**
@@ -8,13 +8,6 @@ import type { Position } from "../document-store.ts";
  */
 export function positionOf(history: string, time: Timestamp): Position {
   return `${history}.${digits(time.t)}${digits(time.i)}` as Position;
-}
-
-/** The cluster time of a position; undefined if it is of another history, or no position at all. */
-function clusterTimeOf(history: string, position: string): Timestamp | undefined {
-  const place = position.startsWith(`${history}.`) ? position.slice(history.length + 1) : "";
-  if (!/^[0-9a-f]{16}$/.test(place)) return undefined;
-  return new Timestamp({ t: Number.parseInt(place.slice(0, 8), 16), i: Number.parseInt(place.slice(8), 16) });
 }
 
 /** Whether `a` comes after `b`; undefined is before all. */
