@@ -37,7 +37,6 @@ if (mongod) {
       zero: new Int32(0),
       negative: new Int32(-3),
       fraction: new Double(1.5),
-      infinite: new Double(Number.POSITIVE_INFINITY),
       long: Long.fromNumber(5),
       list: [3],
       object: { a: 1 },
@@ -118,7 +117,8 @@ if (mongod) {
       await notes.insertOne(at(_id, { n: new Int32(1) }));
     }
     await notes.insertOne(at("foreign-field", { _secret: 1 }));
-    ids.push("foreign-field");
+    await notes.insertOne(at("foreign-version", { _v: new Double(Number.POSITIVE_INFINITY) }));
+    ids.push("foreign-field", "foreign-version");
     t.same(await list(), before);
     for (const name of Object.keys(values)) t.equal(await read(`foreign-${name}`), 404, name);
     for (const [path, body] of [
