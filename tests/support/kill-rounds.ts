@@ -23,10 +23,14 @@ export interface Kills {
   readonly env?: Readonly<Record<string, string>>;
   readonly rounds: number;
   readonly seed: number;
+  /** Writes in a round; 1,000 by default. */
+  readonly writes?: number;
 }
 
+const WRITES = 1000;
+
 /** Runs the rounds on one folder or database, so that each starts from what the kills before it left. */
-export async function killRounds({ folder, env, rounds, seed }: Kills): Promise<KillReport> {
+export async function killRounds({ folder, env, rounds, seed, writes = WRITES }: Kills): Promise<KillReport> {
   const random = seeded(seed);
   let server = await startGalley(folder, env);
   const ledger = new Ledger(
@@ -38,11 +42,11 @@ export async function killRounds({ folder, env, rounds, seed }: Kills): Promise<
   let slowestStart = 0;
   for (let round = 0; round < rounds; round++) {
     const before = ledger.ends.applied;
-    const target = Math.floor(random() * WRITES * 0.7);
-    const writes = writeMuch(ledger, `r${round}`, WRITES);
+    const target = Math.floor(random() * writes * 0.7);
+    const answers = writeMuch(ledger, `r${round}`, writes);
     await until(() => ledger.ends.applied - before >= target);
     await server.end("SIGKILL");
-    await writes;
+    await answers;
     const started = performance.now();
     server = await startGalley(folder, env);
     slowestStart = Math.max(slowestStart, performance.now() - started);
@@ -51,10 +55,8 @@ export async function killRounds({ folder, env, rounds, seed }: Kills): Promise<
     for (const breach of await ledger.breaches()) breaches.push(`round ${round}: ${breach}`);
   }
   await server.end("SIGTERM");
-  return { breaches, cutOff, writes: rounds * WRITES, slowestStart };
+  return { breaches, cutOff, writes: rounds * writes, slowestStart };
 }
-
-const WRITES = 1000;
 
 /** What SQLite says of the file of a data folder: `ok`. */
 export function integrityOf(folder: string): unknown {

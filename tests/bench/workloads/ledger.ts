@@ -19,7 +19,12 @@ export const ledger: Workload = {
     const seed = chooseSeed();
     return [
       ...(await onEachEngine(options, async ({ name, folder, env }) => {
-        const report = await killRounds({ folder, env, rounds: smoke ? 1 : 100, seed });
+        const report = await killRounds({
+          folder,
+          env,
+          seed,
+          ...(smoke ? { rounds: 1, writes: 100 } : { rounds: 100 }),
+        });
         return [killRow(name, seed, report, name === "sqlite" ? integrityOf(folder) : "ok")];
       })),
       ...(await lightRounds(smoke ? 2 : 1000, seed)),
