@@ -2,7 +2,6 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { ClientSession, MongoClient } from "mongodb";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf } from "./errors.ts";
-import { WRITE_CONCERN, WRITE_MILLISECONDS } from "./send.ts";
 import { Deadline } from "./time-limit.ts";
 
 /** What a server says of a transaction that it was asked to abort. `none`: it knows of none, for whatever reason. */
@@ -22,6 +21,8 @@ export interface Abandoned {
 /** Longer than the server keeps a transaction open by itself. */
 const LIFE_MILLISECONDS = 60_000;
 const RETRY_MILLISECONDS = 100;
+/** For one request to abort. */
+const ABORT_MILLISECONDS = 2000;
 /** How long other writes wait, since it is only likely that they would be held up. */
 const PATIENCE_MILLISECONDS = 2000;
 
@@ -54,10 +55,9 @@ export function createAbandoned(connection: Connection): Abandoned {
  * was committed and never will be; `committed`, that it was, though perhaps not yet on a majority.
  */
 export async function abort(client: MongoClient, session: ClientSession): Promise<Abort> {
-  const deadline = new Deadline(WRITE_MILLISECONDS);
+  const deadline = new Deadline(ABORT_MILLISECONDS);
   try {
-    const command = { abortTransaction: 1, writeConcern: WRITE_CONCERN };
-    await client.db("admin").command(command, deadline.limit({ session }));
+    await deadline.race(client.db("admin").command({ abortTransaction: 1 }, { session }));
     return "aborted";
   } catch (error) {
     switch (codeOf(error)) {

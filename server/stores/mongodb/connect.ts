@@ -44,10 +44,10 @@ const SELECTION_MILLISECONDS = 1000;
 const HEARTBEAT_MILLISECONDS = 500;
 const CONNECT_MILLISECONDS = 2000;
 /**
- * A command that is not answered by then is given up, and asked again if need be; the longest reads have a minute. Most
- * have limits of their own, far below.
+ * A connection that brings no answer for so long is closed. Callers have mostly given up before; what takes longer, as the
+ * build of an index, goes on in the server and is asked for again.
  */
-const SOCKET_MILLISECONDS = 75_000;
+const SOCKET_MILLISECONDS = 15_000;
 /** How long a command waits for a connection when all are in use. */
 const QUEUE_MILLISECONDS = 5000;
 /** Milliseconds between tries to reach a server that was never there. */

@@ -54,6 +54,7 @@ export function hasLabel(error: unknown, label: string): boolean {
 /** Whether the server was gone or going, so that the same command may succeed with the next primary. */
 export function isGone(error: unknown): boolean {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
+  if (error instanceof TimeIsUp) return true;
   if (hasLabel(error, "RetryableWriteError")) return true;
   const code = error instanceof MongoWriteConcernError ? error.result.writeConcernError?.code : codeOf(error);
   return code !== undefined && GONE.has(code);

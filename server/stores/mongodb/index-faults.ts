@@ -1,4 +1,4 @@
-import type { Document } from "mongodb";
+import type { Collection, Document } from "mongodb";
 import type { ObjectValue } from "#protocol/values";
 import type { IndexDefinition } from "../document-store.ts";
 import { type IndexRows, indexRowsOf } from "../index-rows.ts";
@@ -23,11 +23,38 @@ const MOST_TUPLES = 500_000;
  */
 const SURELY_FIT = 1000;
 
+/** Documents that are looked through at once. */
+const RANGE = 20_000;
+
 /** Finds a document with a tuple too long for an index: MongoDB itself has no limit, and would take it. */
 export async function findTooLong(connection: Connection, collection: string, definition: IndexDefinition) {
   const parts = indexKeys(definition).map(({ path }, i) => [`p${i}`, `$${path.join(".")}`]);
-  const long = { $match: { $expr: { $gt: [{ $bsonSize: Object.fromEntries(parts) }, SURELY_FIT] } } };
-  return findUnfit(definition, connection.server.collection(collection).aggregate([long]));
+  const long = { $expr: { $gt: [{ $bsonSize: Object.fromEntries(parts) }, SURELY_FIT] } };
+  const documents = connection.server.collection<{ _id: unknown }>(collection);
+  for await (const range of idRanges(documents)) {
+    const fault = await findUnfit(definition, documents.aggregate([{ $match: range }, { $match: long }]));
+    if (fault) return fault;
+  }
+  return undefined;
+}
+
+/** Parts of a collection by `_id`, each read in a moment: a search that finds nothing would be silent for too long. */
+async function* idRanges(documents: Collection<{ _id: unknown }>): AsyncGenerator<Document> {
+  let from: Document = {};
+  for (;;) {
+    const [last] = await documents
+      .find(from, { projection: { _id: 1 } })
+      .sort({ _id: 1 })
+      .skip(RANGE - 1)
+      .limit(1)
+      .toArray();
+    if (!last) {
+      yield from;
+      return;
+    }
+    yield { $and: [from, { _id: { $lte: last._id } }] };
+    from = { _id: { $gt: last._id } };
+  }
 }
 
 /** Finds a document that the index cannot hold. */

@@ -124,9 +124,8 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       const { seen } = connection;
       const readConcern = { level: "snapshot", ...(at ? { atClusterTime: at } : seen && { afterClusterTime: seen }) };
       try {
-        const reply = await connection
-          .db(collection)
-          .command({ ...command, readConcern, maxTimeMS: MOST_MILLISECONDS }, deadline.limit(options));
+        const limited = { ...command, readConcern, maxTimeMS: MOST_MILLISECONDS };
+        const reply = await deadline.race(connection.db(collection).command(limited, options));
         // What was shown, perhaps by another node's write, is at the position that replies name from now on.
         connection.see(reply.cursor.atClusterTime);
         return reply;

@@ -55,7 +55,7 @@ export async function sendWrite(
   let proven = true;
   for (let attempt = 1; ; attempt++) {
     try {
-      const reply = (await db.command(numbered, deadline.limit({ session }))) as WriteReply;
+      const reply = (await deadline.race(db.command(numbered, { session }))) as WriteReply;
       connection.see(reply.operationTime);
       return reply;
     } catch (error) {

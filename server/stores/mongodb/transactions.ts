@@ -81,7 +81,7 @@ export function createTransactions(parts: TransactionParts) {
         else if (error instanceof CollectionChanged) await catalog.refresh(error.collection);
         else if (!hasLabel(error, "TransientTransactionError") && !isGone(error)) throw error;
         else await connection.ready().catch((fault) => Promise.reject(refused(fault)));
-        if (attempt === ATTEMPTS) throw givenUp(error);
+        if (attempt === ATTEMPTS || deadline.over) throw givenUp(error);
         if (!apart) await wait(FIRST_DELAY * 2 ** (attempt - 1) * ((random(1)[0] ?? 0) / 256));
       }
     }
@@ -98,7 +98,7 @@ export function createTransactions(parts: TransactionParts) {
     const plan = await planTransaction(writes, commit, catalog, apart);
     if (plan.steps.length === 0 && !plan.refusal) return undefined;
     session.startTransaction(OPTIONS);
-    const send = (command: Document) => db.command(command, deadline.limit({ session })) as Promise<WriteReply>;
+    const send = (command: Document) => deadline.race(db.command(command, { session })) as Promise<WriteReply>;
     try {
       for (const step of plan.steps) await runStep(send, step, writes);
       if (plan.refusal) throw refused(plan.refusal.error).with({ operation: plan.refusal.operation });
