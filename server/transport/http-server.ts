@@ -42,7 +42,9 @@ export function createHttpServer(
   server.maxConnections = load.connections;
   // Unheard, Node would answer 417 by itself; an expectation we do not know is none.
   server.on("checkExpectation", listener);
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, error, refusal));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+    refuse(socket, error, refusal, load.lingerMs),
+  );
 
   let closing = false;
   let inFlight = 0;
@@ -111,7 +113,14 @@ function within(ms: number, start: (done: () => void) => void): Promise<void> {
 }
 
 /** Answers bytes that are no HTTP request, headers that are too large and headers that do not arrive. */
-function refuse(socket: Socket, { code }: NodeJS.ErrnoException, refusal: (error: GalleyError) => Refusal): void {
+function refuse(
+  socket: Socket,
+  { code }: NodeJS.ErrnoException,
+  refusal: (error: GalleyError) => Refusal,
+  lingerMs: number,
+): void {
+  // It was told already, and goes on sending: cutting it off now would reset it before it has read why.
+  if (socket.writableEnded && code !== "ECONNRESET") return;
   if (!socket.writable || code === "ECONNRESET") {
     socket.destroy();
     return;
@@ -129,4 +138,6 @@ function refuse(socket: Socket, { code }: NodeJS.ErrnoException, refusal: (error
   const lines = [`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   socket.end(`${lines.join("\r\n")}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once("close", () => clearTimeout(timer));
 }
