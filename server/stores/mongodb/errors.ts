@@ -54,10 +54,15 @@ export function hasLabel(error: unknown, label: string): boolean {
 /** Whether the server was gone or going, so that the same command may succeed with the next primary. */
 export function isGone(error: unknown): boolean {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
-  if (error instanceof TimeIsUp) return true;
+  if (error instanceof TimeIsUp || isHungUp(error)) return true;
   if (hasLabel(error, "RetryableWriteError")) return true;
   const code = error instanceof MongoWriteConcernError ? error.result.writeConcernError?.code : codeOf(error);
   return code !== undefined && GONE.has(code);
+}
+
+/** Whether the system says that the other side has hung up, in words that the driver did not make its own. */
+function isHungUp(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ECONNRESET");
 }
 
 /**
@@ -67,8 +72,13 @@ export function isGone(error: unknown): boolean {
 export function provesNothingDone(error: unknown): boolean {
   if (error instanceof MongoServerSelectionError || hasLabel(error, "NoWritesPerformed")) return true;
   // While the connection was opened, or while the command still waited for one.
-  if (hasLabel(error, "HandshakeError")) return true;
+  if (hasLabel(error, "HandshakeError") || isRefusedConnection(error)) return true;
   return error instanceof MongoError && ["MongoWaitQueueTimeoutError", "MongoPoolClearedError"].includes(error.name);
+}
+
+function isRefusedConnection(error: unknown): boolean {
+  if (!(error instanceof MongoNetworkError)) return false;
+  return error.cause instanceof Error && "code" in error.cause && error.cause.code === "ECONNREFUSED";
 }
 
 /** Turns what a read threw into an error of the port. */

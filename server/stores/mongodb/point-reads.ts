@@ -125,7 +125,10 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       const readConcern = { level: "snapshot", ...(at ? { atClusterTime: at } : seen && { afterClusterTime: seen }) };
       try {
         const limited = { ...command, readConcern, maxTimeMS: MOST_MILLISECONDS };
-        const reply = await deadline.race(connection.db(collection).command(limited, options));
+        const reply = await deadline.race(
+          connection.db(collection).command(limited, options),
+          connection.topology.givenUp,
+        );
         // What was shown, perhaps by another node's write, is at the position that replies name from now on.
         connection.see(reply.cursor.atClusterTime);
         return reply;

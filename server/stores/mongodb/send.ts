@@ -55,7 +55,7 @@ export async function sendWrite(
   let proven = true;
   for (let attempt = 1; ; attempt++) {
     try {
-      const reply = (await deadline.race(db.command(numbered, { session }))) as WriteReply;
+      const reply = (await deadline.race(db.command(numbered, { session }), connection.topology.givenUp)) as WriteReply;
       connection.see(reply.operationTime);
       return reply;
     } catch (error) {

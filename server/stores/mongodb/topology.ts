@@ -12,6 +12,8 @@ export interface Topology {
   readonly answered: boolean;
   /** The version of the wire protocol of the server that answered last. */
   readonly wireVersion: number | undefined;
+  /** Called, if they are still there, a moment after the primary was lost that they wait for. */
+  readonly givenUp: Set<() => void>;
   /** Resolves to whether a primary is known, at the latest after these milliseconds. */
   wait(milliseconds: number): Promise<boolean>;
   close(): void;
@@ -21,6 +23,12 @@ export interface Topology {
 const OLDEST_WIRE_VERSION = 17;
 /** How long requests wait for the next primary, counted from the loss of the last one. An election takes 1 to 4 s. */
 const HAND_OVER_MILLISECONDS = 1000;
+
+/**
+ * How long an answer may still come when its primary was lost. The driver never ends a command that it sends just when
+ * the other side has hung up.
+ */
+const LAST_ANSWERS_MILLISECONDS = 1500;
 
 const STANDALONE =
   "GALLEY_MONGODB_URL names a standalone mongod, and Galley needs a replica set (one node is enough): restart it with " +
@@ -39,9 +47,16 @@ export function watchTopology(client: MongoClient): Topology {
   let answered = false;
   let wireVersion: number | undefined;
   const waiting = new Set<(known: boolean) => void>();
+  const givenUp = new Set<() => void>();
 
   function settle(known: boolean): void {
-    if (primary && !known) lost = performance.now();
+    if (primary && !known) {
+      lost = performance.now();
+      const before = [...givenUp];
+      setTimeout(() => {
+        for (const giveUp of before) if (givenUp.has(giveUp)) giveUp();
+      }, LAST_ANSWERS_MILLISECONDS).unref();
+    }
     primary = known;
     if (!known) return;
     for (const resolve of waiting) resolve(true);
@@ -80,6 +95,7 @@ export function watchTopology(client: MongoClient): Topology {
     get wireVersion() {
       return wireVersion;
     },
+    givenUp,
     wait(milliseconds) {
       const left = Math.min(milliseconds, HAND_OVER_MILLISECONDS - (performance.now() - lost));
       if (primary || left <= 0) return Promise.resolve(primary);

@@ -98,7 +98,8 @@ export function createTransactions(parts: TransactionParts) {
     const plan = await planTransaction(writes, commit, catalog, apart);
     if (plan.steps.length === 0 && !plan.refusal) return undefined;
     session.startTransaction(OPTIONS);
-    const send = (command: Document) => deadline.race(db.command(command, { session })) as Promise<WriteReply>;
+    const { givenUp } = connection.topology;
+    const send = (command: Document) => deadline.race(db.command(command, { session }), givenUp) as Promise<WriteReply>;
     try {
       for (const step of plan.steps) await runStep(send, step, writes);
       if (plan.refusal) throw refused(plan.refusal.error).with({ operation: plan.refusal.operation });
@@ -150,7 +151,7 @@ export function createTransactions(parts: TransactionParts) {
     let verdict: Abort = "unknown";
     for (let asked = 1; ; asked++) {
       try {
-        await deadline.race(session.commitTransaction());
+        await deadline.race(session.commitTransaction(), connection.topology.givenUp);
         connection.see(session.operationTime);
         return session.operationTime;
       } catch (error) {
