@@ -26,7 +26,7 @@ const SLOW_MILLISECONDS = 50;
 const MOST_MILLISECONDS = 5000;
 const GRACE_MILLISECONDS = 1000;
 /** Times that a read is tried, since it harms nobody. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
 const FIRST_DELAY = 5;
 /** Documents stay bytes, so that one which no program should have stored fails no neighbour. */
 const AS_BYTES: RunCommandOptions = { ...BSON_OPTIONS, fieldsAsRaw: { firstBatch: true } };

@@ -201,20 +201,21 @@ export const testPages: ContractTest = async (t, { fresh, capabilities: { parsed
     t.match(await count(store, {}, 99), { count: 99, more: true });
   });
 
-  await t.test("parses nothing that bounds decide", { skip: !parsed && "parsed by its driver" }, async (t) => {
-    const store = await fresh([{ paths: ["author", "-n"] }]);
-    await fill(store, 100, (n) => ({ author: `a${n % 4}`, n }));
-    const before = parsed?.(store);
-    t.match(await count(store, { author: "a1" }), { count: 25 });
-    t.match(await count(store, { author: { $in: ["a1", "a2"] }, n: { $lt: 50 } }), { count: 25 });
-    t.match(await count(store), { count: 100 });
-    const page = await find(store, { filter: { author: "a1" }, sort: ["-n"], limit: 10 });
-    t.equal(page.rows[0]?.id, idOf(97));
-    t.ok(page.examined <= 11);
-    t.equal((await find(store, { limit: 10 })).examined <= 11, true);
-    await find(store, { filter: { _id: { $in: [idOf(1), idOf(2)] } } });
-    t.equal(parsed?.(store), before);
-  });
+  if (parsed)
+    await t.test("parses nothing that bounds decide", async (t) => {
+      const store = await fresh([{ paths: ["author", "-n"] }]);
+      await fill(store, 100, (n) => ({ author: `a${n % 4}`, n }));
+      const before = parsed?.(store);
+      t.match(await count(store, { author: "a1" }), { count: 25 });
+      t.match(await count(store, { author: { $in: ["a1", "a2"] }, n: { $lt: 50 } }), { count: 25 });
+      t.match(await count(store), { count: 100 });
+      const page = await find(store, { filter: { author: "a1" }, sort: ["-n"], limit: 10 });
+      t.equal(page.rows[0]?.id, idOf(97));
+      t.ok(page.examined <= 11);
+      t.equal((await find(store, { limit: 10 })).examined <= 11, true);
+      await find(store, { filter: { _id: { $in: [idOf(1), idOf(2)] } } });
+      t.equal(parsed?.(store), before);
+    });
 
   await t.test("distinct and aggregate are what the evaluator makes of all matches", async (t) => {
     const store = await fresh([{ paths: ["n"] }]);

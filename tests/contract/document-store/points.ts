@@ -46,15 +46,16 @@ export const testPoints: ContractTest = async (t, { fresh, capabilities: { parse
     );
   });
 
-  await t.test("parses no document that is only handed on", { skip: !parsed && "parsed by its driver" }, async (t) => {
-    const store = await fresh();
-    await fill(store, 10, (n) => ({ n }));
-    const before = parsed?.(store);
-    const rows = await store.get("notes", [idOf(1), idOf(2)]);
-    t.equal(parsed?.(store), before);
-    t.equal(rows[0]?.value, rows[0]?.value, "parsed once, at first use");
-    t.equal(parsed?.(store), (before ?? 0) + 1);
-  });
+  if (parsed)
+    await t.test("parses no document that is only handed on", async (t) => {
+      const store = await fresh();
+      await fill(store, 10, (n) => ({ n }));
+      const before = parsed?.(store);
+      const rows = await store.get("notes", [idOf(1), idOf(2)]);
+      t.equal(parsed?.(store), before);
+      t.equal(rows[0]?.value, rows[0]?.value, "parsed once, at first use");
+      t.equal(parsed?.(store), (before ?? 0) + 1);
+    });
 
   await t.test("one call sees one state of all its documents", async (t) => {
     const store = await fresh();
