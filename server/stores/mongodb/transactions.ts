@@ -155,10 +155,9 @@ export function createTransactions(parts: TransactionParts) {
         connection.see(session.operationTime);
         return session.operationTime;
       } catch (error) {
-        if (hasLabel(error, "TransientTransactionError") && !hasLabel(error, "UnknownTransactionCommitResult")) {
-          await abort(client, session);
-          throw error;
-        }
+        const lost = hasLabel(error, "TransientTransactionError") && !hasLabel(error, "UnknownTransactionCommitResult");
+        // Never begun anew if an earlier request to commit was heard after all.
+        if (lost && (await abort(client, session)) !== "committed") throw error;
         const unknown = writeError(error).with({ outcome: "unknown" });
         // Committed, and only not confirmed by a majority: there is nothing to ask.
         if (error instanceof MongoWriteConcernError && !isGone(error)) throw unknown;
