@@ -215,7 +215,8 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
 
   async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {
     try {
-      return await store.commit(writes);
+      const values = order.map(({ after }) => after?.value);
+      return await store.commit(writes, values);
     } catch (error) {
       const faulty = faultyWrite(error);
       if (faulty === undefined) throw error;

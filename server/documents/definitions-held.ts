@@ -25,8 +25,10 @@ export class HeldDefinitions {
     this.#tail = store.tail(
       undefined,
       ({ changes }) => {
-        for (const { collection, id, next } of changes) {
-          if (collection === this.#collection) this.#take(id, next && readDefinition(next));
+        for (const change of changes) {
+          if (change.collection !== this.#collection) continue;
+          const { id, next } = change;
+          this.#take(id, next && readDefinition(next));
         }
       },
       () => this.load(),

@@ -1,5 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import { sameData } from "#protocol/same-data";
+import type { Document } from "#protocol/values";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Write } from "../stores/document-store.ts";
 import { createdAt, type Image, imageOf } from "./images.ts";
@@ -108,10 +109,13 @@ async function commitRows(
     }
   });
   const writes: Write[] = [];
+  const values: (Document | undefined)[] = [];
   for (const [id, { before, after }] of images) {
-    if (after !== before) writes.push(netWrite(collection, id, before, after));
+    if (after === before) continue;
+    writes.push(netWrite(collection, id, before, after));
+    values.push(after?.value);
   }
-  if (writes.length > 0) await commit(store, writes);
+  if (writes.length > 0) await commit(store, writes, values);
   return verdicts;
 }
 
@@ -134,9 +138,13 @@ function imageAfter(
   return image;
 }
 
-async function commit(store: DocumentStore, writes: readonly Write[]): Promise<void> {
+async function commit(
+  store: DocumentStore,
+  writes: readonly Write[],
+  values: readonly (Document | undefined)[],
+): Promise<void> {
   try {
-    await store.commit(writes);
+    await store.commit(writes, values);
   } catch (error) {
     throw error instanceof GalleyError && error.code === "version_conflict" ? new LostRace() : error;
   }

@@ -1,4 +1,5 @@
 import { GalleyError } from "#protocol/errors";
+import type { Document } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
@@ -158,13 +159,14 @@ export function createWriter({ store, definitions, random }: WriterOptions): Wri
       }
     }
     if (applied.length > 0) {
-      const position = await commit(netWrite(collection, first.write.operation.id, before, image), applied);
+      const write = netWrite(collection, first.write.operation.id, before, image);
+      const position = await commit(write, image?.value, applied);
       for (const { job, result } of applied) job.done({ ...result, position });
     }
     for (const { job, error } of failed) job.fail(error);
   }
 
-  async function commit(write: Write, applied: readonly Applied[]): Promise<Position> {
+  async function commit(write: Write, value: Document | undefined, applied: readonly Applied[]): Promise<Position> {
     const writes = [write];
     const recorded: Job[] = [];
     for (const { job, result } of applied) {
@@ -173,7 +175,7 @@ export function createWriter({ store, definitions, random }: WriterOptions): Wri
       recorded.push(job);
     }
     try {
-      return await store.commit(writes);
+      return await store.commit(writes, [value]);
     } catch (error) {
       throw whatFailed(error, recorded);
     }

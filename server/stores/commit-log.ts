@@ -18,8 +18,7 @@ export interface LoggedCommit {
 export interface CommitLog {
   /** Everything up to here was handed on. */
   readonly position: Position;
-  /** @param commit what `make` would give, if it is there already */
-  append(entry: LoggedCommit, commit?: Commit): void;
+  append(entry: LoggedCommit): void;
   /** Nothing more was committed up to here. */
   advance(position: Position): void;
   tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: Lost): Tail;
@@ -102,13 +101,13 @@ export function createCommitLog(start: Position): CommitLog {
     get position() {
       return last;
     },
-    append(entry, commit) {
+    append(entry) {
       last = entry.position;
       kept.push(entry);
       bytes += entry.bytes;
       forgetOldest();
       if (listeners.size > 0) {
-        const made = commit ?? entry.make();
+        const made = entry.make();
         for (const listener of listeners) if (listener.seen < entry.position) tell(listener, entry.position, made);
       }
       settle();

@@ -48,8 +48,11 @@ export interface DocumentStore {
    *   `schema_violation` with `reason` `parallel_arrays` or `index_key_too_long` if an index cannot hold the document.
    *   `not_found` if a put names a collection that does not exist, where everything else is taken as absent.
    *   `storage_full` is `not_applied` too. Anything whose end is not known is `unavailable`, `outcome: "unknown"`.
+   *
+   * @param values by the index of a put, what its text says, where the caller has it at hand: then no engine parses it.
+   *   Never changed afterwards
    */
-  commit(writes: readonly Write[]): Promise<Position>;
+  commit(writes: readonly Write[], values?: readonly (Document | undefined)[]): Promise<Position>;
 
   /**
    * The version for a document that now has `previous` (0: none): greater than it, at least `now * 1024`, and never one
@@ -225,7 +228,7 @@ export interface Commit {
 export interface Change {
   readonly collection: string;
   readonly id: string;
-  /** The document as it now is; undefined if it is gone. */
+  /** The document as it now is; undefined if it is gone. Read at first use: look at it only where it is of interest. */
   readonly next: Row | undefined;
 }
 

@@ -1,7 +1,18 @@
 import { Binary, BSON, Code, Decimal128, type Document, Long, MaxKey, ObjectId, Timestamp } from "mongodb";
 import t from "tap";
-import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
+import { Faults } from "#protocol/errors";
+import {
+  decodeValue,
+  encodeValue,
+  type Document as Galley,
+  type ObjectValue,
+  parseText,
+  type Value,
+} from "#protocol/values";
+import { fieldsOf, imageOf } from "../../server/documents/images.ts";
 import { BSON_OPTIONS, ForeignValue, fromBson, toBson } from "../../server/stores/mongodb/values.ts";
+import { makeDocument, makePool } from "../fuzz/pool.ts";
+import { updateDocument } from "../fuzz/updates.ts";
 import { Random, trapValue } from "../support/trap-pool.ts";
 
 /** What a document becomes on its way through the driver. */
@@ -17,6 +28,32 @@ t.test("every value comes back from BSON as it was", async (t) => {
     const back = fromBson(throughDriver(toBson(document)));
     if (encodeValue(back) !== encodeValue(document)) t.equal(encodeValue(back), encodeValue(document));
   }
+});
+
+t.test("the value of a write is stored to the byte as its text would be", async (t) => {
+  const at = new Date("2026-01-31T10:00:00.000Z");
+  let compared = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const random = new Random(seed);
+    const pool = makePool(random);
+    for (let i = 0; i < 30; i++) {
+      let document = makeDocument(pool, new Set(), i + 1) as Galley;
+      for (let step = 0; step < 3; step++) {
+        const { text, value } = imageOf(
+          { _id: "d", _v: step + 1, _createdAt: at, _updatedAt: at },
+          {
+            ...fieldsOf(document),
+            more: decodeValue(JSON.parse(encodeValue(trapValue(random, 3))), "more", new Faults()) ?? null,
+          },
+        );
+        const [given, parsed] = [value, parseText(text) as ObjectValue].map((one) => BSON.serialize(toBson(one)));
+        if (!given || !parsed || Buffer.compare(given, parsed) !== 0) t.strictSame(value, parseText(text), text);
+        document = updateDocument(pool, value) as Galley;
+        compared += 1;
+      }
+    }
+  }
+  t.equal(compared, 9000);
 });
 
 t.test("an int64 stays one however small, and a double one however whole", async (t) => {

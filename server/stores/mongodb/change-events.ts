@@ -1,5 +1,5 @@
 import { BSON, type Document, Timestamp } from "mongodb";
-import { splitEvent } from "./event-bytes.ts";
+import { type EventBytes, scanEvent } from "./event-bytes.ts";
 import { BSON_OPTIONS } from "./values.ts";
 
 /** One event of the change stream, as far as the tail cares. */
@@ -40,11 +40,49 @@ const LENIENT = { ...BSON_OPTIONS, validation: { utf8: false } };
 
 /** Reads an event as the server sends it. */
 export function readEvent(bytes: Uint8Array): ChangeEvent {
-  const { event: shell, document } = splitEvent(bytes);
-  const event = parse(shell);
-  const { clusterTime: time, txnNumber, lsid } = event;
-  const transaction = txnNumber === undefined ? undefined : `${lsid?.id?.toString("hex")} ${txnNumber}`;
-  return { ...bodyOf(event, document), time, transaction };
+  const scanned = scanEvent(bytes);
+  const { seconds: t, increment: i, transaction } = scanned;
+  return { ...bodyOf(scanned, bytes), time: new Timestamp({ t, i }), transaction };
+}
+
+function bodyOf(scanned: EventBytes, bytes: Uint8Array): EventBody {
+  const { operation } = scanned;
+  switch (operation) {
+    case "insert":
+    case "replace":
+    case "delete":
+      break;
+    case "update":
+      if (isCheck(parse(bytes).updateDescription)) return NONE;
+      break;
+    default:
+      return structureOf(parse(bytes));
+  }
+  const { collection, id, document } = scanned;
+  // The port knows only ids that are text: what another program stored under others is not seen by any read either.
+  if (id === undefined || collection === undefined || !NAME.test(collection)) return NONE;
+  const at = { collection, id };
+  switch (operation) {
+    case "delete":
+    case "update":
+      return { kind: operation, ...at };
+    default:
+      return document ? { kind: "put", ...at, document, insert: operation === "insert" } : NONE;
+  }
+}
+
+function structureOf({ operationType, ns, to }: Document): EventBody {
+  switch (operationType) {
+    case "drop":
+      return { kind: "drop", collections: named(ns.coll) };
+    case "rename":
+      return { kind: "drop", collections: [...named(ns.coll), ...(ns.db === to?.db ? named(to.coll) : [])] };
+    case "dropDatabase":
+    case "invalidate":
+      return { kind: "end" };
+    default:
+      return typeof ns?.coll === "string" && NAME.test(ns.coll) ? { kind: "shape", collection: ns.coll } : NONE;
+  }
 }
 
 function parse(bytes: Uint8Array): Document {
@@ -54,38 +92,6 @@ function parse(bytes: Uint8Array): Document {
     if (error instanceof BSON.BSONError) return BSON.deserialize(bytes, LENIENT);
     throw error;
   }
-}
-
-function bodyOf(event: Document, document: Uint8Array | undefined): EventBody {
-  const { operationType, ns } = event;
-  switch (operationType) {
-    case "drop":
-      return { kind: "drop", collections: named(ns.coll) };
-    case "rename":
-      return {
-        kind: "drop",
-        collections: [...named(ns.coll), ...(ns.db === event.to?.db ? named(event.to.coll) : [])],
-      };
-    case "dropDatabase":
-    case "invalidate":
-      return { kind: "end" };
-    case "insert":
-    case "replace":
-    case "update":
-    case "delete":
-      break;
-    default:
-      return typeof ns?.coll === "string" && NAME.test(ns.coll) ? { kind: "shape", collection: ns.coll } : NONE;
-  }
-  const id: unknown = event.documentKey._id;
-  // The port knows only ids that are text: what another program stored under others is not seen by any read either.
-  if (typeof id !== "string" || !NAME.test(ns.coll)) return NONE;
-  const at = { collection: ns.coll as string, id };
-  if (operationType === "delete") return { kind: "delete", ...at };
-  if (operationType !== "update") {
-    return document ? { kind: "put", ...at, document, insert: operationType === "insert" } : NONE;
-  }
-  return isCheck(event.updateDescription) ? NONE : { kind: "update", ...at };
 }
 
 function named(collection: string): string[] {

@@ -1,40 +1,55 @@
-import { type Document, parseText } from "#protocol/values";
 import type { LoggedCommit } from "../commit-log.ts";
-import type { Commit, Row } from "../document-store.ts";
+import type { Change, Position, Row } from "../document-store.ts";
+import { rowOfBytes } from "./rows.ts";
 
-/** What the log keeps of a commit: texts, since the driver's values take several times their room. */
-export function keptCommit(commit: Commit): LoggedCommit {
-  const { position, dropped } = commit;
+/** The last state of one document in a commit. */
+export interface KeptChange {
+  readonly collection: string;
+  readonly id: string;
+  /** As it is stored; undefined if it is gone. */
+  readonly document: Uint8Array | undefined;
+}
+
+/** What the log keeps of a commit: the documents' bytes. Most changes are of no interest to those who are told of them. */
+export function keptCommit(
+  position: Position,
+  changes: readonly KeptChange[],
+  dropped: readonly string[],
+): LoggedCommit {
   let bytes = 100;
-  const changes = commit.changes.map(({ collection, id, next }) => {
-    bytes += id.length + (next?.text.length ?? 0);
-    return { collection, id, kept: next && { version: next.version, text: next.text } };
+  const kept = changes.map(({ collection, id, document }) => {
+    bytes += id.length + (document?.length ?? 0);
+    // A copy: they are a part of the whole reply, which they would keep in memory.
+    return { collection, id, document: document && Buffer.from(document) };
   });
-  const make = (): Commit => ({
+  const make = () => ({
     position,
-    changes: changes.map(({ collection, id, kept }) => {
-      return { collection, id, next: kept && new KeptRow(id, kept.version, kept.text) };
-    }),
-    ...(dropped && { dropped }),
+    changes: kept.map((change) => new StoredChange(change)),
+    ...(dropped.length > 0 && { dropped }),
   });
   return { position, bytes, make };
 }
 
-/** A row whose text is parsed at first use. */
-class KeptRow implements Row {
+/** A change whose row is read from its bytes at first use. */
+class StoredChange implements Change {
+  readonly collection: string;
   readonly id: string;
-  readonly version: number;
-  readonly text: string;
-  #value: Document | undefined;
+  /** Undefined once it was read. */
+  #document: Uint8Array | undefined;
+  #next: Row | undefined;
 
-  constructor(id: string, version: number, text: string) {
+  constructor({ collection, id, document }: KeptChange) {
+    this.collection = collection;
     this.id = id;
-    this.version = version;
-    this.text = text;
+    this.#document = document;
   }
 
-  get value(): Document {
-    this.#value ??= parseText(this.text) as Document;
-    return this.#value;
+  /** A document of another program that is outside of the language counts as absent. */
+  get next(): Row | undefined {
+    if (this.#document) {
+      this.#next = rowOfBytes(this.#document);
+      this.#document = undefined;
+    }
+    return this.#next;
   }
 }

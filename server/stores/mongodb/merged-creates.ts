@@ -45,14 +45,20 @@ interface Line {
 export function createMergedCreates(connection: Connection, sessions: Sessions): MergedCreates {
   const lines = new Map<string, Line>();
 
-  /** At the end of this turn of the event loop, when everything that came with it is there. */
+  /**
+   * At the end of this turn of the event loop, when everything that came with it is there; beside another command only after
+   * a turn that brought nothing more. So under load commands are few and large, and on an idle machine nothing waits.
+   */
   function schedule(name: string, line: Line): void {
     if (line.scheduled || line.underWay >= UNDER_WAY) return;
     line.scheduled = true;
-    setImmediate(() => {
+    const gather = (seen: number) => {
+      const { length } = line.waiting;
+      if (line.underWay > 0 && length > seen) return void setImmediate(gather, length);
       line.scheduled = false;
       flush(name, line);
-    });
+    };
+    setImmediate(gather, line.underWay === 0 ? line.waiting.length : 0);
   }
 
   function flush(name: string, line: Line): void {

@@ -17,6 +17,8 @@ export interface OrderOptions {
   readonly refresh: (collection: string) => Promise<unknown>;
   /** Reads everything of that kind anew: changes were missed. */
   readonly reload: () => Promise<unknown>;
+  /** Told of versions that are stored, by whomever. */
+  readonly stored: (version: number) => void;
   /** Tells whoever runs the server. */
   readonly warn: (message: string, error?: unknown) => void;
 }
@@ -42,7 +44,7 @@ export interface Order extends Pick<DocumentStore, "tail" | "passed" | "barrier"
 const PATIENCE = 1000;
 const LOOK = 10;
 
-export function createOrder({ connection, history, refresh, reload, warn }: OrderOptions): Order {
+export function createOrder({ connection, history, refresh, reload, stored, warn }: OrderOptions): Order {
   const db = connection.server;
   const tail = createTail({
     db,
@@ -52,6 +54,7 @@ export function createOrder({ connection, history, refresh, reload, warn }: Orde
       return change.collection === CATALOG ? refresh(change.id) : undefined;
     },
     reshaped: refresh,
+    stored,
     lost() {
       warn("commits of other servers were missed: everything that follows them is read anew");
       return Promise.all([nodes.reload(), reload()]);

@@ -90,7 +90,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
     let at: Document | undefined;
     // A reply holds 16 MB: what did not fit is asked for again, of the same state.
     while (missing.length > 0) {
-      const command = { find: collection, filter: { _id: { $in: missing } }, batchSize: missing.length + 1 };
+      const command = { find: collection, filter: filterOf(missing), batchSize: missing.length + 1 };
       const { cursor } = await ask(collection, command, at, AS_BYTES);
       const found = new Set<unknown>();
       for (const bytes of cursor.firstBatch as Uint8Array[]) {
@@ -161,6 +161,11 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
       return found ? versionOf(found._v) : 0;
     },
   };
+}
+
+/** By one id MongoDB reads without planning. */
+function filterOf(ids: readonly string[]): Document {
+  return { _id: ids.length === 1 ? ids[0] : { $in: ids } };
 }
 
 /** The next calls whose ids fit into one command. */

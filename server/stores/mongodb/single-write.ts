@@ -20,19 +20,25 @@ export interface WriteParts {
   readonly points: PointReader;
 }
 
+type Put = Extract<Write, { kind: "put" }>;
+
 /**
  * Makes the function that does one write by itself: one command, filtered by id and version, which MongoDB applies whole
  * or not at all.
+ *
+ * The value is what the text of a put says, if it is at hand.
  *
  * @returns a cluster time at which its effect is visible
  */
 export function createSingleWrites({ connection, catalog, sessions, points }: WriteParts) {
   const creates = createMergedCreates(connection, sessions);
 
-  return async (write: Write): Promise<Timestamp | undefined> => {
+  return async (write: Write, value?: ObjectValue): Promise<Timestamp | undefined> => {
     switch (write.kind) {
-      case "put":
-        return write.expect === 0 ? create(write) : replace(write, write.expect);
+      case "put": {
+        const document = value ?? (parseText(write.text) as ObjectValue);
+        return write.expect === 0 ? create(write, document) : replace(write, write.expect, document);
+      }
       case "delete":
         return write.expect === 0 ? demand(write) : remove(write);
       case "check":
@@ -40,11 +46,10 @@ export function createSingleWrites({ connection, catalog, sessions, points }: Wr
     }
   };
 
-  async function create(write: Extract<Write, { kind: "put" }>): Promise<Timestamp> {
+  async function create(write: Put, value: ObjectValue): Promise<Timestamp> {
     for (;;) {
       const collection = catalog.get(write.collection) ?? (await catalog.refresh(write.collection));
       if (!collection) throw unknownCollection(write.collection);
-      const value = parseText(write.text) as ObjectValue;
       const fault = fitFault(collection, value);
       if (fault) {
         await demand(write);
@@ -59,11 +64,10 @@ export function createSingleWrites({ connection, catalog, sessions, points }: Wr
     }
   }
 
-  async function replace(write: Extract<Write, { kind: "put" }>, expect: number): Promise<Timestamp> {
+  async function replace(write: Put, expect: number, value: ObjectValue): Promise<Timestamp> {
     const collection = catalog.get(write.collection) ?? (await catalog.refresh(write.collection));
     // What a collection that is not there holds counts as absent, and this demands a document.
     if (!collection) throw versionConflict(write.collection, write.id);
-    const value = parseText(write.text) as ObjectValue;
     const fault = fitFault(collection, value);
     if (fault) {
       await demand(write);

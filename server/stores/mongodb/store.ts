@@ -47,6 +47,8 @@ export interface MongoStore extends DocumentStore {
   readonly counts: Readonly<TailCounts>;
 }
 
+type Values = Parameters<DocumentStore["commit"]>[1];
+
 /** How long a start waits for a server that is there, and for one that does not answer, before it goes on without. */
 const START_MILLISECONDS = { answering: 10_000, silent: 1500 };
 const RETRY_MILLISECONDS = 250;
@@ -65,11 +67,14 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   const sessions = createSessions();
   const catalog = createCatalog(connection);
   const records = createCatalogStore(connection.server, clock);
+  const versions = createMongoVersions(clock, meta, () => connection.seen);
   const order = createOrder({
     connection,
     history: meta.history,
     refresh: (collection) => catalog.refresh(collection),
     reload: () => catalog.load(),
+    // Versions that others gave out raise our own.
+    stored: versions.raise,
     warn,
   });
   const { self } = order.nodes;
@@ -82,7 +87,6 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   });
   const structure = createStructure({ connection, catalog, records, builds, self });
   const readStats = createStatsReader({ connection, catalog, records });
-  const versions = createMongoVersions(clock, meta, () => connection.seen);
   const points = createPointReader(connection, meter);
   const queries = createQueries({ connection, catalog, positionAt, position: order.position, meter });
   const parts = { connection, catalog, sessions, points };
@@ -94,8 +98,6 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   let open = false;
   let closing: Promise<void> | undefined;
   const underWay = new Set<Promise<unknown>>();
-  /** Versions that others gave out raise our own. */
-  let ears: { close(): void } | undefined;
 
   function positionAt(time: Parameters<typeof positionOf>[1]): Position {
     const now = order.position();
@@ -107,9 +109,6 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     await meta.migrate(options.migrations);
     await versions.start();
     await order.open();
-    ears ??= order.tail(undefined, ({ changes }) => {
-      for (const { next } of changes) if (next) versions.raise(next.version);
-    });
     await catalog.load();
     await structure.make(COMMITS);
     open = true;
@@ -172,13 +171,13 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     }
   }
 
-  async function commit(writes: readonly Write[]): Promise<Position> {
+  async function commit(writes: readonly Write[], values: Values): Promise<Position> {
     try {
       await versions.reserve(writes);
       await abandoned.cleared();
       const [first] = writes;
       if (!first) return order.position();
-      return at(await (writes.length === 1 ? writeOne(first) : writeAll(writes)));
+      return at(await (writes.length === 1 ? writeOne(first, values?.[0]) : writeAll(writes, values)));
     } catch (error) {
       throw commitError(error, writes.length);
     }
@@ -192,7 +191,6 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     await Promise.allSettled([...underWay]);
     await builds.close();
     await orphans.close();
-    ears?.close();
     await order.close();
     await connection.close();
   }
@@ -206,10 +204,10 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     count: (query) => reading([query.collection], () => queries.count(query)),
     distinct: (query) => reading([query.collection], () => queries.distinct(query)),
     aggregate: (query) => reading([query.collection], () => queries.aggregate(query)),
-    commit: (writes) =>
+    commit: (writes, values) =>
       writing(
         writes.map(({ collection }) => collection),
-        () => commit(writes),
+        () => commit(writes, values),
       ),
     nextVersion: versions.next,
     position: order.position,

@@ -1,9 +1,12 @@
 import type { Document } from "mongodb";
-import type { Change, Commit, Position } from "../document-store.ts";
+import type { LoggedCommit } from "../commit-log.ts";
+import type { Position } from "../document-store.ts";
 import type { ChangeEvent } from "./change-events.ts";
 import type { CommitGroup } from "./commit-groups.ts";
 import { isMarker } from "./commit-marker.ts";
-import { parseStored, rowOfBytes } from "./rows.ts";
+import { versionOfBytes } from "./event-bytes.ts";
+import { type KeptChange, keptCommit } from "./kept-commit.ts";
+import { parseStored, versionOf } from "./rows.ts";
 
 /** Collections of the engine itself: the tail tells nobody of them but the engine. */
 const INTERNAL = new Set(["_catalog", "_meta", "_nodes"]);
@@ -11,7 +14,9 @@ const INTERNAL = new Set(["_catalog", "_meta", "_nodes"]);
 /** What one commit means, for those who follow the documents and for the engine itself. */
 export interface TailCommit {
   /** Undefined if it changed nothing that anybody is told of. */
-  readonly commit: Commit | undefined;
+  readonly commit: LoggedCommit | undefined;
+  /** The highest version among its documents. */
+  readonly version: number;
   /** Documents of the engine's own collections, in order; undefined where one is gone. */
   readonly internal: readonly InternalChange[];
   readonly dropped: readonly string[];
@@ -33,7 +38,8 @@ export function readGroup(
   position: Position,
   updated: ReadonlyMap<ChangeEvent, Uint8Array>,
 ): TailCommit {
-  const changes = new Map<string, { made: boolean; change: Change }>();
+  const changes = new Map<string, Followed>();
+  let version = 0;
   const internal: InternalChange[] = [];
   const dropped: string[] = [];
   const shaped: string[] = [];
@@ -47,8 +53,12 @@ export function readGroup(
         const { collection, id } = event;
         if (isMarker(collection, id)) break;
         const document = event.kind === "put" ? event.document : updated.get(event);
-        if (INTERNAL.has(collection)) internal.push({ collection, id, document: document && parseStored(document) });
-        else follow(changes, event, document);
+        if (INTERNAL.has(collection)) {
+          internal.push({ collection, id, document: document && parseStored(document) });
+          break;
+        }
+        if (document) version = Math.max(version, versionOf(versionOfBytes(document)));
+        follow(changes, event, document);
         break;
       }
       case "drop":
@@ -65,25 +75,25 @@ export function readGroup(
     }
   }
   const told = dropped.filter((name) => !INTERNAL.has(name));
-  const list = [...changes.values()].map(({ change }) => change);
-  const commit =
-    list.length > 0 || told.length > 0
-      ? { position, changes: list, ...(told.length > 0 ? { dropped: told } : {}) }
-      : undefined;
-  return { commit, internal, dropped, shaped, ended };
+  const changed = changes.size > 0 || told.length > 0;
+  const commit = changed ? keptCommit(position, [...changes.values()], told) : undefined;
+  return { commit, version, internal, dropped, shaped, ended };
+}
+
+interface Followed extends KeptChange {
+  /** Whether nothing was stored before the commit. */
+  readonly made: boolean;
 }
 
 /** Keeps the last state of a document. One that the commit made and deleted again leaves nothing. */
 function follow(
-  changes: Map<string, { made: boolean; change: Change }>,
+  changes: Map<string, Followed>,
   event: Extract<ChangeEvent, { collection: string; id: string }>,
   document: Uint8Array | undefined,
 ): void {
   const { collection, id } = event;
   const key = `${collection}/${id}`;
-  // A document of another program that is outside of the language counts as absent.
-  const next = document && rowOfBytes(document);
   const made = changes.get(key)?.made ?? (event.kind === "put" && event.insert);
   if (made && !document) changes.delete(key);
-  else changes.set(key, { made, change: { collection, id, next } });
+  else changes.set(key, { collection, id, document, made });
 }

@@ -7,7 +7,6 @@ import type { ChangeEvent } from "./change-events.ts";
 import { type Batch, type ChangeStream, isHistoryLost, openChangeStream } from "./change-stream.ts";
 import { type CommitGroup, CommitGroups } from "./commit-groups.ts";
 import { ImageLost, readUpdated, type Update } from "./foreign-updates.ts";
-import { keptCommit } from "./kept-commit.ts";
 import { isAfter, positionOf } from "./positions.ts";
 import { type InternalChange, readGroup } from "./tail-commit.ts";
 
@@ -23,6 +22,8 @@ export interface TailOptions {
   readonly internal: (changes: InternalChange) => Promise<unknown> | undefined;
   /** A collection was made, changed its indexes, was dropped or renamed; waited for in the same way. */
   readonly reshaped: (collection: string) => Promise<unknown> | undefined;
+  /** Told of the highest version among the documents of a commit. */
+  readonly stored: (version: number) => void;
   /** The order of commits was lost; told, and waited for, before the listeners of the port are. */
   readonly lost: Lost;
   /** A stream that ended or failed is being replaced; told once for a row of failures. */
@@ -169,12 +170,13 @@ export function createTail(options: TailOptions): MongoTail {
 
   async function tell(group: CommitGroup): Promise<void> {
     const position = positionOf(history, group.time);
-    const { commit, internal, dropped, shaped, ended } = readGroup(group, position, updated);
+    const { commit, version, internal, dropped, shaped, ended } = readGroup(group, position, updated);
+    options.stored(version);
     const started = [...internal.map(options.internal), ...[...dropped, ...shaped].map(options.reshaped)];
     for (const work of started) if (work) await settled(work);
     if (commit) {
       counts.commits += 1;
-      known().append(keptCommit(commit), commit);
+      known().append(commit);
     }
     through = group.time;
     known().advance(position);

@@ -31,11 +31,13 @@ const MOST_CHARACTERS = 4 * 1024 * 1024;
 /**
  * Turns writes into commands, in order. Neighbours of one kind and collection share one.
  *
+ * @param values what texts of puts say, where it is at hand
  * @param commit the commit's id, which checks and its last document bear
  * @param apart every write in a command of its own: then it is certain which one was refused
  */
 export async function planTransaction(
   writes: readonly Write[],
+  values: readonly (ObjectValue | undefined)[],
   commit: string,
   catalog: Catalog,
   apart: boolean,
@@ -84,7 +86,7 @@ export async function planTransaction(
       add("delete", collection, operation, { q: versionFilter(id, expect), limit: 1 });
       continue;
     }
-    const value = parseText(write.text) as ObjectValue;
+    const value = values[operation] ?? (parseText(write.text) as ObjectValue);
     const error = fitFault(collection, value);
     if (error) {
       demand(collection, operation, write);

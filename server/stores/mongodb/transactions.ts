@@ -8,6 +8,7 @@ import {
   type Timestamp,
 } from "mongodb";
 import { GalleyError } from "#protocol/errors";
+import type { ObjectValue } from "#protocol/values";
 import type { Write } from "../document-store.ts";
 import { versionConflict } from "../write-refusals.ts";
 import { type Abandoned, type Abort, abort } from "./abandoned.ts";
@@ -39,6 +40,9 @@ const OPTIONS = {
   writeConcern: { w: "majority", journal: true, wtimeoutMS: WRITE_CONCERN.wtimeout },
 } as const;
 
+/** What the texts of the puts say, by their indexes, where it is at hand. */
+type Values = readonly (ObjectValue | undefined)[];
+
 /** Thrown inside an attempt: one of several writes of a command did not match, so do them one by one to see which. */
 class OneOfSeveral extends Error {}
 
@@ -53,7 +57,7 @@ export function createTransactions(parts: TransactionParts) {
   const { connection, catalog, sessions, random, clock, nextVersion, abandoned } = parts;
   const lines = new DocumentLines();
 
-  return (writes: readonly Write[]): Promise<Timestamp | undefined> => {
+  return (writes: readonly Write[], values: Values = []): Promise<Timestamp | undefined> => {
     const deadline = new Deadline(WRITE_MILLISECONDS);
     return lines.run(writes, async () => {
       // Others may have taken all of its time.
@@ -61,20 +65,24 @@ export function createTransactions(parts: TransactionParts) {
       const outdated = lines.outdated(writes);
       const write = outdated === undefined ? undefined : writes[outdated];
       if (write) throw refused(versionConflict(write.collection, write.id)).with({ operation: outdated });
-      const time = await attemptAll(writes, deadline);
+      const time = await attemptAll(writes, values, deadline);
       lines.stored(writes);
       return time;
     });
   };
 
-  async function attemptAll(writes: readonly Write[], deadline: Deadline): Promise<Timestamp | undefined> {
+  async function attemptAll(
+    writes: readonly Write[],
+    values: Values,
+    deadline: Deadline,
+  ): Promise<Timestamp | undefined> {
     const db = connection.db(roomOf(writes));
     let apart = false;
     for (let attempt = 1; ; attempt++) {
       try {
         return await sessions.use(db.client, (session, keep) => {
           const own = { client: db.client, session, keep, deadline };
-          return run(own, db, writes, apart);
+          return run(own, db, writes, values, apart);
         });
       } catch (error) {
         if (error instanceof OneOfSeveral) apart = true;
@@ -91,11 +99,12 @@ export function createTransactions(parts: TransactionParts) {
     own: OwnSession,
     db: Db,
     writes: readonly Write[],
+    values: Values,
     apart: boolean,
   ): Promise<Timestamp | undefined> {
     const { client, session, deadline } = own;
     const commit = Buffer.from(random(12)).toString("hex");
-    const plan = await planTransaction(writes, commit, catalog, apart);
+    const plan = await planTransaction(writes, values, commit, catalog, apart);
     if (plan.steps.length === 0 && !plan.refusal) return undefined;
     session.startTransaction(OPTIONS);
     const { givenUp } = connection.topology;
