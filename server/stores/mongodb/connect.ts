@@ -26,6 +26,8 @@ export interface Connection {
    * @throws GalleyError `unavailable`
    */
   ready(): Promise<void>;
+  /** Whether `ready` would resolve at once: who asks before has one turn less to wait. */
+  readonly isReady: boolean;
   /** The latest cluster time that a confirmed write or a read has shown: no later read may show less. */
   readonly seen: Timestamp | undefined;
   /** Whether it was closed, by `close`. */
@@ -102,6 +104,10 @@ export function connect(url: string): Connection {
     await Promise.all([documents.close(true), server.close(true)]);
   }
 
+  function isReady(): boolean {
+    return open && topology.primary;
+  }
+
   async function becomeReady(): Promise<void> {
     if (ending.signal.aborted) throw new GalleyError("unavailable", "the store is closed");
     try {
@@ -121,7 +127,10 @@ export function connect(url: string): Connection {
     get fault() {
       return topology.fault ?? (refused && !open ? REFUSED : undefined);
     },
-    ready: () => (open && topology.primary ? READY : becomeReady()),
+    ready: () => (isReady() ? READY : becomeReady()),
+    get isReady() {
+      return isReady();
+    },
     get closed() {
       return ending.signal.aborted;
     },

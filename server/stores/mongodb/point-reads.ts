@@ -120,7 +120,7 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
   ): Promise<Document> {
     const deadline = new Deadline(MOST_MILLISECONDS + GRACE_MILLISECONDS);
     for (let attempt = 1; ; attempt++) {
-      await connection.ready();
+      if (!connection.isReady) await connection.ready();
       const { seen } = connection;
       const readConcern = { level: "snapshot", ...(at ? { atClusterTime: at } : seen && { afterClusterTime: seen }) };
       try {

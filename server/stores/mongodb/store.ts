@@ -135,16 +135,18 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   }
 
   /** What every request needs: an open store, a primary, and the lease of this node. */
-  async function demandServing(collections: readonly string[]): Promise<void> {
+  function demandServing(collections: readonly string[]): Promise<void> | undefined {
     if (closing) throw new GalleyError("unavailable", "the store is closed");
     if (!open) throw new GalleyError("unavailable", "the database has not been reached yet");
-    await connection.ready();
+    if (!connection.isReady) return connection.ready().then(() => order.demandTouch(collections));
     order.demandTouch(collections);
+    return undefined;
   }
 
   async function reading<T>(collections: readonly string[], read: () => Promise<T>): Promise<T> {
     try {
-      await demandServing(collections);
+      const serving = demandServing(collections);
+      if (serving) await serving;
       return await read();
     } catch (error) {
       throw readError(error);
@@ -158,7 +160,8 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     let writing: Promise<T> | undefined;
     try {
       if (work) order.demandTouch(collections);
-      await demandServing(collections);
+      const serving = demandServing(collections);
+      if (serving) await serving;
       work?.demandFresh();
       writing = write();
       underWay.add(writing);
@@ -173,8 +176,11 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
 
   async function commit(writes: readonly Write[], values: Values): Promise<Position> {
     try {
-      await versions.reserve(writes);
-      await abandoned.cleared();
+      // Each of these is nearly always nothing, and a wait for nothing costs a turn.
+      const reserving = versions.reserve(writes);
+      if (reserving) await reserving;
+      const clearing = abandoned.cleared();
+      if (clearing) await clearing;
       const [first] = writes;
       if (!first) return order.position();
       return at(await (writes.length === 1 ? writeOne(first, values?.[0]) : writeAll(writes, values)));
