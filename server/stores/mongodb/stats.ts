@@ -1,7 +1,7 @@
 import type { Document } from "mongodb";
 import type { CollectionStats, IndexStats } from "../document-store.ts";
 import { type Catalog, uuidText } from "./catalog.ts";
-import type { IndexRecord } from "./catalog-record.ts";
+import { type IndexRecord, sameIndex } from "./catalog-record.ts";
 import type { CatalogStore } from "./catalog-store.ts";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf } from "./errors.ts";
@@ -21,6 +21,10 @@ export function createStatsReader({ connection, catalog, records }: StatsOptions
     const size = await readSize(name);
     if (!size) return undefined;
     const { indexes } = await records.read(name, uuidText(collection.uuid));
+    // What is told to be ready serves the next read: another node may have ended the build a moment ago.
+    const isKnown = ({ definition, state }: IndexRecord) =>
+      collection.indexes.some((index) => index.state === state && sameIndex(index.definition, definition));
+    if (!indexes.every(isKnown)) await catalog.refresh(name);
     const building = indexes.some(({ state }) => state === "building");
     const progress = building ? await readProgress(name) : new Map<string, number>();
     return { ...size, indexes: indexes.map((index) => indexStats(index, progress)) };
