@@ -10,15 +10,15 @@ const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:
  */
 export function parseDate(operand: unknown): Date | undefined {
   if (typeof operand === "string") {
-    // Most dates come in the form that we write. Read so, one that no calendar has would come out as another text.
-    const date = operand.length === CANONICAL_LENGTH ? new Date(operand) : undefined;
-    if (date && date.getTime() >= DATE_MIN && date.toISOString() === operand) return date;
+    // Most dates come in the form that we write, and JavaScript itself reads those that are surely on the calendar.
+    if (COMMON.test(operand)) return new Date(operand);
     return within(parseIso(operand));
   }
   return Number.isInteger(operand) ? within(operand as number) : undefined;
 }
 
-const CANONICAL_LENGTH = "2026-01-31T10:00:00.000Z".length;
+/** What `toISOString` writes, of the days that every month has. */
+const COMMON = /^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 
 function within(time: number): Date | undefined {
   return time >= DATE_MIN && time <= DATE_MAX ? new Date(time) : undefined;

@@ -41,7 +41,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
         const made = id ?? newId(clock(), random(ID_RANDOM_BYTES));
         return { op: "create", id: made, fields, ...conditionsOf(request) };
       });
-      return submit(scope, operation, request);
+      return await submit(scope, operation, request);
     },
 
     async set(scope, id, body, request) {
@@ -57,7 +57,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
         });
         return { op: "set", id, fields: document.fields, ...conditionsOf(request) };
       });
-      return submit(scope, operation, request);
+      return await submit(scope, operation, request);
     },
 
     async update(scope, id, body, request) {
@@ -70,7 +70,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
         });
         return { op: "update", id, update, upsert, ...conditionsOf(request) };
       });
-      return submit(scope, operation, request);
+      return await submit(scope, operation, request);
     },
 
     async delete(scope, id, request) {
@@ -79,7 +79,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
         if (idFault(id) !== undefined) throw notFound();
         return { op: "delete", id, ...conditionsOf(request) };
       });
-      return submit(scope, operation, request);
+      return await submit(scope, operation, request);
     },
 
     async batch(scopeOf, body, request) {
@@ -107,7 +107,8 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
       if (declares(scope, operation)) await declare(scope, operation, write.now);
       return replyTo(await commit({ ...write, record }), scope, operation, request);
     };
-    if (!request.idempotency) return run();
+    // Awaited, since a promise that is returned as it is takes two turns more.
+    if (!request.idempotency) return await run();
     return idempotency.once<Answer, WriteReply>(
       scope.principal,
       request.idempotency,

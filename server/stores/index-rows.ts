@@ -2,7 +2,7 @@ import { MISSING } from "#protocol/compare";
 import { LIMITS } from "#protocol/limits";
 import { type Path, someValue } from "#protocol/paths";
 import { tuplesOf } from "#protocol/tuples";
-import type { ObjectValue } from "#protocol/values";
+import { isObjectValue, type ObjectValue, type Value } from "#protocol/values";
 import { encodeTuple } from "./key-encoding.ts";
 import { differingParts } from "./plan.ts";
 import type { IndexFacts } from "./plan-shape.ts";
@@ -43,6 +43,27 @@ export function indexRowsOf(index: Pick<IndexFacts, "keys" | "unique">): (docume
     return { keys, differing: tuples.length > 1 ? differingParts(tuples) : undefined };
   };
 }
+
+/**
+ * Whether an index surely holds a document, in one row: each path leads to nothing or to a short scalar, through objects
+ * alone. Most documents are told so, without their keys.
+ */
+export function surelyFits(keys: IndexFacts["keys"], document: ObjectValue): boolean {
+  let room = SHORT;
+  for (const { path } of keys) {
+    let value: Value | undefined = document;
+    for (const name of path) {
+      if (!isObjectValue(value)) return false;
+      value = value[name];
+    }
+    if (typeof value === "string") room -= value.length;
+    else if (typeof value === "object" && value !== null && !(value instanceof Date)) return false;
+  }
+  return room >= 0;
+}
+
+/** Characters that always fit into a key: each takes at most six bytes there, beside a few for each path. */
+const SHORT = 256;
 
 /** Whether a document takes part in a unique index: `$exists: true` on each path. */
 function exists(document: ObjectValue, path: Path): boolean {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GalleyError } from "#protocol/errors";
 import type { Principal } from "../access/principal.ts";
+import { BodyDeadlines } from "./body-deadlines.ts";
 import type { Failures } from "./failures.ts";
 import type { HttpServer } from "./http-server.ts";
 import { anonymous, identify, type KeyVerifier } from "./identify.ts";
@@ -28,6 +29,7 @@ export type Entrance = (route: Route, request: FastifyRequest, reply: FastifyRep
  */
 export function createEntrance(options: EntranceOptions): Entrance {
   const { server, keys, addressOf, failures, load, demandOpen } = options;
+  const bodies = new BodyDeadlines(load.bodyMs);
   return (route, request, reply, done) => {
     request.route = route;
     request.began = performance.now();
@@ -47,9 +49,9 @@ export function createEntrance(options: EntranceOptions): Entrance {
       if (!admitted) throw refused("unavailable", "the server has too many requests in flight: send it again");
       if (!route.open) demandOpen();
       if (checkBodyHeaders(request) && !route.ndjson) {
-        request.bodyTimer = setTimeout(() => {
+        request.awaited = bodies.begin(() => {
           fail(refused("timeout", "the body of the request did not arrive in time"));
-        }, load.bodyMs);
+        });
       }
       const address = addressOf(request.raw);
       const caller = route.open ? anonymous(address) : identify(request.headers, request.raw.url ?? "", address, keys);

@@ -29,7 +29,7 @@ export function createFailures(replies: Replies, log: Log, lingerMs: number): Fa
   return {
     send(reply, thrown) {
       const { request } = reply;
-      clearTimeout(request.bodyTimer);
+      request.awaited?.end();
       const error = judged(reply, thrown);
       note(reply, error);
       if (reply.raw.headersSent) {

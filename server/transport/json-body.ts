@@ -54,7 +54,7 @@ export function announcesBody(headers: IncomingHttpHeaders): boolean {
 export function addBodyParsers(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    clearTimeout(request.bodyTimer);
+    request.awaited?.end();
     try {
       if (request.headers["idempotency-key"] !== undefined) request.bodyHash = sha256(body as Buffer);
       done(null, parseJson(body as Buffer));

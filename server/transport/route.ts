@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ErrorCode } from "#protocol/errors";
 import type { Principal } from "../access/principal.ts";
+import type { AwaitedBody } from "./body-deadlines.ts";
 import type { ParameterName, Parameters } from "./parameters.ts";
 import type { Schema } from "./schema.ts";
 
@@ -81,7 +82,7 @@ declare module "fastify" {
     began: number;
     /** SHA-256 of the body's bytes, kept where an idempotency key binds it. */
     bodyHash: string | undefined;
-    /** Ends a request whose body does not arrive. */
-    bodyTimer: NodeJS.Timeout | undefined;
+    /** Its body, while that is on its way. */
+    awaited: AwaitedBody | undefined;
   }
 }

@@ -103,7 +103,7 @@ function createFastify(
   fastify.decorateRequest("scope", undefined);
   fastify.decorateRequest("began", Number.POSITIVE_INFINITY);
   fastify.decorateRequest("bodyHash", undefined);
-  fastify.decorateRequest("bodyTimer", undefined);
+  fastify.decorateRequest("awaited", undefined);
   addBodyParsers(fastify);
   fastify.setErrorHandler((error, _request, reply) => failures.send(reply, error));
   return fastify;

@@ -2,6 +2,7 @@ import t from "tap";
 import type { Key } from "#protocol/compare";
 import { compare, EMPTY, RANK } from "#protocol/compare";
 import type { Value } from "#protocol/values";
+import { indexRowsOf, surelyFits } from "../../server/stores/index-rows.ts";
 import {
   AFTER_ALL,
   encodeClass,
@@ -11,6 +12,8 @@ import {
   inverted,
   successor,
 } from "../../server/stores/key-encoding.ts";
+import { indexKeys } from "../../server/stores/plan.ts";
+import { makeDocument, makePool, PATHS } from "../fuzz/pool.ts";
 import { Random, TRAP_SCALARS, trapKey, trapValue } from "../support/trap-pool.ts";
 
 const SEED = 20_260_131;
@@ -132,4 +135,24 @@ t.test("a key larger than the writing buffer is encoded whole, and the next one 
   t.equal(hex("a"), "20610001");
   t.equal(hex({ a: large }), before);
   t.ok(before.length > 2_000_000);
+});
+
+t.test("a document of which an index surely has one short row has one", async (t) => {
+  let sure = 0;
+  for (let seed = 1; seed <= 300; seed++) {
+    const random = new Random(seed);
+    const pool = makePool(random);
+    const paths = [...new Set(Array.from({ length: 1 + random.below(3) }, () => random.pick(PATHS)))];
+    const keys = indexKeys({ paths });
+    const rowsOf = indexRowsOf({ keys, unique: false });
+    for (let i = 0; i < 30; i++) {
+      const made = makeDocument(pool, new Set(), i + 1);
+      const document = random.chance(20) ? { ...made, [String(paths[0])]: "\0é€".repeat(random.below(400)) } : made;
+      if (!surelyFits(keys, document)) continue;
+      sure++;
+      const rows = rowsOf(document);
+      if (typeof rows === "string" || rows.differing) t.fail(`${paths}: ${JSON.stringify(document)}`);
+    }
+  }
+  t.ok(sure > 1000, `${sure} of 9,000`);
 });

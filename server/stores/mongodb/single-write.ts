@@ -33,7 +33,7 @@ type Put = Extract<Write, { kind: "put" }>;
 export function createSingleWrites({ connection, catalog, sessions, points }: WriteParts) {
   const creates = createMergedCreates(connection, sessions);
 
-  return async (write: Write, value?: ObjectValue): Promise<Timestamp | undefined> => {
+  return (write: Write, value?: ObjectValue): Promise<Timestamp | undefined> => {
     switch (write.kind) {
       case "put": {
         const document = value ?? (parseText(write.text) as ObjectValue);

@@ -2,6 +2,7 @@ import type { Document } from "mongodb";
 import { GalleyError } from "#protocol/errors";
 import type { ObjectValue } from "#protocol/values";
 import type { Write } from "../document-store.ts";
+import { surelyFits } from "../index-rows.ts";
 import { unfitFor, uniqueViolation, versionConflict } from "../write-refusals.ts";
 import type { MongoCollection } from "./catalog.ts";
 import { CODES } from "./errors.ts";
@@ -55,8 +56,8 @@ function clash(write: Write, collection: MongoCollection, pattern: Document): Ga
  * length. What it holds is noted in the indexes' multikey flags.
  */
 export function fitFault({ indexes }: MongoCollection, document: ObjectValue): GalleyError | undefined {
-  for (const { state, rowsOf, multikey, definition } of indexes) {
-    if (state === "failed") continue;
+  for (const { state, rowsOf, keys, multikey, definition } of indexes) {
+    if (state === "failed" || surelyFits(keys, document)) continue;
     const rows = rowsOf(document);
     if (typeof rows === "string") return unfitFor(definition.paths, rows);
     const { differing } = rows;
