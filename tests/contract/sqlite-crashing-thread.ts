@@ -2,11 +2,12 @@
  * The writer's thread of the SQLite store, which ends by itself when a commit's text says so: before it applies the
  * commit, or when the commit is durable and its answer is not yet sent.
  */
-import { parentPort } from "node:worker_threads";
+import { isMainThread, workerData } from "node:worker_threads";
+import type { WriterData } from "../../server/stores/sqlite/messages.ts";
 
 let answering = true;
-const port = parentPort;
-if (port) {
+if (!isMainThread) {
+  const { port } = workerData as WriterData;
   const send = port.postMessage.bind(port);
   port.postMessage = (reply) => {
     if (answering) send(reply);

@@ -1,6 +1,13 @@
+import type { MessagePort } from "node:worker_threads";
 import type { ErrorCode, ErrorDetails } from "#protocol/errors";
 import type { StoredCollection, Write } from "../document-store.ts";
 import type { Activity } from "./activity.ts";
+
+/** What the writer's thread is handed. */
+export interface WriterData extends Omit<WriterOptions, "thread"> {
+  /** Its end of the way to and fro. */
+  readonly port: MessagePort;
+}
 
 /** What the writer thread is started with. */
 export interface WriterOptions {

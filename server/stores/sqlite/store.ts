@@ -96,6 +96,7 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
   function reading<T>(read: () => T | Promise<T>): Promise<T> {
     if (closing) return Promise.reject(new GalleyError("unavailable", "the store is closed"));
     try {
+      writer.poll();
       const result = read();
       return result instanceof Promise
         ? result.catch((error) => Promise.reject(readError(error)))

@@ -1,17 +1,17 @@
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { isMainThread, workerData } from "node:worker_threads";
 import { changing, settleActivity } from "./activity.ts";
 import { createGroupWriter } from "./apply-group.ts";
 import { createBackground } from "./background.ts";
 import { createCheckpointer } from "./checkpoint.ts";
 import { openWriting } from "./connection.ts";
-import type { WriterOptions, WriterReply, WriterRequest } from "./messages.ts";
+import type { WriterData, WriterReply, WriterRequest } from "./messages.ts";
 import { settle } from "./settle.ts";
 import { dropCollection, ensureCollection } from "./structure.ts";
 
 type State = [sequence: number, highest: number];
 
 /** The thread that owns the one writing connection: it answers requests in order and builds indexes in between. */
-function serve(port: MessagePort, { file, activity }: WriterOptions): void {
+function serve({ file, activity, port }: WriterData): void {
   const database = openWriting(file);
   const readState = database.prepare<[], State>("SELECT sequence, highest FROM _state").raw();
   const writer = createGroupWriter(database);
@@ -61,4 +61,4 @@ function serve(port: MessagePort, { file, activity }: WriterOptions): void {
   background.schedule();
 }
 
-if (parentPort) serve(parentPort, workerData as WriterOptions);
+if (!isMainThread) serve(workerData as WriterData);

@@ -9,6 +9,8 @@ export interface Writer {
   commit(writes: readonly Write[]): Promise<number>;
   ensure(definition: StoredCollection): Promise<void>;
   drop(collection: string): Promise<number | undefined>;
+  /** Takes the answer to what is under way, if it has come: for those who have the event loop while it is busy. */
+  poll(): void;
   /** Whether the thread runs. */
   readonly running: boolean;
   /** Ends after everything that was asked before. */
@@ -28,6 +30,8 @@ export interface WriterEvents {
 const GROUP = { commits: 500, size: 8 * 1024 * 1024 };
 /** A group is not waited for beyond this many commits or turns of the event loop. */
 const GATHER = { commits: 64, turns: 12 };
+/** So many commits are not worth a turn of the event loop. */
+const FEW = 4;
 /** What may wait; beyond it a commit is refused at once rather than kept in memory. */
 const WAITING = { commits: 20_000, size: 128 * 1024 * 1024 };
 
@@ -56,6 +60,8 @@ export async function startWriter(
   let size = 0;
   let last = 0;
   let gathering = false;
+  /** How many were sent together last. */
+  let lastGroup = 0;
   let starting = false;
   let closing: Promise<void> | undefined;
   /** Replies are told one after the other, also when a test holds one up. */
@@ -99,13 +105,19 @@ export async function startWriter(
     return new Promise((resolve, reject) => {
       waiting.push({ request, size: length, resolve, reject });
       size += length;
-      if (!underWay) gather();
+      if (!underWay) sendSoon();
     });
   }
 
+  /** Where few write there is nobody to wait for, and a turn of a busy event loop takes longer than the disk. */
+  function sendSoon(): void {
+    if (lastGroup <= FEW && waiting.length <= FEW) process.nextTick(send);
+    else gather();
+  }
+
   /**
-   * Sends once a turn of the event loop has brought nothing more, or enough is there: under load a group fills, and its
-   * sync and the way to the thread are shared; alone, a commit waits for one empty turn.
+   * Sends once a turn of the event loop has brought few more, or enough is there: under load a group fills, and its sync
+   * and the way to the thread are shared.
    */
   function gather(turns = 0, before = 0): void {
     if (turns === 0) {
@@ -113,7 +125,7 @@ export async function startWriter(
       gathering = true;
     }
     setImmediate(() => {
-      const more = waiting.length > before && waiting.length < GATHER.commits && turns < GATHER.turns;
+      const more = waiting.length > before + FEW && waiting.length < GATHER.commits && turns < GATHER.turns;
       if (more) return gather(turns + 1, waiting.length);
       gathering = false;
       send();
@@ -127,6 +139,7 @@ export async function startWriter(
       return;
     }
     underWay = takeGroup();
+    lastGroup = underWay.length;
     const commits = underWay.flatMap(({ request }) => (request.kind === "commit" ? [request.writes] : []));
     const [first] = underWay;
     thread.send(first && first.request.kind !== "commit" ? first.request : { kind: "group", commits });
@@ -157,7 +170,7 @@ export async function startWriter(
   function receive(reply: WriterReply): void {
     const jobs = underWay ?? [];
     underWay = undefined;
-    if (waiting.length > 0) gather();
+    if (waiting.length > 0) sendSoon();
     if (!events.pause && !telling) tell(jobs, reply);
     else
       telling = (telling ?? Promise.resolve()).then(() => events.pause?.("before-reply")).then(() => tell(jobs, reply));
@@ -189,6 +202,9 @@ export async function startWriter(
     },
     ensure: async (definition) => void (await enqueue({ kind: "ensure", definition }, 0)),
     drop: (collection) => enqueue({ kind: "drop", collection }, 0),
+    poll() {
+      if (underWay && !starting) thread?.poll();
+    },
     get running() {
       return thread !== undefined;
     },
