@@ -219,7 +219,7 @@ function tagAll(value: Value): unknown {
     }
     return copy ?? value;
   }
-  if (value instanceof Date) return { $date: value.toISOString() };
+  if (value instanceof Date) return { $date: isoOf(value) };
   if (value instanceof Uint8Array) return { $binary: { base64: encodeBase64(value), subType: "00" } };
   let copy: Record<string, unknown> | undefined;
   for (const key in value) {
@@ -230,6 +230,19 @@ function tagAll(value: Value): unknown {
     copy[key] = tagged;
   }
   return copy ?? value;
+}
+
+// A document that was just made bears the same instant twice.
+let lastTime = Number.NaN;
+let lastText = "";
+
+function isoOf(date: Date): string {
+  const time = date.getTime();
+  if (time !== lastTime) {
+    lastText = date.toISOString();
+    lastTime = time;
+  }
+  return lastText;
 }
 
 /**

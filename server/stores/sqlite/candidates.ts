@@ -2,7 +2,7 @@ import type { Access, IndexUse, PrimaryUse } from "../plan-shape.ts";
 import type { StoredIndex } from "./catalog.ts";
 import type { Expense } from "./expense.ts";
 import type { Needles } from "./prefilter.ts";
-import { type Cursor, idScan, indexScan } from "./ranges.ts";
+import { type Cursor, type IndexScan, type IndexStep, idScan, indexScan } from "./ranges.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
 import type { ReadSession } from "./session.ts";
 
@@ -56,8 +56,10 @@ function* each(
 }
 
 function* byId(use: PrimaryUse, { session, collection, cursor, expense, seen }: Search): Generator<Candidate> {
-  for (const { sql, bounds } of idStatements(`SELECT n, id, v, data FROM ${documentTable(collection)}`, use, cursor)) {
-    for (const candidate of session.prepare<[string, string], Candidate>(sql).iterate(...bounds)) {
+  const { backward, steps } = idScan(use, cursor);
+  const sql = idStatement(`SELECT n, id, v, data FROM ${documentTable(collection)}`, backward);
+  for (const { from, to } of steps) {
+    for (const candidate of session.prepare<[string, string], Candidate>(sql).iterate(from, to)) {
       if (seenBefore(seen, candidate[0])) continue;
       expense.count(1);
       yield candidate;
@@ -118,32 +120,32 @@ function* indexSteps<R>(
 type Bounds = [from: Buffer, to: Buffer | string];
 
 /** The statements that read an index use behind a cursor, one a step; what they select is the caller's. */
-export function* indexStatements(
+function* indexStatements(
   select: string,
   use: IndexUse<StoredIndex>,
   cursor: Cursor | undefined,
 ): Generator<{ sql: string; bounds: Bounds }> {
-  const { backward, idsDescending, steps } = indexScan(use, cursor);
-  const order = `ORDER BY i.key ${backward ? "DESC" : "ASC"}, i.id ${idsDescending ? "DESC" : "ASC"}`;
-  for (const step of steps) {
-    yield step.kind === "range"
-      ? { sql: `${select} WHERE i.key >= ? AND i.key < ? ${order}`, bounds: [step.from, step.to] }
-      : {
-          sql: `${select} WHERE i.key = ? AND i.id ${idsDescending ? "<" : ">"} ? ${order}`,
-          bounds: [step.key, step.id],
-        };
-  }
+  const scan = indexScan(use, cursor);
+  for (const step of scan.steps) yield { sql: indexStatement(select, scan, step.kind), bounds: indexBounds(step) };
 }
 
-/** As {@link indexStatements}, by `_id`. */
-export function* idStatements(
+/** The text of a step's statement, the same for all steps of a kind. */
+export function indexStatement(
   select: string,
-  use: PrimaryUse,
-  cursor: Cursor | undefined,
-): Generator<{ sql: string; bounds: [from: string, to: string] }> {
-  const { backward, steps } = idScan(use, cursor);
-  const sql = `${select} WHERE id >= ? AND id < ? ORDER BY id ${backward ? "DESC" : "ASC"}`;
-  for (const { from, to } of steps) yield { sql, bounds: [from, to] };
+  { backward, idsDescending }: Omit<IndexScan, "steps">,
+  kind: IndexStep["kind"],
+): string {
+  const which = kind === "range" ? "i.key >= ? AND i.key < ?" : `i.key = ? AND i.id ${idsDescending ? "<" : ">"} ?`;
+  return `${select} WHERE ${which} ORDER BY i.key ${backward ? "DESC" : "ASC"}, i.id ${idsDescending ? "DESC" : "ASC"}`;
+}
+
+export function indexBounds(step: IndexStep): Bounds {
+  return step.kind === "range" ? [step.from, step.to] : [step.key, step.id];
+}
+
+/** As {@link indexStatement}, by `_id`. */
+export function idStatement(select: string, backward: boolean): string {
+  return `${select} WHERE id >= ? AND id < ? ORDER BY id ${backward ? "DESC" : "ASC"}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Write } from "../document-store.ts";
 
 const PAGE = 4096;
 /** Pages of the log after which it is moved into the file. */
-const OFTEN = 2000;
+const OFTEN = 4000;
 /** Pages beyond which writers wait until readers have let the log start anew: long reads, one after the other. */
 const TOO_LONG = 65_536;
 /** A read takes 5 s at most. */

@@ -1,7 +1,8 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ErrorCode, ErrorDetails } from "#protocol/errors";
-import type { StoredCollection, Write } from "../document-store.ts";
+import type { StoredCollection } from "../document-store.ts";
 import type { Activity } from "./activity.ts";
+import type { PackedGroup } from "./packed-group.ts";
 
 /** What the writer's thread is handed. */
 export interface WriterData extends Omit<WriterOptions, "thread"> {
@@ -21,7 +22,7 @@ export interface WriterOptions {
 /** What goes to the writer thread: one at a time, each answered by one {@link WriterReply}. */
 export type WriterRequest =
   /** Commits that share a transaction and its sync, each with its own fate. */
-  | { readonly kind: "group"; readonly commits: readonly (readonly Write[])[] }
+  | { readonly kind: "group"; readonly commits: PackedGroup }
   | { readonly kind: "ensure"; readonly definition: StoredCollection }
   | { readonly kind: "drop"; readonly collection: string }
   | { readonly kind: "close" };

@@ -1,15 +1,12 @@
-import type { Statement } from "better-sqlite3";
 import type { FindQuery, FindResult, Position } from "../document-store.ts";
 import type { PlanMemo } from "../plan-memo.ts";
-import type { IndexUse, Plan, PrimaryUse } from "../plan-shape.ts";
+import type { Plan } from "../plan-shape.ts";
 import { checkPageSize } from "../query-refusals.ts";
 import { type Activity, stampOf } from "./activity.ts";
-import { idStatements, indexStatements } from "./candidates.ts";
 import type { Catalog, StoredIndex } from "./catalog.ts";
-import type { Cursor } from "./ranges.ts";
 import { type ParseMeter, StoredRow } from "./row.ts";
-import { documentTable, indexTable } from "./schema/tables.ts";
 import type { ReadSession } from "./session.ts";
+import { type Use, UseReader } from "./use-reader.ts";
 
 /** Rows that are read in one turn: few enough that even the largest documents fit. */
 const AT_ONCE = 101;
@@ -42,8 +39,8 @@ export function createQuickPages({
   meter,
   at,
 }: QuickPageOptions): QuickPages {
-  /** Of first pages, as long as their plan is remembered. */
-  const firstSteps = new WeakMap<Use, { readonly collection: string; readonly steps: readonly Step[] }>();
+  /** As long as their plans are remembered. */
+  const readers = new WeakMap<Use, UseReader>();
 
   /** The state in which the writer was last seen at rest. */
   let rest: (State & { readonly stamp: number }) | undefined;
@@ -53,13 +50,13 @@ export function createQuickPages({
     return collection && useOf(plans.plan(query.filter, query.sort, collection.indexes));
   }
 
-  function stepsFor({ collection, sort, after }: FindQuery, use: Use): readonly Step[] {
-    if (after) return stepsOf(session, collection, use, { sort, after });
-    const known = firstSteps.get(use);
-    if (known?.collection === collection) return known.steps;
-    const steps = stepsOf(session, collection, use, undefined);
-    firstSteps.set(use, { collection, steps });
-    return steps;
+  function readerOf({ collection }: FindQuery, use: Use): UseReader {
+    let reader = readers.get(use);
+    if (reader?.collection !== collection) {
+      reader = new UseReader(session, collection, use);
+      readers.set(use, reader);
+    }
+    return reader;
   }
 
   /** Undefined if the index does not decide it, by this catalog. */
@@ -67,7 +64,8 @@ export function createQuickPages({
     const use = decided(query, catalog);
     if (!use) return undefined;
     const most = query.limit + 1;
-    const texts = firstTexts(stepsFor(query, use), most);
+    const { sort, after } = query;
+    const texts = readerOf(query, use).texts(after && { sort, after }, most);
     checkPageSize(query.budget, charactersOf(texts));
     const rows = texts.slice(0, query.limit).map((text) => new StoredRow(undefined, undefined, text, meter));
     return { rows, more: texts.length === most, position: at(sequence), examined: texts.length };
@@ -113,8 +111,6 @@ interface State {
   readonly sequence: number;
 }
 
-type Use = IndexUse<StoredIndex> | PrimaryUse;
-
 function useOf({ access, residual, ordered, repeats }: Plan<StoredIndex>): Use | undefined {
   if (residual.kind !== "true" || !ordered || repeats) return undefined;
   return access.kind === "index" || access.kind === "primary" ? access : undefined;
@@ -122,36 +118,4 @@ function useOf({ access, residual, ordered, repeats }: Plan<StoredIndex>): Use |
 
 function charactersOf(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + text.length, 0);
-}
-
-/** A statement that reads one step of a use, and its bounds. */
-interface Step {
-  readonly select: Statement<unknown[], string>;
-  readonly bounds: readonly unknown[];
-}
-
-/** The texts of the first documents that the steps find. */
-function firstTexts(steps: readonly Step[], most: number): string[] {
-  let texts: string[] | undefined;
-  for (const { select, bounds } of steps) {
-    const found = select.all(...bounds, most - (texts?.length ?? 0));
-    if (texts) texts.push(...found);
-    else texts = found;
-    if (texts.length === most) break;
-  }
-  return texts ?? [];
-}
-
-function stepsOf(session: ReadSession, collection: string, use: Use, cursor: Cursor | undefined): Step[] {
-  const documents = documentTable(collection);
-  const statements =
-    use.kind === "primary"
-      ? idStatements(`SELECT data FROM ${documents}`, use, cursor)
-      : indexStatements(
-          // CROSS JOIN, because SQLite keeps its order: the index leads.
-          `SELECT d.data FROM ${indexTable(collection, use.index.number)} AS i CROSS JOIN ${documents} AS d ON d.n = i.n`,
-          use,
-          cursor,
-        );
-  return [...statements].map(({ sql, bounds }) => ({ select: session.prepareColumn(`${sql} LIMIT ?`), bounds }));
 }

@@ -62,6 +62,20 @@ export function indexScan(use: IndexUse, cursor?: Cursor): IndexScan {
   return { backward, idsDescending, steps };
 }
 
+/**
+ * The steps of a scan behind a cursor with the first two as one range, which then begins with all rows that have the
+ * cursor's key. Undefined if they are no such two.
+ */
+export function withEquals({ backward, steps }: IndexScan): [ByteRange, ...IndexStep[]] | undefined {
+  const [equals, range, ...rest] = steps;
+  if (equals?.kind !== "equals" || range?.kind !== "range") return undefined;
+  const { key } = equals;
+  // What lies between the key and the range is in no range of the use, unless the range begins right at the key.
+  const adjacent = backward ? range.to.equals(key) : range.from.equals(above(key));
+  if (!adjacent) return undefined;
+  return [backward ? { from: range.from, to: above(key) } : { from: key, to: range.to }, ...rest];
+}
+
 /** The bounds as ranges of encoded keys, ascending and apart. */
 function byteRanges(use: IndexUse): ByteRange[] {
   const { bounds, index } = use;

@@ -5,6 +5,7 @@ import { createBackground } from "./background.ts";
 import { createCheckpointer } from "./checkpoint.ts";
 import { openWriting } from "./connection.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./messages.ts";
+import { unpackGroup } from "./packed-group.ts";
 import { settle } from "./settle.ts";
 import { dropCollection, ensureCollection } from "./structure.ts";
 
@@ -21,8 +22,9 @@ function serve({ file, activity, port }: WriterData): void {
   function answer(request: WriterRequest): WriterReply {
     switch (request.kind) {
       case "group": {
-        const verdicts = writer.apply(request.commits);
-        for (const writes of request.commits) checkpointer.wrote(writes);
+        const commits = unpackGroup(request.commits);
+        const verdicts = writer.apply(commits);
+        for (const writes of commits) checkpointer.wrote(writes);
         return { kind: "group", verdicts };
       }
       case "ensure":

@@ -1,6 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import type { StoredCollection, Write } from "../document-store.ts";
 import type { Refusal, WriterOptions, WriterReply, WriterRequest } from "./messages.ts";
+import { packGroup } from "./packed-group.ts";
 import { startThread, type Thread } from "./writer-link.ts";
 
 /** The main thread's side of the writer: groups commits, sends one request at a time, and settles each promise. */
@@ -142,7 +143,9 @@ export async function startWriter(
     lastGroup = underWay.length;
     const commits = underWay.flatMap(({ request }) => (request.kind === "commit" ? [request.writes] : []));
     const [first] = underWay;
-    thread.send(first && first.request.kind !== "commit" ? first.request : { kind: "group", commits });
+    thread.send(
+      first && first.request.kind !== "commit" ? first.request : { kind: "group", commits: packGroup(commits) },
+    );
   }
 
   /** The commits at the head of the queue, or the one other request there. */

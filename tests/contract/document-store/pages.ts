@@ -127,16 +127,30 @@ export const testPages: ContractTest = async (t, { fresh, capabilities: { parsed
     t.match(await store.aggregate({ ...query, aggregate }), { groups: [{ key: [], out: { n: 0 } }], more: false });
   });
 
-  await t.test("rows that stay are on exactly one page, whatever is written meanwhile", async (t) => {
-    const store = await fresh([{ paths: ["n"] }]);
+  for (const [path, sorts] of [
+    ["n", [["n"], ["-n"], ["_id"], ["stays", "-n"]]],
+    ["-n", [["n"], ["-n"]]],
+  ] as const) {
+    await t.test(`rows that stay are on exactly one page, whatever is written meanwhile, indexed by ${path}`, (t) =>
+      readWhileWriting(t, path, sorts),
+    );
+  }
+
+  async function readWhileWriting(
+    t: Parameters<ContractTest>[0],
+    path: string,
+    sorts: readonly (readonly string[])[],
+  ): Promise<void> {
+    const store = await fresh([{ paths: [path] }]);
     await fill(store, 300, (n) => ({ n: n % 10, stays: n % 3 !== 0 }));
-    for (const sort of [["n"], ["-n"], ["_id"], ["stays", "-n"]]) {
+    for (const sort of sorts) {
       const found: string[] = [];
       let after: readonly Key[] | undefined;
       for (let turn = 0; ; turn++) {
         const page = await find(store, { sort, limit: 20, ...(after && { after }) });
         found.push(...page.rows.filter(({ value }) => value.stays).map(({ id }) => id));
-        const [going] = page.rows.filter(({ value }) => !value.stays);
+        // The page's last row, where the next one begins, if it may go.
+        const going = page.rows.filter(({ value }) => !value.stays).at(-1);
         const moved = going && put(store, going.id, { n: (turn * 3) % 10, stays: false }, going.version);
         await store.commit([
           put(store, `new-${sort}-${turn}`, { n: turn % 10, stays: false }),
@@ -149,7 +163,7 @@ export const testPages: ContractTest = async (t, { fresh, capabilities: { parsed
       t.equal(found.length, 200, `by ${sort}`);
       t.equal(new Set(found).size, 200);
     }
-  });
+  }
 
   await t.test("a long read sees one state while others write", async (t) => {
     const store = await fresh();
