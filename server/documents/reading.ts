@@ -11,6 +11,7 @@ import type { Cursors } from "./cursors.ts";
 import type { Definitions } from "./definitions.ts";
 import { expand } from "./expansion.ts";
 import { matches } from "./judgement.ts";
+import { membersOfText } from "./members-of-text.ts";
 import { encodePlain } from "./plain.ts";
 import { parseCount, parseDistinct, parseFind, parseGrouping, parseView } from "./requests.ts";
 import { mostCharacters, ReplySize, shapeOf, show } from "./views.ts";
@@ -123,13 +124,29 @@ function budgetOf(scope: Scope, { signal }: ReadRequest, characters?: number): B
   };
 }
 
+type Sort = Parameters<typeof sortKeyOf>[0];
+
+/** The members at the top that a sort looks into, `_id` aside; of sorts that come again. */
+const tops = new WeakMap<Sort, readonly string[]>();
+
+function topsOf(sort: Sort): readonly string[] {
+  let names = tops.get(sort);
+  if (!names) {
+    names = [...new Set(sort.slice(0, -1).map(({ path }) => path[0] as string))];
+    tops.set(sort, names);
+  }
+  return names;
+}
+
+/** Of the last row only what it is sorted by is read: what is merely forwarded is not made anew. */
 function nextOf(
   rows: readonly Row[],
   write: (keys: NonNullable<ReturnType<typeof sortKeyOf>>) => string,
-  sort: Parameters<typeof sortKeyOf>[0],
+  sort: Sort,
 ): { next?: string } {
   const last = rows.at(-1);
-  const keys = last && sortKeyOf(sort, last.value);
+  if (!last) return {};
+  const keys = sortKeyOf(sort, { ...membersOfText(last.text, topsOf(sort)), _id: last.id });
   return keys ? { next: write(keys) } : {};
 }
 

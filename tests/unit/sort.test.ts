@@ -7,8 +7,10 @@ import { Faults, GalleyError } from "#protocol/errors";
 import { compareKeys, parseSort, sortKeyOf } from "#protocol/sort";
 import { tuplesOf } from "#protocol/tuples";
 import type { ObjectValue, Value } from "#protocol/values";
-import { isObjectValue } from "#protocol/values";
-import { Random, TRAP_SCALARS, trapKey } from "../support/trap-pool.ts";
+import { encodeValue, isObjectValue } from "#protocol/values";
+import { membersOfText } from "../../server/documents/members-of-text.ts";
+import { makeDocument, makePool } from "../fuzz/pool.ts";
+import { Random, TRAP_SCALARS, trapKey, trapValue } from "../support/trap-pool.ts";
 
 const SEED = 20_261_104;
 const PATHS = ["a", "b", "a.b", "a.b.c", "a.c", "b.a", "c", "_id"];
@@ -338,3 +340,36 @@ t.test("pages put together are the full sort", async (t) => {
   }
   t.strictSame(wrong, []);
 });
+
+t.test("a sort key read from a document's text is that of the document", async (t) => {
+  let longer = 0;
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = new Random(seed);
+    const pool = makePool(random);
+    const names = [...PATHS, "more", '"\\,{', "_v", "_createdAt"];
+    for (let i = 0; i < 20; i++) {
+      const made = makeDocument(pool, new Set(), i + 1);
+      const document = { ...made, '"\\,{': trapValue(random, 2), more: [trapValue(random, 3), '\\"', "}"] };
+      const sort = [...new Set([random.pick(names), random.pick(names)])].map((text) => ({
+        path: text === '"\\,{' ? [text] : text.split("."),
+        descending: random.chance(50),
+      }));
+      const tops = [...new Set(sort.map(({ path }) => path[0] as string))];
+      const members = membersOfText(encodeValue(document), tops);
+      const held = tops.filter((name) => name in document);
+      if (held.sort().join() !== Object.keys(members).sort().join()) t.strictSame(Object.keys(members), held);
+      const [whole, read] = [document, members].map((value) => sortKeyOf(sort, value));
+      if (JSON.stringify(shown(whole)) !== JSON.stringify(shown(read))) t.strictSame(read, whole, `seed ${seed}`);
+      longer += sort.length - 1;
+    }
+  }
+  t.ok(longer > 1000);
+});
+
+function shown(keys: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(keys ?? "none", (_, part) =>
+      typeof part === "bigint" ? `${part}n` : typeof part === "symbol" ? String(part) : part,
+    ),
+  );
+}
