@@ -48,8 +48,9 @@ interface Job {
 /**
  * Starts the writer's thread.
  *
- * Commits called together, or while a group is under way, go over together; under load, also those of a few turns. Should the thread end by
- * itself, what was under way is `unknown`; what waits goes to the next thread, or is refused if none starts.
+ * Commits called together, or while a group is under way, go over together; under load, also those of a few turns.
+ * Should the thread end by itself, what was under way is `unknown`; what waits goes to the next thread, or is refused if
+ * none starts.
  */
 export async function startWriter(
   options: WriterOptions,
