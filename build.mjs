@@ -13,7 +13,7 @@ const SOURCES = ["sdk", "server", "admin-ui", "build.mjs", "package.json", "pack
 const SOURCE_FILES = /\.(?:[cm]?[jt]s|json|css|html|svg|md)$|LICENSE$/;
 /** What must be there for a build to count, whatever the stamp says. */
 const RESULTS = [
-  "server/dist/program/galley.js",
+  "server/dist/program/galley.cjs",
   "server/dist/program/writer-thread.js",
   "sdk/dist/index.js",
   "sdk/dist/galley.tgz",
@@ -83,9 +83,12 @@ function isFresh() {
   );
 }
 
-/** Every source with its size and time of change: unlike "newer than", it also sees what went away or came back. */
+/**
+ * Every source with its size and time of change: unlike "newer than", it also sees what went away or came back. And the
+ * Node that builds, since compiled code is good for no other.
+ */
 function fingerprint() {
-  const lines = [];
+  const lines = [`node ${process.version} ${process.arch}`];
   const add = (path) => {
     const stat = statSync(path);
     if (stat.isDirectory()) {

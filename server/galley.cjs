@@ -9,8 +9,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 process.env.UV_THREADPOOL_SIZE ??= "8";
 
-import("./dist/program/galley.js")
-  .then(({ runCommandLine }) => runCommandLine(process.argv.slice(2), process.env, require("../package.json").version))
-  .then((code) => {
-    process.exitCode = code;
-  });
+const { runCommandLine } = require("./program.cjs").loadProgram();
+runCommandLine(process.argv.slice(2), process.env, require("../package.json").version).then((code) => {
+  process.exitCode = code;
+});

@@ -1,7 +1,10 @@
 /**
  * Makes the program that runs: server and command line bundled with the libraries that are plain JavaScript, so that a
- * start reads a handful of files instead of hundreds (docs/decisions/0005-the-server-is-bundled.md).
+ * start reads two files instead of hundreds, the second being the program as V8 has compiled it
+ * (docs/decisions/0005-the-server-is-bundled.md).
  */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
@@ -42,12 +45,53 @@ export function bundleOptions(folder) {
   };
 }
 
+/**
+ * As one function of the CommonJS kind, which program.cjs calls: of ES modules, Node 20 keeps no compiled code.
+ * @param {string} folder the server's
+ */
+function programOptions(folder) {
+  const { entryPoints, banner: _, ...common } = bundleOptions(folder);
+  return {
+    ...common,
+    entryPoints: { galley: entryPoints.galley },
+    outExtension: { ".js": ".cjs" },
+    splitting: false,
+    format: "cjs",
+    // `import()` would need a loader that a script with compiled code does not have.
+    supported: { "dynamic-import": false },
+    define: { "import.meta": "importMeta" },
+  };
+}
+
 /** @param {string} folder the server's */
 export async function packServer(folder) {
-  const { outputFiles } = await build({ ...bundleOptions(folder), write: false });
+  const { entryPoints, ...common } = bundleOptions(folder);
+  const thread = { ...common, entryPoints: { "writer-thread": entryPoints["writer-thread"] }, splitting: false };
+  const made = await Promise.all(
+    [programOptions(folder), thread].map((options) => build({ ...options, write: false })),
+  );
   const program = join(folder, "dist/program");
   mkdirSync(program, { recursive: true });
-  for (const { path, contents } of outputFiles) replace(path, contents);
-  const names = new Set(outputFiles.map(({ path }) => basename(path)));
+  const files = made.flatMap(({ outputFiles }) => outputFiles);
+  for (const { path, text } of files) replace(path, path.endsWith(".cjs") ? asFunction(text) : text);
+  const names = new Set(files.map(({ path }) => basename(path)));
   for (const name of readdirSync(program)) if (!names.has(name)) rmSync(join(program, name));
+  keepCompiled(folder);
+}
+
+/** Its first line tells it from every other: what V8 has compiled is kept under that name. */
+function asFunction(text) {
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return `// ${digest}\n(function (require, module, exports, importMeta) {${text}\n})\n`;
+}
+
+/** In a process of its own. Whoever cannot start the program here still gets it, only slower. */
+function keepCompiled(folder) {
+  const { status, stderr } = spawnSync(process.execPath, [join(folder, "code-cache.cjs")], { env: plainEnvironment() });
+  if (status !== 0) console.error(`the program was built, and its compiled form could not be kept:\n${stderr}`);
+}
+
+/** Without flags, which V8 would take for a part of what it compiled, and without settings of the server. */
+function plainEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:NODE_|GALLEY_)/.test(name)));
 }

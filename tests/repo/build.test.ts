@@ -43,7 +43,7 @@ const results = () =>
     "sdk/dist/galley.tgz",
     "sdk/dist/galley.js",
     "sdk/dist/index.cjs",
-    "server/dist/program/galley.js",
+    "server/dist/program/galley.cjs",
     "admin-ui/dist/index.html",
   ].map((path) => readFileSync(join(clone, path), "base64"));
 
@@ -72,7 +72,7 @@ t.test("whatever changes a source makes a build older", async (t) => {
 
 t.test("a result that somebody removed is made again", async (t) => {
   const before = results();
-  for (const path of ["sdk/dist/galley.tgz", "server/dist/program/galley.js"]) {
+  for (const path of ["sdk/dist/galley.tgz", "server/dist/program/galley.cjs"]) {
     rmSync(join(clone, path));
     t.match(await build("--if-older"), BUILT, path);
   }
