@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createServiceKeys, type ServiceKeys } from "./accounts/service-keys.ts";
 import { builtAssets } from "./built-assets.ts";
 import type { Config } from "./config.ts";
@@ -8,12 +9,13 @@ import { openDefinitions } from "./documents/definitions.ts";
 import { createDocumentService } from "./documents/service.ts";
 import { type AppReply, type AppRequest, inject } from "./inject.ts";
 import { createLog, type Log } from "./log.ts";
-import { type OpenedStore, openOver, type Services } from "./opening.ts";
+import { type OpenedStore, type Opening, openOver, type Services } from "./opening.ts";
 import { pooledRandom } from "./random-bytes.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
 import { LOAD, type LoadLimits } from "./transport/load.ts";
+import type { Transport } from "./transport/server.ts";
 
 /** One Galley: its stores, its services and the HTTP server in front of them. */
 export interface App {
@@ -52,35 +54,21 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   for (const warning of config.warnings) log.warn({}, warning);
 
   const key = `gsk_run_${Buffer.from(random(32)).toString("hex")}`;
-  // The store's thread starts while fastify and the routes are read: a start takes as long as the longer of the two.
-  const [opening, { createTransport }, { allRoutes }] = await Promise.all([
-    openStore(config, { clock, random, log, pause }).then((opened) =>
-      openOver(opened, (store) => openServices(config, { store, clock, random, log, key }), log),
-    ),
-    import("./transport/server.ts"),
-    import("./transport/routes/index.ts"),
-  ]);
-  const { store, services } = opening;
-  const { documents, collections, keys } = services;
+  // The store opens while fastify and the routes are read and mounted: a start takes as long as the longer of the two.
+  const opening = openOver(
+    openStore(config, { clock, random, log, pause }),
+    (store) => openServices(config, { store, clock, random, log, key }),
+    log,
+  );
+  const { documents, collections, keys } = opening.services;
   const origins = new Set(config.allowedOrigins);
   if (config.publicUrl !== undefined) origins.add(config.publicUrl);
-  const transport = await createTransport({
-    keys,
-    log,
-    cors: createCors(origins, config.mode === "development"),
-    trustedProxies: config.trustedProxies,
-    secure: config.publicUrl?.startsWith("https:") === true,
-    load: { ...LOAD, ...load },
-    demandOpen: opening.demandOpen,
-    requestId: requestIds(random),
-    routes: (tools) => {
-      const ping = async () => {
-        opening.demandOpen();
-        await store.ping();
-      };
-      return allRoutes({ ...tools, documents, collections, keys, ping, clock, assets: builtAssets() });
-    },
+  const mounting = mountOver(opening, config, { clock, log, origins, requestId: requestIds(random), load });
+  const store = await opening.started.catch(async (error) => {
+    await (await mounting).close();
+    throw error;
   });
+  const transport = await mounting;
 
   let listening = false;
   let closing: Promise<void> | undefined;
@@ -139,6 +127,41 @@ export async function inspectDatabase({ mongodbUrl }: Pick<Config, "mongodbUrl">
   if (mongodbUrl === undefined) return undefined;
   const { inspectMongo } = await import("./stores/mongodb/inspect.ts");
   return inspectMongo(mongodbUrl);
+}
+
+interface MountParts extends Pick<Overrides, "load"> {
+  readonly clock: () => number;
+  readonly log: Log;
+  /** That browsers may call from. */
+  readonly origins: ReadonlySet<string>;
+  readonly requestId: () => string;
+}
+
+/** Mounts the routes over services that are being opened. */
+async function mountOver(opening: Opening, config: Config, parts: MountParts): Promise<Transport> {
+  const { clock, log, origins, requestId, load } = parts;
+  const { services, started, demandOpen } = opening;
+  // Each of these keeps the process busy for a while. In the turns between them the opening goes on.
+  await nextTurn();
+  const { createTransport } = await import("./transport/server.ts");
+  await nextTurn();
+  const { allRoutes } = await import("./transport/routes/index.ts");
+  await nextTurn();
+  const ping = async () => {
+    demandOpen();
+    await (await started).ping();
+  };
+  return createTransport({
+    keys: services.keys,
+    log,
+    cors: createCors(origins, config.mode === "development"),
+    trustedProxies: config.trustedProxies,
+    secure: config.publicUrl?.startsWith("https:") === true,
+    load: { ...LOAD, ...load },
+    demandOpen,
+    requestId,
+    routes: (tools) => allRoutes({ ...tools, ...services, ping, clock, assets: builtAssets() }),
+  });
 }
 
 interface ServiceParts extends Omit<StoreParts, "pause"> {

@@ -21,7 +21,13 @@ export interface Services {
 
 /** A store and its services, which may still be opening. */
 export interface Opening {
-  readonly store: DocumentStore;
+  /**
+   * Resolves to the store when a start need not wait any longer: mostly the services are open then. Whoever runs Galley may
+   * start it before its database: then they open as soon as that is there.
+   *
+   * Rejects with what opening a store that is there throws; the store is closed then.
+   */
+  readonly started: Promise<DocumentStore>;
   /** The same objects before and after; of no use before. */
   readonly services: Omit<Services, "close">;
   /** @throws GalleyError `unavailable` as long as the services are not open */
@@ -32,23 +38,18 @@ export interface Opening {
 
 const RETRY_MILLISECONDS = 500;
 
-/**
- * Opens services over a store. Whoever runs Galley may start it before its database: then this resolves without them,
- * requests are refused, and they open as soon as the database is there.
- *
- * @throws what `open` throws over a store that is there; the store is closed then
- */
-export async function openOver(
-  { store, opened }: OpenedStore,
+/** Opens services over a store that is being opened. Requests are refused until they are there. */
+export function openOver(
+  opening: Promise<OpenedStore>,
   open: (store: DocumentStore) => Promise<Services>,
   log: Log,
-): Promise<Opening> {
+): Opening {
   // The routes hold these objects from their start, and their methods come with the services.
   const services = { documents: {}, collections: {}, keys: {} } as Omit<Services, "close">;
   const closing = new AbortController();
   let live: Services | undefined;
 
-  async function openOnce(): Promise<void> {
+  async function openOnce(store: DocumentStore): Promise<void> {
     const made = await open(store);
     Object.assign(services.documents, made.documents);
     Object.assign(services.collections, made.collections);
@@ -57,11 +58,11 @@ export async function openOver(
   }
 
   /** Tries until it is done or closed. @throws what `isFatal` says is no matter of waiting */
-  async function openInTime(isFatal: (error: unknown) => boolean): Promise<void> {
+  async function openInTime(store: DocumentStore, isFatal: (error: unknown) => boolean): Promise<void> {
     let told: string | undefined;
     while (!closing.signal.aborted) {
       try {
-        await openOnce();
+        await openOnce(store);
         if (told !== undefined) log.info({}, "the database is there: serving");
         return;
       } catch (error) {
@@ -75,17 +76,24 @@ export async function openOver(
   }
 
   let finished: Promise<void> | undefined;
-  if (opened === undefined || (await isSettled(opened))) {
+  async function start(): Promise<DocumentStore> {
+    const { store, opened } = await opening;
+    if (opened !== undefined && !(await isSettled(opened))) {
+      finished = opened.then(() => openInTime(store, () => false));
+      return store;
+    }
     try {
-      await openInTime((error) => !opened || !(error instanceof GalleyError) || error.code !== "unavailable");
+      await openInTime(store, (error) => !opened || !(error instanceof GalleyError) || error.code !== "unavailable");
+      return store;
     } catch (error) {
       await store.close();
       throw error;
     }
-  } else finished = opened.then(() => openInTime(() => false));
+  }
+  const started = start();
 
   return {
-    store,
+    started,
     services,
     demandOpen() {
       if (!live) {
@@ -94,6 +102,7 @@ export async function openOver(
     },
     async close() {
       closing.abort();
+      const store = await started;
       // A store that never opened ends the wait for it.
       if (live) await live.close();
       await store.close();
