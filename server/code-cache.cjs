@@ -5,35 +5,42 @@ const { existsSync, mkdtempSync, readFileSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { setTimeout: wait } = require("node:timers/promises");
+const { mongodbStandIn } = require("./mongodb-stand-in.cjs");
 const { loadProgram } = require("./program.cjs");
 
-/** Read as far as the options, and refused: enough to have all of the driver's modules run. */
-const NO_MONGODB = "mongodb://127.0.0.1/galley?directConnection=neither";
-
-/** A start, its first request and its end; and a start that loads the other engine. */
-async function exercise(runCommandLine, folder) {
-  const env = { GALLEY_DATA_DIR: folder, GALLEY_PORT: "0", GALLEY_LOG_LEVEL: "silent", GALLEY_LOG_FORMAT: "json" };
-  const running = runCommandLine(["start"], env, "");
+/** A start on a folder, the first request, and the end. */
+async function runOnce(runCommandLine, folder, env) {
   const told = join(folder, "server.json");
+  const given = { GALLEY_DATA_DIR: folder, GALLEY_PORT: "0", GALLEY_LOG_LEVEL: "silent", GALLEY_LOG_FORMAT: "json" };
+  const running = runCommandLine(["start"], { ...given, ...env }, "");
   while (!existsSync(told)) {
     if ((await Promise.race([running, wait(5)])) !== undefined) throw new Error("the program does not start");
   }
-  await (await fetch(`${JSON.parse(readFileSync(told, "utf8")).url}/v1/ready`)).arrayBuffer();
+  const { url } = JSON.parse(readFileSync(told, "utf8"));
+  const ready = await fetch(`${url}/v1/ready`);
+  if (!ready.ok) throw new Error(`the program is not ready: ${await ready.text()}`);
   process.kill(process.pid, "SIGTERM");
   await running;
-  await runCommandLine(["start"], { ...env, GALLEY_MONGODB_URL: NO_MONGODB }, "");
+  // Else the next run's signal would be the second one of this, which ends the process.
+  process.removeAllListeners("SIGTERM");
 }
 
 async function keep() {
   const { replace } = await import("../sdk/pack.mjs");
   const { runCommandLine, script, cacheFile } = loadProgram();
   const folder = mkdtempSync(join(tmpdir(), "galley-code-cache-"));
+  const mongodb = await mongodbStandIn();
   try {
-    await exercise(runCommandLine, folder);
+    await runOnce(runCommandLine, folder, {});
+    await runOnce(runCommandLine, folder, { GALLEY_MONGODB_URL: mongodb.url });
   } finally {
+    mongodb.close();
     rmSync(folder, { recursive: true, force: true });
   }
   replace(cacheFile, script.createCachedData());
 }
 
-keep();
+keep().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

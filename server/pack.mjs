@@ -85,9 +85,15 @@ function asFunction(text) {
   return `// ${digest}\n(function (require, module, exports, importMeta) {${text}\n})\n`;
 }
 
+/** Five times what it takes on a slow machine. */
+const KEEPING_MILLISECONDS = 30_000;
+
 /** In a process of its own. Whoever cannot start the program here still gets it, only slower. */
 function keepCompiled(folder) {
-  const { status, stderr } = spawnSync(process.execPath, [join(folder, "code-cache.cjs")], { env: plainEnvironment() });
+  const { status, stderr } = spawnSync(process.execPath, [join(folder, "code-cache.cjs")], {
+    env: plainEnvironment(),
+    timeout: KEEPING_MILLISECONDS,
+  });
   if (status !== 0) console.error(`the program was built, and its compiled form could not be kept:\n${stderr}`);
 }
 
