@@ -64,11 +64,10 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const origins = new Set(config.allowedOrigins);
   if (config.publicUrl !== undefined) origins.add(config.publicUrl);
   const mounting = mountOver(opening, config, { clock, log, origins, requestId: requestIds(random), load });
-  const store = await opening.started.catch(async (error) => {
-    await (await mounting).close();
+  const [store, transport] = await Promise.all([opening.started, mounting]).catch(async (error) => {
+    await mounting.then(({ close }) => close()).catch(() => {});
     throw error;
   });
-  const transport = await mounting;
 
   let listening = false;
   let closing: Promise<void> | undefined;

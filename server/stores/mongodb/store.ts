@@ -105,14 +105,14 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   }
 
   async function openOnce(): Promise<void> {
-    await orphans.open();
-    await meta.migrate(options.migrations);
-    await versions.start();
-    await order.open();
+    // Each line waits for the one before it: nothing is written to a database of another format, and what is read of its
+    // structure is read once changes of it are followed. Within a line, nothing depends on the other.
+    await Promise.all([orphans.open(), meta.migrate(options.migrations)]);
+    await Promise.all([versions.start(), order.open()]);
     await catalog.load();
-    await structure.make(COMMITS);
+    const [version] = await Promise.all([readVersion(connection.server), structure.make(COMMITS)]);
     open = true;
-    const advice = versionAdvice(await readVersion(connection.server));
+    const advice = versionAdvice(version);
     if (advice !== undefined) warn(advice);
   }
 
