@@ -5,7 +5,9 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -52,6 +54,18 @@ t.test("a build makes everything once, and a fresh one does and says nothing", a
   const before = results();
   t.equal(await build("--if-older"), "");
   t.strictSame(results(), before);
+});
+
+t.test("the program starts from its compiled code, and without it too", async (t) => {
+  const load = "console.log(require('./server/program.cjs').loadProgram().script.cachedDataRejected)";
+  const loaded = async () => (await run(process.execPath, ["-e", load], { cwd: clone })).stdout.trim();
+  t.equal(await loaded(), "false", "V8 takes it");
+  const program = join(clone, "server/dist/program");
+  const caches = readdirSync(program).filter((name) => name.endsWith(".cache"));
+  t.equal(caches.length, 1);
+  for (const name of caches) renameSync(join(program, name), join(clone, name));
+  t.equal(await loaded(), "undefined");
+  for (const name of caches) renameSync(join(clone, name), join(program, name));
 });
 
 t.test("whatever changes a source makes a build older", async (t) => {
