@@ -2,6 +2,20 @@
 export const DATE_MIN = Date.UTC(2000, 0, 1) - 63_082_281_600_000; // 0001-01-01T00:00:00.000Z
 export const DATE_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
+// A document that was just made bears the same instant twice.
+let lastTime = Number.NaN;
+let lastText = "";
+
+/** As `toISOString`. */
+export function isoOf(date: Date): string {
+  const time = date.getTime();
+  if (time !== lastTime) {
+    lastText = date.toISOString();
+    lastTime = time;
+  }
+  return lastText;
+}
+
 const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)$/;
 
 /**

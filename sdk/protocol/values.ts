@@ -1,5 +1,5 @@
 import { decodeBase64, encodeBase64 } from "./base64.ts";
-import { parseDate } from "./dates.ts";
+import { isoOf, parseDate } from "./dates.ts";
 import type { Faults } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -230,19 +230,6 @@ function tagAll(value: Value): unknown {
     copy[key] = tagged;
   }
   return copy ?? value;
-}
-
-// A document that was just made bears the same instant twice.
-let lastTime = Number.NaN;
-let lastText = "";
-
-function isoOf(date: Date): string {
-  const time = date.getTime();
-  if (time !== lastTime) {
-    lastText = date.toISOString();
-    lastTime = time;
-  }
-  return lastText;
 }
 
 /**
