@@ -20,7 +20,7 @@ onEachEngine(t, async (t, engine) => {
     mode: "production",
     env: { GALLEY_ALLOWED_ORIGINS: "https://app.example.com" },
     log: await createLog({ logLevel: "debug", logFormat: "json" }, logged),
-    load: { headersMs: 300, checkMs: 50, bodyMs: 2000, lingerMs: 200, stallMs: 200, inFlight: 40 },
+    load: { headersMs: 300, checkMs: 50, bodyMs: 2000, lingerMs: 2000, stallMs: 200, inFlight: 40 },
   });
   t.teardown(() => app.close());
   const NOTES = "/v1/documents/notes";
