@@ -65,7 +65,9 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   if (config.publicUrl !== undefined) origins.add(config.publicUrl);
   const mounting = mountOver(opening, config, { clock, log, origins, requestId: requestIds(random), load });
   const [store, transport] = await Promise.all([opening.started, mounting]).catch(async (error) => {
+    // Whichever of the two did not fail must not stay open.
     await mounting.then(({ close }) => close()).catch(() => {});
+    await opening.close().catch(() => {});
     throw error;
   });
 
