@@ -215,7 +215,7 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
 
   async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {
     try {
-      const values = order.map(({ after }) => after?.value);
+      const values = order.map(({ before, after }) => (after === before ? undefined : after?.value));
       return await store.commit(writes, values);
     } catch (error) {
       const faulty = faultyWrite(error);

@@ -160,7 +160,8 @@ export function createWriter({ store, definitions, random }: WriterOptions): Wri
     }
     if (applied.length > 0) {
       const write = netWrite(collection, first.write.operation.id, before, image);
-      const position = await commit(write, image?.value, applied);
+      // What did not change is not stored, and need not be made from its text.
+      const position = await commit(write, image === before ? undefined : image?.value, applied);
       for (const { job, result } of applied) job.done({ ...result, position });
     }
     for (const { job, error } of failed) job.fail(error);
