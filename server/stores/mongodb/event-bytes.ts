@@ -36,7 +36,9 @@ export function scanEvent(bytes: Uint8Array): EventBytes {
     const type = event[at] as number;
     const key = keys.at(event, at + 1);
     const from = at + 2 + key.bytes.length;
-    at = from + sizeOf(type, event, from);
+    const size = sizeOf(type, event, from);
+    if (size === undefined) throw new Error(`a change event has a member of BSON type ${type}`);
+    at = from + size;
     switch (key.name) {
       case "operationType":
         operation = textAt(event, type, from) ?? "";
@@ -78,15 +80,12 @@ export function versionOfBytes(bytes: Uint8Array): number | undefined {
       if (type === TYPE.double) return document.readDoubleLE(from);
       return type === TYPE.int32 ? document.readInt32LE(from) : undefined;
     }
-    const size = FIXED[type] ?? (VARIABLE.has(type) ? sizeOf(type, document, from) : undefined);
-    // Of another program: a document may hold types that no event has.
+    const size = sizeOf(type, document, from);
     if (size === undefined) return undefined;
     at = from + size;
   }
   return undefined;
 }
-
-const VARIABLE: ReadonlySet<number> = new Set([TYPE.string, TYPE.object, TYPE.array, TYPE.binary]);
 
 /** A text that is no UTF-8, which only another program can have stored, stops no stream. */
 function textAt(bytes: Buffer, type: number, from: number): string | undefined {
@@ -101,12 +100,15 @@ function memberText(bytes: Buffer, type: number, object: number, name: string): 
     const key = keys.at(bytes, at + 1);
     const from = at + 2 + key.bytes.length;
     if (key.name === name) return textAt(bytes, member, from);
-    at = from + sizeOf(member, bytes, from);
+    const size = sizeOf(member, bytes, from);
+    if (size === undefined) return undefined;
+    at = from + size;
   }
   return undefined;
 }
 
-function sizeOf(type: number, bytes: Buffer, value: number): number {
+/** Undefined for a type that only documents of other programs hold. */
+function sizeOf(type: number, bytes: Buffer, value: number): number | undefined {
   const fixed = FIXED[type];
   if (fixed !== undefined) return fixed;
   switch (type) {
@@ -118,6 +120,6 @@ function sizeOf(type: number, bytes: Buffer, value: number): number {
     case TYPE.binary:
       return 5 + bytes.readInt32LE(value);
     default:
-      throw new Error(`a change event has a member of BSON type ${type}`);
+      return undefined;
   }
 }
