@@ -24,10 +24,12 @@ export function idFault(id: unknown): string | undefined {
 export function newId(now: number, random: Uint8Array): string {
   if (random.length < ID_RANDOM_BYTES) throw new RangeError(`newId expects ${ID_RANDOM_BYTES} random bytes`);
   const bytes = new Uint8Array(16);
-  let time = Math.floor(now);
-  for (let i = 5; i >= 0; i--) {
-    bytes[i] = time % 256;
-    time = Math.floor(time / 256);
+  const time = Math.floor(now);
+  const high = Math.floor(time / 2 ** 24);
+  const low = time % 2 ** 24;
+  for (let i = 0; i < 3; i++) {
+    bytes[i] = high >> (16 - 8 * i);
+    bytes[i + 3] = low >> (16 - 8 * i);
   }
   bytes.set(random.subarray(0, ID_RANDOM_BYTES), 6);
   bytes[6] = 0x70 | ((bytes[6] as number) & 0x0f);
@@ -36,7 +38,8 @@ export function newId(now: number, random: Uint8Array): string {
 }
 
 function base32hex(bytes: Uint8Array): string {
-  let text = "";
+  // One call makes one flat text; joined characters would be copied once more when the id is used.
+  const codes: number[] = [];
   let bits = 0;
   let held = 0;
   for (const byte of bytes) {
@@ -44,8 +47,9 @@ function base32hex(bytes: Uint8Array): string {
     held += 8;
     while (held >= 5) {
       held -= 5;
-      text += BASE32HEX.charAt((bits >> held) & 31);
+      codes.push(BASE32HEX.charCodeAt((bits >> held) & 31));
     }
   }
-  return held === 0 ? text : text + BASE32HEX.charAt((bits << (5 - held)) & 31);
+  if (held > 0) codes.push(BASE32HEX.charCodeAt((bits << (5 - held)) & 31));
+  return String.fromCharCode(...codes);
 }

@@ -1,5 +1,5 @@
 import { decodeBase64, encodeBase64 } from "./base64.ts";
-import { isoOf, parseDate } from "./dates.ts";
+import { isoOf, parseDate, readIso } from "./dates.ts";
 import type { Faults } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -261,7 +261,7 @@ function untag(input: unknown): Value {
 }
 
 function tagged(tag: string, operand: unknown): Value {
-  if (tag === "$date") return new Date(operand as string);
+  if (tag === "$date") return readIso(operand as string);
   if (tag === "$numberLong") return BigInt(operand as string);
   return decodeBase64((operand as { base64: string }).base64) ?? new Uint8Array();
 }

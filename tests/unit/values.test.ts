@@ -1,6 +1,6 @@
 import t from "tap";
 import { decodeBase64, encodeBase64 } from "#protocol/base64";
-import { DATE_MAX, DATE_MIN, parseDate } from "#protocol/dates";
+import { DATE_MAX, DATE_MIN, isoOf, parseDate, readIso } from "#protocol/dates";
 import { Faults } from "#protocol/errors";
 import { LIMITS } from "#protocol/limits";
 import type { ObjectValue, Value } from "#protocol/values";
@@ -132,6 +132,23 @@ t.test("int64 text is canonical decimal in its range", async (t) => {
   ]) {
     t.equal(parseInt64(text), undefined, text.slice(0, 30));
   }
+});
+
+t.test("dates are written and read as JavaScript does, in every week of the language", async (t) => {
+  const random = new Random(SEED);
+  const DAY = 86_400_000;
+  const wrong: string[] = [];
+  for (let day = DATE_MIN; day <= DATE_MAX; day += 7 * DAY) {
+    const date = new Date(
+      day + DAY * random.below(7) + (random.chance(25) ? random.pick([0, DAY - 1]) : random.below(DAY)),
+    );
+    const text = date.toISOString();
+    if (date.getTime() <= DATE_MAX && (isoOf(date) !== text || readIso(text).getTime() !== date.getTime()))
+      wrong.push(text);
+  }
+  t.strictSame(wrong, []);
+  t.equal(isoOf(new Date(DATE_MAX + 1)), "+010000-01-01T00:00:00.000Z");
+  t.throws(() => isoOf(new Date(Number.NaN)), RangeError);
 });
 
 t.test("dates are read from any offset, to the millisecond, from year 1 to 9999", async (t) => {
