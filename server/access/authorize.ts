@@ -2,8 +2,8 @@ import type { Node } from "#protocol/ast";
 import { TRUE } from "#protocol/ast";
 import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
-import type { Principal } from "./principal.ts";
-import type { Action } from "./scopes.ts";
+import type { AdminPrincipal, Principal, UserPrincipal } from "./principal.ts";
+import type { Action, ScopeSet } from "./scopes.ts";
 
 declare const scope: unique symbol;
 
@@ -28,29 +28,40 @@ export interface Scope {
   on(collection: string): Scope;
 }
 
-/** Judges one principal in one collection. Rules off for service keys: their scopes alone limit them. Default: deny. */
+/**
+ * Judges one principal in one collection. Rules off for service keys and admins: their scopes alone limit them. Everyone
+ * else: nothing, as long as no rule opens it.
+ */
 export function authorize(principal: Principal, collection: string): Scope {
+  const scopes = scopesOf(principal);
   const judged: Omit<Scope, typeof scope> = {
     principal,
     collection,
-    exempt: principal.kind === "key",
-    mayDeclare: principal.kind === "key" && principal.scopes.allows("documents", collection, "create"),
-    require: (action) => requireDocuments(principal, collection, action),
+    exempt: scopes !== undefined,
+    mayDeclare: scopes?.allows("documents", collection, "create") === true,
+    require: (action) => requireDocuments(principal, scopes, collection, action),
     on: (other) => authorize(principal, other),
   };
   return judged as Scope;
 }
 
-function requireDocuments(principal: Principal, collection: string, action: Action): Node {
-  switch (principal.kind) {
-    case "anonymous":
-      throw unauthenticated();
-    case "key":
-      // Whoever asked: no scope, not even `*`, opens the server's own collections.
-      if (!isCollectionName(collection)) throw noSuchCollection();
-      if (principal.scopes.allows("documents", collection, action)) return TRUE;
-      throw missingScope(`documents:${collection}:${action}`);
-  }
+/** What limits a principal in place of rules. */
+function scopesOf(principal: Principal): ScopeSet | undefined {
+  return principal.kind === "key" || principal.kind === "admin" ? principal.scopes : undefined;
+}
+
+function requireDocuments(
+  { kind }: Principal,
+  scopes: ScopeSet | undefined,
+  collection: string,
+  action: Action,
+): Node {
+  if (kind === "anonymous") throw unauthenticated();
+  if (!scopes) throw new GalleyError("permission_denied", "the access rules do not allow this");
+  // Whoever asked: no scope, not even `*`, opens the server's own collections.
+  if (!isCollectionName(collection)) throw noSuchCollection();
+  if (scopes.allows("documents", collection, action)) return TRUE;
+  throw missingScope(`documents:${collection}:${action}`);
 }
 
 declare const adminScope: unique symbol;
@@ -68,7 +79,7 @@ export type AdminArea = "collections" | "users" | "keys" | "settings" | "stats" 
 /** @throws GalleyError `unauthenticated` for anonymous callers, `permission_denied` with `details.scope` for others */
 export function authorizeAdmin(principal: Principal, area: AdminArea, action: "read" | "write"): AdminScope {
   if (principal.kind === "anonymous") throw unauthenticated();
-  if (!principal.scopes.allows("admin", area, action)) throw missingScope(`admin:${area}:${action}`);
+  if (scopesOf(principal)?.allows("admin", area, action) !== true) throw missingScope(`admin:${area}:${action}`);
   const judged: Omit<AdminScope, typeof adminScope> = {
     principal,
     on: (collection) => authorize(principal, collection),
@@ -76,8 +87,36 @@ export function authorizeAdmin(principal: Principal, area: AdminArea, action: "r
   return judged as AdminScope;
 }
 
+declare const accountScope: unique symbol;
+
+/** Proof that someone may use an account route; what the account services take. */
+export interface AccountScope {
+  readonly [accountScope]: true;
+  readonly principal: Principal;
+}
+
+/** Proof that someone is signed in, and speaks of an account of their own. */
+export interface OwnScope extends AccountScope {
+  readonly principal: UserPrincipal | AdminPrincipal;
+}
+
+/** Routes by which people come in: open to those who are nobody yet, or who prove again who they are. */
+export function authorizeEntry(principal: Principal): AccountScope {
+  if (principal.kind === "key") {
+    throw new GalleyError("permission_denied", "a service key is nobody's account: send this without it");
+  }
+  return { principal } as AccountScope;
+}
+
+/** Routes about one's own account. @throws GalleyError `unauthenticated`; `permission_denied` for keys */
+export function authorizeOwn(principal: Principal): OwnScope {
+  if (principal.kind === "user" || principal.kind === "admin") return { principal } as OwnScope;
+  if (principal.kind === "key") throw new GalleyError("permission_denied", "a service key has no account");
+  throw new GalleyError("unauthenticated", "this needs someone who is signed in: send their access token");
+}
+
 function unauthenticated(): GalleyError {
-  return new GalleyError("unauthenticated", "this needs a service key: send `Authorization: Bearer gsk_…`");
+  return new GalleyError("unauthenticated", "this needs someone who is signed in, or a service key: send `Authorization: Bearer …`");
 }
 
 function noSuchCollection(): GalleyError {

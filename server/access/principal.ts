@@ -1,6 +1,35 @@
-import type { ScopeSet } from "./scopes.ts";
+import type { ObjectValue } from "#protocol/values";
+import type { AdminRole, ScopeSet } from "./scopes.ts";
 
-/** Who calls, as identify.ts found out; access-rules.md 1. Users and admins join with the accounts issue. */
+/** Who calls, as identify.ts found out; access-rules.md 1. */
 export type Principal =
   | { readonly kind: "anonymous"; readonly address: string }
-  | { readonly kind: "key"; readonly id: string; readonly scopes: ScopeSet; readonly address: string };
+  | { readonly kind: "key"; readonly id: string; readonly scopes: ScopeSet; readonly address: string }
+  | UserPrincipal
+  | AdminPrincipal;
+
+/** A signed-in person, by one session. */
+interface SignedInPrincipal {
+  readonly id: string;
+  readonly session: string;
+  /** Epoch milliseconds of the last proof of who it is, in this session. */
+  readonly provedAt: number;
+  readonly address: string;
+}
+
+export interface UserPrincipal extends SignedInPrincipal {
+  readonly kind: "user";
+  /** Without a way to sign in yet. */
+  readonly guest: boolean;
+  /** Canonical, and only if it is proven. */
+  readonly email: string | undefined;
+  readonly roles: readonly string[];
+  readonly claims: ObjectValue;
+}
+
+export interface AdminPrincipal extends SignedInPrincipal {
+  readonly kind: "admin";
+  readonly role: AdminRole;
+  /** Those of the role. */
+  readonly scopes: ScopeSet;
+}

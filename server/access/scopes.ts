@@ -38,6 +38,23 @@ export class ScopeSet {
   }
 }
 
+/** Sets of scopes that admins get by name; access-rules.md 1. */
+export type AdminRole = "owner" | "editor" | "viewer";
+
+export const ROLES: Readonly<Record<AdminRole, ScopeSet>> = {
+  owner: new ScopeSet(["*"]),
+  editor: new ScopeSet([
+    "documents:*:*",
+    "files:*:*",
+    ...["collections", "rules", "users"].flatMap((target) => [`admin:${target}:read`, `admin:${target}:write`]),
+    ...["stats", "logs"].map((target) => `admin:${target}:read`),
+  ]),
+  viewer: new ScopeSet([
+    ...["documents", "files"].flatMap((area) => [`${area}:*:list`, `${area}:*:get`]),
+    ...["collections", "rules", "users", "stats", "logs"].map((target) => `admin:${target}:read`),
+  ]),
+};
+
 function matches(scope: string, area: string, target: string, action: string): boolean {
   if (scope === "*") return true;
   const [a, t, x] = scope.split(":");

@@ -176,7 +176,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
 
 /** @throws GalleyError `permission_denied` naming the first scope beyond the caller's own */
 function demandCover({ principal }: AdminScope, scopes: readonly string[]): void {
-  const missing = scopes.find((text) => principal.kind !== "key" || !principal.scopes.covers(new ScopeSet([text])));
+  const missing = scopes.find((text) => !("scopes" in principal && principal.scopes.covers(new ScopeSet([text]))));
   if (missing === undefined) return;
   throw new GalleyError("permission_denied", `your own scopes do not cover ${missing}`, {
     scope: missing,
@@ -185,7 +185,7 @@ function demandCover({ principal }: AdminScope, scopes: readonly string[]): void
 }
 
 function whoIs({ principal }: AdminScope): string {
-  return principal.kind === "key" ? principal.id : principal.kind;
+  return principal.kind === "anonymous" ? principal.kind : principal.id;
 }
 
 function infoOf(key: KeyRecord): KeyInfo {

@@ -119,5 +119,5 @@ function hasChanged(): GalleyError {
 }
 
 function whoIs({ principal }: AdminScope): string {
-  return principal.kind === "key" ? principal.id : principal.kind;
+  return principal.kind === "anonymous" ? principal.kind : principal.id;
 }

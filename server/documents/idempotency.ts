@@ -131,6 +131,6 @@ function stillRunning(): GalleyError {
 
 /** A key belongs to its principal, so nobody meets another's; a hash, so that keys need not be legal ids. */
 function recordId(principal: Principal, key: string): string {
-  const owner = principal.kind === "key" ? `key ${principal.id}` : `anonymous ${principal.address}`;
+  const owner = `${principal.kind} ${principal.kind === "anonymous" ? principal.address : principal.id}`;
   return createHash("sha256").update(`${owner}\n${key}`).digest("hex");
 }

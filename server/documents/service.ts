@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
+import { startSweep } from "../stores/expired.ts";
 import { createAdvisor } from "./advice.ts";
 import { createBatches } from "./batch.ts";
 import type { DocumentService } from "./contract.ts";
@@ -7,7 +8,6 @@ import { createCursors } from "./cursors.ts";
 import { addIndex } from "./definition-change.ts";
 import type { Definitions } from "./definitions.ts";
 import { COMMITS, createIdempotency } from "./idempotency.ts";
-import { startSweep } from "./idempotency-sweep.ts";
 import { createReading } from "./reading.ts";
 import { createWriteRequests } from "./write-requests.ts";
 import { createWriter } from "./writing.ts";
@@ -49,7 +49,7 @@ export async function createDocumentService(
   const writer = createWriter({ store, definitions, random });
   const batches = createBatches({ store, definitions, writer, clock, random });
   const idempotency = createIdempotency({ store, clock });
-  const sweep = startSweep({ store, clock, log });
+  const sweep = startSweep({ store, clock, collections: [COMMITS], warn: log.warn.bind(log) });
 
   return {
     ...createReading({ store, definitions, cursors, advisor }),

@@ -18,7 +18,7 @@ interface Wall {
 
 const SERVICES = ["documents", "accounts", "files", "realtime"];
 /** The ports, and what any service does with one. */
-const PORTS = ["document-store", "file-store", "attempts", "pages"].map((name) => `server/stores/${name}.ts`);
+const PORTS = ["document-store", "file-store", "attempts", "pages", "expired"].map((name) => `server/stores/${name}.ts`);
 
 export const WALLS: readonly Wall[] = [
   { inside: "sdk/protocol/", may: [], packages: [], why: "the language imports nothing" },

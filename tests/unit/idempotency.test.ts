@@ -1,7 +1,7 @@
 import t from "tap";
 import { authorize } from "../../server/access/authorize.ts";
 import { COMMITS, RECORD_LIFE } from "../../server/documents/idempotency.ts";
-import { sweepRecords } from "../../server/documents/idempotency-sweep.ts";
+import { sweepExpired } from "../../server/stores/expired.ts";
 import { pagesOf } from "../../server/stores/pages.ts";
 import { keyed, type Services, scopeOf, startServices } from "../support/services.ts";
 
@@ -129,11 +129,11 @@ t.test("a keyed batch has its effect once", async (t) => {
 
 t.test("a day later the key is free again, and the sweep removes what is over", async (t) => {
   const services = await startServices();
-  const { documents, store, clock, log, time, close } = services;
+  const { documents, store, clock, time, close } = services;
   t.teardown(close);
   for (let i = 0; i < 3; i++) await documents.create(posts, {}, { idempotency: keyed(`k${i}`) });
   time.now += RECORD_LIFE - 1;
-  t.equal(await sweepRecords({ store, clock, log }), 0);
+  t.equal(await sweepExpired({ store, clock, collections: [COMMITS] }), 0);
   await t.rejects(documents.create(posts, {}, { idempotency: keyed("k0", { other: 1 }) }), {
     code: "idempotency_mismatch",
   });
@@ -141,6 +141,6 @@ t.test("a day later the key is free again, and the sweep removes what is over", 
   await documents.create(posts, {}, { idempotency: keyed("k0", { other: 1 }) });
   t.equal((await documents.count(posts, {})).count, 4);
   time.now += 1;
-  t.equal(await sweepRecords({ store, clock, log }), 2);
+  t.equal(await sweepExpired({ store, clock, collections: [COMMITS] }), 2);
   t.equal(await records(services), 1);
 });

@@ -1,0 +1,32 @@
+import type { Log } from "../log.ts";
+import type { DocumentStore } from "../stores/document-store.ts";
+import type { AccessTokens } from "./access-token.ts";
+import type { Audit } from "./audit.ts";
+import type { DeviceTokens } from "./device-token.ts";
+import type { Limits } from "./limits.ts";
+import type { Mail } from "./mail.ts";
+import type { PasswordHasher } from "./password-hash.ts";
+import type { Secrets } from "./secrets.ts";
+import type { Sessions } from "./sessions.ts";
+import type { Settings } from "./settings.ts";
+
+/** What the ways in and out of accounts are built from; accounts.ts makes them, in order. */
+export interface AccountParts {
+  readonly store: DocumentStore;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** That many random bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+  readonly log: Log;
+  readonly settings: () => Settings;
+  readonly secrets: Secrets;
+  readonly sessions: Sessions;
+  readonly tokens: AccessTokens;
+  readonly devices: DeviceTokens;
+  readonly hasher: PasswordHasher;
+  readonly limits: Limits;
+  readonly mail: Mail;
+  readonly audit: Audit;
+  /** Where links lead, without a slash at the end; never made of what a request says. */
+  readonly publicUrl: () => string;
+}

@@ -1,0 +1,37 @@
+import { ID_RANDOM_BYTES, newId } from "#protocol/id";
+import type { Write } from "../stores/document-store.ts";
+import { type CredentialRecord, findCredential } from "./credentials.ts";
+import type { AccountParts } from "./parts.ts";
+import type { SessionRecord } from "./sessions.ts";
+import { findUser, type Pool, type UserRecord } from "./users.ts";
+
+/** A person with what proves that someone is this person. */
+export interface Person {
+  readonly user: UserRecord;
+  readonly credential: CredentialRecord;
+}
+
+/** An id for a person. None is used twice: it holds the time and 74 random bits. */
+export function newUserId(now: number, random: (bytes: number) => Uint8Array): string {
+  return newId(now, random(ID_RANDOM_BYTES));
+}
+
+/** A person who may sign in; undefined if there is none, or not any more. */
+export async function findPerson({ store }: AccountParts, pool: Pool, id: string): Promise<Person | undefined> {
+  const [user, credential] = [await findUser(store, pool, id), await findCredential(store, id)];
+  return user && credential && !user.disabledAt ? { user, credential } : undefined;
+}
+
+/** Writes that end a person's sessions, all or all but one, where no new one starts. */
+export async function endedSessions(
+  { sessions }: AccountParts,
+  { pool, id }: UserRecord,
+  but?: string,
+): Promise<Write[]> {
+  const all = await sessions.ofUser(pool, id);
+  return all.filter((session) => isLive(session) && session.id !== but).map((session) => sessions.end(session));
+}
+
+function isLive({ endedAt }: SessionRecord): boolean {
+  return endedAt === undefined;
+}

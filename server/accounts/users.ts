@@ -1,0 +1,81 @@
+import type { ObjectValue } from "#protocol/values";
+import type { AdminRole } from "../access/scopes.ts";
+import type { DocumentStore, Row, StoredCollection, Write } from "../stores/document-store.ts";
+import { putRecord, recordsWhere, removeRecord, type Stored, storedOf } from "./record.ts";
+
+/** Who signs in: people of the app, or those who run it. The two never meet; accounts.md 7. */
+export type Pool = "user" | "admin";
+
+/** A person; accounts.md 1. What proves that someone is this person lies in `_credentials`. */
+export interface UserRecord extends Stored {
+  readonly pool: Pool;
+  /** As it was given; undefined for guests and for who never had one. */
+  readonly email?: string;
+  /** What makes addresses equal (email.ts); unique in its pool. */
+  readonly emailKey?: string;
+  readonly emailProvenAt?: Date;
+  readonly guest: boolean;
+  readonly name?: string;
+  readonly locale?: string;
+  /** Private preferences of the person. */
+  readonly data: ObjectValue;
+  readonly roles: readonly string[];
+  readonly claims: ObjectValue;
+  /** Of admins only. */
+  readonly role?: AdminRole;
+  readonly disabledAt?: Date;
+  readonly disabledReason?: string;
+  readonly lastSignInAt?: Date;
+}
+
+const COLLECTION: Readonly<Record<Pool, string>> = { user: "_users", admin: "_admins" };
+
+/** The collections that this file owns. An address is taken once in each of them. */
+export const USER_COLLECTIONS: readonly StoredCollection[] = Object.values(COLLECTION).map((name) => ({
+  name,
+  indexes: [{ paths: ["emailKey"], unique: true }],
+}));
+
+export function userCollection(pool: Pool): string {
+  return COLLECTION[pool];
+}
+
+export function readUser(pool: Pool, row: Row): UserRecord {
+  const { value } = row;
+  return {
+    ...storedOf(row),
+    pool,
+    guest: value.guest === true,
+    data: (value.data ?? {}) as ObjectValue,
+    roles: (value.roles ?? []) as readonly string[],
+    claims: (value.claims ?? {}) as ObjectValue,
+    ...(value.email !== undefined && { email: String(value.email), emailKey: String(value.emailKey) }),
+    ...(value.emailProvenAt instanceof Date && { emailProvenAt: value.emailProvenAt }),
+    ...(value.name !== undefined && { name: String(value.name) }),
+    ...(value.locale !== undefined && { locale: String(value.locale) }),
+    ...(value.role !== undefined && { role: value.role as AdminRole }),
+    ...(value.disabledAt instanceof Date && { disabledAt: value.disabledAt }),
+    ...(value.disabledReason !== undefined && { disabledReason: String(value.disabledReason) }),
+    ...(value.lastSignInAt instanceof Date && { lastSignInAt: value.lastSignInAt }),
+  };
+}
+
+/** The write that stores a person over the version that was read. */
+export function writeUser(store: Pick<DocumentStore, "nextVersion">, user: UserRecord, now: number): Write {
+  const { id, version, createdAt, pool, ...fields } = user;
+  return putRecord(store, COLLECTION[pool], { id, version, createdAt }, fields, now);
+}
+
+export async function findUser(store: DocumentStore, pool: Pool, id: string): Promise<UserRecord | undefined> {
+  const [row] = await store.get(COLLECTION[pool], [id]);
+  return row && readUser(pool, row);
+}
+
+export async function findUserByEmail(store: DocumentStore, pool: Pool, key: string): Promise<UserRecord | undefined> {
+  const [row] = await recordsWhere(store, COLLECTION[pool], "emailKey", key);
+  return row && readUser(pool, row);
+}
+
+export function removeUser({ pool, id, version }: UserRecord): Write {
+  return removeRecord(COLLECTION[pool], { id, version });
+}
