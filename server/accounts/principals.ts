@@ -1,0 +1,95 @@
+import { GalleyError } from "#protocol/errors";
+import type { Commit, DocumentStore } from "../stores/document-store.ts";
+import type { AccessClaims } from "./access-token.ts";
+import { HeldRecords } from "./held-records.ts";
+import { isOver, readSession, SESSIONS, type SessionRecord } from "./session-records.ts";
+import { findUser, type UserRecord, userCollection } from "./users.ts";
+
+/** Someone who is signed in, as they are now. */
+export interface SignedIn {
+  readonly session: SessionRecord;
+  readonly user: UserRecord;
+}
+
+/**
+ * Who is behind an access token. A token says only who someone was when it was made; this says who they are, and is kept
+ * exact by the order of commits: once a change is confirmed, nobody is judged by what was before (promise P9).
+ */
+export interface PrincipalTable {
+  /**
+   * At once, without asking the store, where session and person are held.
+   * @throws GalleyError `unauthenticated` with reason `session_ended`; `unavailable` while changes cannot be told
+   */
+  of(claims: AccessClaims): SignedIn | Promise<SignedIn>;
+  close(): void;
+}
+
+/** Held, each of two generations: enough for all who are at work at once. A session is about 1 KB … */
+const MOST_SESSIONS = 10_000;
+/** … and a person, with data and claims, up to 12. */
+const MOST_PEOPLE = 5_000;
+
+export function createPrincipalTable({
+  store,
+  clock,
+}: {
+  readonly store: DocumentStore;
+  readonly clock: () => number;
+}): PrincipalTable {
+  const sessions = new HeldRecords<SessionRecord>(MOST_SESSIONS, async (id) => {
+    const [row] = await store.get(SESSIONS.name, [id]);
+    return row && readSession(row);
+  });
+  const people = {
+    user: new HeldRecords(MOST_PEOPLE, (id) => findUser(store, "user", id)),
+    admin: new HeldRecords(MOST_PEOPLE, (id) => findUser(store, "admin", id)),
+  };
+  const held = new Map<string, HeldRecords<SessionRecord | UserRecord>>([
+    [SESSIONS.name, sessions],
+    [userCollection("user"), people.user],
+    [userCollection("admin"), people.admin],
+  ]);
+
+  // A change reaches this, on every node, before the call that made it is answered.
+  const tail = store.tail(
+    undefined,
+    ({ changes, dropped = [] }: Commit) => {
+      for (const { collection, id } of changes) held.get(collection)?.forget(id);
+      for (const collection of dropped) held.get(collection)?.clear();
+    },
+    () => {
+      for (const records of held.values()) records.clear();
+    },
+  );
+
+  const table: PrincipalTable = {
+    of(claims) {
+      if (!store.nodes.inTouch) return store.nodes.touch().then(() => table.of(claims));
+      const session = sessions.get(claims.session);
+      const user = people[claims.pool].get(claims.user);
+      return session && user ? judge(claims, session, user) : load(claims);
+    },
+    close: () => tail.close(),
+  };
+  return table;
+
+  async function load(claims: AccessClaims): Promise<SignedIn> {
+    const found = await Promise.all([sessions.load(claims.session), people[claims.pool].load(claims.user)]);
+    if (found.includes(undefined)) throw sessionEnded();
+    // While one of the two was read, the other may have changed: only what is held is as it is now.
+    return table.of(claims);
+  }
+
+  function judge({ pool, user: id }: AccessClaims, session: SessionRecord, user: UserRecord): SignedIn {
+    const own = session.pool === pool && session.user === id;
+    if (!own || user.disabledAt || isOver(session, clock())) throw sessionEnded();
+    return { session, user };
+  }
+}
+
+function sessionEnded(): GalleyError {
+  return new GalleyError("unauthenticated", "the session has ended: sign in again", {
+    reason: "session_ended",
+    outcome: "not_applied",
+  });
+}
