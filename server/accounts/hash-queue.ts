@@ -1,0 +1,77 @@
+import { GalleyError } from "#protocol/errors";
+
+/** Whose hash waits: what its bounds are counted by. */
+export interface Waiting {
+  /** The account that is tried, whether there is one or not. */
+  readonly account: string;
+  /** The network that it is tried from; device.ts `networkOf`. */
+  readonly network: string;
+}
+
+/** Jobs that keep a core busy each, a few at once and in the order in which they came; accounts.md 3.4. */
+export interface HashQueue {
+  /**
+   * Runs a job when its turn comes. It ends as the job ends, and harms no other.
+   * @throws GalleyError `rate_limited` at once where too many wait already, with `retryAfter` in seconds
+   */
+  run<T>(who: Waiting, job: () => Promise<T>): Promise<T>;
+}
+
+export interface HashQueueOptions {
+  /** Cores that this process may use. */
+  readonly cores: number;
+  /** Threads of libuv's pool, which file reads and token checks need too. */
+  readonly poolThreads: number;
+}
+
+const MOST_WAITING = 64;
+const MOST_OF_AN_ACCOUNT = 2;
+const MOST_OF_A_NETWORK = 8;
+/** What a job may take on a slow machine; for the advice when to come again. */
+const JOB_SECONDS = 0.05;
+
+interface Entry extends Waiting {
+  start(): void;
+}
+
+export function createHashQueue(options: HashQueueOptions): HashQueue {
+  const atOnce = hashesAtOnce(options);
+  const waiting: Entry[] = [];
+  let running = 0;
+
+  function refuse(): never {
+    throw new GalleyError("rate_limited", "too many passwords are being checked: try again in a moment", {
+      retryAfter: Math.max(1, Math.ceil((waiting.length * JOB_SECONDS) / atOnce)),
+      outcome: "not_applied",
+    });
+  }
+
+  return {
+    async run({ account, network }, job) {
+      if (running >= atOnce) {
+        const ofAccount = waiting.filter((entry) => entry.account === account).length;
+        const ofNetwork = waiting.filter((entry) => entry.network === network).length;
+        if (waiting.length >= MOST_WAITING || ofAccount >= MOST_OF_AN_ACCOUNT || ofNetwork >= MOST_OF_A_NETWORK) {
+          refuse();
+        }
+        // Whoever ends hands its place on, so that nobody who comes in that moment takes it.
+        await new Promise<void>((resolve) => waiting.push({ account, network, start: resolve }));
+      } else {
+        running++;
+      }
+      try {
+        return await job();
+      } finally {
+        const next = waiting.shift();
+        if (next) next.start();
+        else running--;
+      }
+    },
+  };
+}
+
+/** The event loop keeps a core, the pool two threads. A number that could not be read, as of a variable, gives one. */
+function hashesAtOnce({ cores, poolThreads }: HashQueueOptions): number {
+  const most = Math.floor(Math.min(cores - 1, poolThreads - 2));
+  return most >= 1 ? most : 1;
+}

@@ -1,0 +1,100 @@
+import { createHashQueue, type HashQueueOptions, type Waiting } from "./hash-queue.ts";
+import { type HashCheck, importedCheck } from "./imported-hashes.ts";
+import { formatPhc, type Phc, parsePhc } from "./phc.ts";
+
+/** Stores passwords as argon2id, and checks them; accounts.md 3. Each takes its turn in the hash queue. */
+export interface PasswordHasher {
+  /**
+   * @param password normal, as password-policy.ts makes it
+   * @returns a PHC string
+   * @throws GalleyError `rate_limited`, as `verify`
+   */
+  hash(password: string, who: Waiting): Promise<string>;
+  /**
+   * @param stored undefined where there is none, or none that counts: then the same work is done, and the answer is no
+   */
+  verify(password: string, stored: string | undefined, who: Waiting): Promise<PasswordVerdict>;
+}
+
+export interface PasswordVerdict {
+  readonly right: boolean;
+  /** It is right, and should be hashed anew: what is stored is weaker than what is made today, or another program's. */
+  readonly outdated: boolean;
+}
+
+export interface PasswordHasherOptions extends HashQueueOptions {
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+/** KiB, passes, lanes. */
+const COSTS = { m: 19 * 1024, t: 2, p: 1 } as const;
+const VERSION = 19;
+const ARGON2 = /^argon2(?:id|i|d)$/;
+const HASH_BYTES = 32;
+const SALT_BYTES = 16;
+/** Bounds of a stored hash: what one sign-in may cost, and what could be met by chance. */
+const MOST_MEMORY = 256 * 1024;
+const MOST_WORK = 8 * MOST_MEMORY;
+const MOST_LANES = 16;
+const LEAST_SALT = 8;
+const LEAST_HASH = 16;
+
+export function createPasswordHasher({ random, ...options }: PasswordHasherOptions): PasswordHasher {
+  const queue = createHashQueue(options);
+  // Of nobody's password: whatever is given, it costs what a stored one does, and is wrong.
+  const dummy = formatPhc({
+    id: "argon2id",
+    version: VERSION,
+    costs: COSTS,
+    salt: random(SALT_BYTES),
+    hash: random(HASH_BYTES),
+  });
+
+  return {
+    hash: (password, who) =>
+      queue.run(who, async () => {
+        const { hash } = await argon2();
+        // argon2id, version 19, is what the library makes unless it is told otherwise.
+        const settings = { memoryCost: COSTS.m, timeCost: COSTS.t, parallelism: COSTS.p, outputLen: HASH_BYTES };
+        return hash(utf8(password), { ...settings, salt: random(SALT_BYTES) });
+      }),
+    verify: (password, stored, who) =>
+      queue.run(who, async () => {
+        const phc = stored === undefined ? undefined : parsePhc(stored);
+        const check = phc && stored !== undefined ? checkOf(phc, stored) : undefined;
+        if (!phc || !check) {
+          await (await argon2()).verify(dummy, utf8(password));
+          return { right: false, outdated: false };
+        }
+        const right = await check(utf8(password));
+        return { right, outdated: right && isOutdated(phc) };
+      }),
+  };
+}
+
+/** Loaded at first use: it is native code. */
+function argon2() {
+  return import("@node-rs/argon2");
+}
+
+/** Undefined for a hash that cannot be checked here. */
+function checkOf(phc: Phc, stored: string): HashCheck | undefined {
+  const { id, costs, salt, hash } = phc;
+  if (!ARGON2.test(id)) return importedCheck(phc);
+  const { m = 0, t = 0, p = 0, ...others } = costs;
+  if (Object.keys(others).length > 0) return undefined;
+  const bearable = m <= MOST_MEMORY && m * t <= MOST_WORK && p <= MOST_LANES;
+  if (!bearable || m < 8 * p || t < 1 || p < 1) return undefined;
+  if (salt.length < LEAST_SALT || hash.length < LEAST_HASH) return undefined;
+  return async (password) => (await argon2()).verify(stored, password);
+}
+
+function isOutdated({ id, version, costs, salt, hash }: Phc): boolean {
+  const { m = 0, t = 0 } = costs;
+  const strong = m >= COSTS.m && t >= COSTS.t && salt.length >= SALT_BYTES && hash.length >= HASH_BYTES;
+  return id !== "argon2id" || version !== VERSION || !strong;
+}
+
+function utf8(password: string): Uint8Array {
+  return Buffer.from(password, "utf8");
+}
