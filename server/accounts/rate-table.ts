@@ -19,9 +19,9 @@ const ROUNDING = 1e-3;
  */
 export class RateTable {
   readonly #most: number;
-  /** When a bucket is full again, in epoch milliseconds; those idle longest come first. */
-  readonly #fuller = new Map<string, number>();
-  readonly #emptier = new Map<string, number>();
+  /** When a bucket is full again, in epoch milliseconds. */
+  readonly #fuller = new IdleFirst();
+  readonly #emptier = new IdleFirst();
 
   constructor(most = MOST_KEYS) {
     this.#most = most;
@@ -46,22 +46,42 @@ export class RateTable {
   count(key: string, { times, seconds }: Rate, now: number): void {
     const whole = seconds * 1000;
     const gone = Math.min(this.#gone(key, whole, now) + whole / times, 2 * whole);
-    this.#fuller.delete(key);
-    this.#emptier.delete(key);
-    (gone > whole / 2 ? this.#emptier : this.#fuller).set(key, now + gone);
+    const [into, outOf] = gone > whole / 2 ? [this.#emptier, this.#fuller] : [this.#fuller, this.#emptier];
+    outOf.delete(key);
+    into.use(key, now + gone);
     if (this.size > this.#most) this.#forgetOne();
   }
 
-  /** What is missing from a bucket, in the milliseconds until it is back; the clock may have been set back. */
+  /** What is missing from a bucket, in the milliseconds until it is back. */
   #gone(key: string, whole: number, now: number): number {
-    const fullAt = this.#fuller.get(key) ?? this.#emptier.get(key) ?? now;
-    return Math.min(Math.max(0, fullAt - now), 2 * whole);
+    const gone = (this.#fuller.get(key) ?? this.#emptier.get(key) ?? now) - now;
+    // More than ever goes: the clock was set back, and who knows by how much.
+    return gone > 2 * whole ? 0 : Math.max(0, gone);
   }
 
   #forgetOne(): void {
     // The one that has just been counted stays, so that a newcomer's bucket can empty at all.
-    const keys = this.#fuller.size > 1 ? this.#fuller : this.#emptier.size > 0 ? this.#emptier : this.#fuller;
-    const [idle] = keys.keys();
-    if (idle !== undefined) keys.delete(idle);
+    if (this.#fuller.size > 1 || this.#emptier.size === 0) this.#fuller.forgetOne();
+    else this.#emptier.forgetOne();
+  }
+}
+
+/** A map in the order of last use, which forgets what was used longest ago. */
+class IdleFirst extends Map<string, number> {
+  /** Goes on where it stopped: each time from the start it would pass by all that were deleted. */
+  #idle = this.keys();
+
+  use(key: string, value: number): void {
+    this.delete(key);
+    this.set(key, value);
+  }
+
+  forgetOne(): void {
+    let next = this.#idle.next();
+    if (next.done) {
+      this.#idle = this.keys();
+      next = this.#idle.next();
+    }
+    if (!next.done) this.delete(next.value);
   }
 }
