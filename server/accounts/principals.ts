@@ -2,7 +2,7 @@ import { GalleyError } from "#protocol/errors";
 import type { Commit, DocumentStore } from "../stores/document-store.ts";
 import type { AccessClaims } from "./access-token.ts";
 import { HeldRecords } from "./held-records.ts";
-import { isOver, readSession, SESSIONS, type SessionRecord } from "./session-records.ts";
+import { liveUntil, readSession, SESSIONS, type SessionRecord } from "./session-records.ts";
 import { findUser, type UserRecord, userCollection } from "./users.ts";
 
 /** Someone who is signed in, as they are now. */
@@ -24,6 +24,12 @@ export interface PrincipalTable {
   close(): void;
 }
 
+/** What is looked at every time lies side by side: of thousands of sessions, each object elsewhere in memory takes its time. */
+interface HeldSession extends Pick<SessionRecord, "pool" | "user"> {
+  readonly session: SessionRecord;
+  readonly until: number;
+}
+
 /** Held, each of two generations: enough for all who are at work at once. A session is about 1 KB … */
 const MOST_SESSIONS = 10_000;
 /** … and a person, with data and claims, up to 12. */
@@ -36,15 +42,16 @@ export function createPrincipalTable({
   readonly store: DocumentStore;
   readonly clock: () => number;
 }): PrincipalTable {
-  const sessions = new HeldRecords<SessionRecord>(MOST_SESSIONS, async (id) => {
+  const sessions = new HeldRecords<HeldSession>(MOST_SESSIONS, async (id) => {
     const [row] = await store.get(SESSIONS.name, [id]);
-    return row && readSession(row);
+    const session = row && readSession(row);
+    return session && { session, pool: session.pool, user: session.user, until: liveUntil(session) };
   });
   const people = {
     user: new HeldRecords(MOST_PEOPLE, (id) => findUser(store, "user", id)),
     admin: new HeldRecords(MOST_PEOPLE, (id) => findUser(store, "admin", id)),
   };
-  const held = new Map<string, HeldRecords<SessionRecord | UserRecord>>([
+  const kinds = new Map<string, HeldRecords<HeldSession | UserRecord>>([
     [SESSIONS.name, sessions],
     [userCollection("user"), people.user],
     [userCollection("admin"), people.admin],
@@ -54,20 +61,20 @@ export function createPrincipalTable({
   const tail = store.tail(
     undefined,
     ({ changes, dropped = [] }: Commit) => {
-      for (const { collection, id } of changes) held.get(collection)?.forget(id);
-      for (const collection of dropped) held.get(collection)?.clear();
+      for (const { collection, id } of changes) kinds.get(collection)?.forget(id);
+      for (const collection of dropped) kinds.get(collection)?.clear();
     },
     () => {
-      for (const records of held.values()) records.clear();
+      for (const records of kinds.values()) records.clear();
     },
   );
 
   const table: PrincipalTable = {
     of(claims) {
       if (!store.nodes.inTouch) return store.nodes.touch().then(() => table.of(claims));
-      const session = sessions.get(claims.session);
+      const held = sessions.get(claims.session);
       const user = people[claims.pool].get(claims.user);
-      return session && user ? judge(claims, session, user) : load(claims);
+      return held && user ? judge(claims, held, user) : load(claims);
     },
     close: () => tail.close(),
   };
@@ -80,10 +87,10 @@ export function createPrincipalTable({
     return table.of(claims);
   }
 
-  function judge({ pool, user: id }: AccessClaims, session: SessionRecord, user: UserRecord): SignedIn {
-    const own = session.pool === pool && session.user === id;
-    if (!own || user.disabledAt || isOver(session, clock())) throw sessionEnded();
-    return { session, user };
+  function judge(claims: AccessClaims, held: HeldSession, user: UserRecord): SignedIn {
+    const own = held.pool === claims.pool && held.user === claims.user;
+    if (!own || user.disabledAt || clock() >= held.until) throw sessionEnded();
+    return { session: held.session, user };
   }
 }
 

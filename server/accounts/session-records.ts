@@ -65,7 +65,12 @@ export function writeSession(
   return putRecord(store, SESSIONS.name, { id, version, createdAt }, { ...fields, device: { ...device } }, now);
 }
 
+/** Until when it counts, in epoch milliseconds: 0 if it was ended, whatever the clock of the node that ended it said. */
+export function liveUntil({ endedAt, idleEndsAt, endsAt }: SessionRecord): number {
+  return endedAt ? 0 : Math.min(idleEndsAt.getTime(), endsAt.getTime());
+}
+
 /** Whether it has ended, also by mere time. */
-export function isOver({ endedAt, idleEndsAt, endsAt }: SessionRecord, now: number): boolean {
-  return endedAt !== undefined || now >= idleEndsAt.getTime() || now >= endsAt.getTime();
+export function isOver(session: SessionRecord, now: number): boolean {
+  return now >= liveUntil(session);
 }
