@@ -1,4 +1,10 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { openAccounts } from "./accounts/accounts.ts";
+import { createOutbox } from "./accounts/mail-outbox.ts";
+import { createSmtpTransport } from "./accounts/mail-smtp.ts";
+import type { MailTransport } from "./accounts/mail-transport.ts";
 import { createServiceKeys, type ServiceKeys } from "./accounts/service-keys.ts";
 import { builtAssets } from "./built-assets.ts";
 import type { Config } from "./config.ts";
@@ -15,6 +21,7 @@ import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
 import { LOAD, type LoadLimits } from "./transport/load.ts";
+import { createRefreshCookie, ownOrigins } from "./transport/refresh-cookie.ts";
 import type { Transport } from "./transport/server.ts";
 
 /** One Galley: its stores, its services and the HTTP server in front of them. */
@@ -27,6 +34,8 @@ export interface App {
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly keys: ServiceKeys;
+  /** The link by which the first owner is made, once the services are open; undefined if there is an owner. */
+  setUpLink(): Promise<string | undefined>;
   /** Opens the port. Resolves to the address as clients on this machine reach it. */
   listen(): Promise<{ url: string }>;
   /** Answers one request as the port would, without a socket. */
@@ -57,13 +66,19 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   // The store opens while fastify and the routes are read and mounted: a start takes as long as the longer of the two.
   const opening = openOver(
     openStore(config, { clock, random, log, pause }),
-    (store) => openServices(config, { store, clock, random, log, key }),
+    (store) => openServices(config, { store, clock, random, log, key, publicUrl: () => publicUrl }),
     log,
   );
-  const { documents, collections, keys } = opening.services;
+  const { documents, collections, keys, setUp } = opening.services;
+  // The port may be any free one, which is known once it is open.
+  let publicUrl = config.publicUrl ?? configuredUrl(config);
   const origins = new Set(config.allowedOrigins);
   if (config.publicUrl !== undefined) origins.add(config.publicUrl);
-  const mounting = mountOver(opening, config, { clock, log, origins, requestId: requestIds(random), load });
+  const mounting = mountOver(opening, config, {
+    ...{ clock, log, origins, load },
+    requestId: requestIds(random),
+    publicUrl: () => publicUrl,
+  });
   const [store, transport] = await Promise.all([opening.started, mounting]).catch(async (error) => {
     // Whichever of the two did not fail must not stay open.
     await mounting.then(({ close }) => close()).catch(() => {});
@@ -87,11 +102,15 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     documents,
     collections,
     keys,
+    setUpLink: () => opening.opened.then(() => setUp.link()),
     async listen() {
       const { address, port, family } = await transport.listen(config.host, config.port);
       const url = `http://${localHost(address, family)}:${port}`;
       // Without a public URL this address is the server's own origin: the console is served from it.
-      if (config.publicUrl === undefined) origins.add(url).add(`http://localhost:${port}`);
+      if (config.publicUrl === undefined) {
+        origins.add(url).add(`http://localhost:${port}`);
+        publicUrl = url;
+      }
       writeServerFile(config.dataDir, { url, key, pid: process.pid });
       listening = true;
       return { url };
@@ -136,12 +155,15 @@ interface MountParts extends Pick<Overrides, "load"> {
   /** That browsers may call from. */
   readonly origins: ReadonlySet<string>;
   readonly requestId: () => string;
+  readonly publicUrl: () => string;
 }
 
 /** Mounts the routes over services that are being opened. */
 async function mountOver(opening: Opening, config: Config, parts: MountParts): Promise<Transport> {
-  const { clock, log, origins, requestId, load } = parts;
+  const { clock, log, origins, requestId, load, publicUrl } = parts;
   const { services, started, demandOpen } = opening;
+  const secure = config.publicUrl?.startsWith("https:") === true;
+  const isOwnOrigin = ownOrigins(publicUrl, config.mode === "development");
   // Each of these keeps the process busy for a while. In the turns between them the opening goes on.
   await nextTurn();
   const { createTransport } = await import("./transport/server.ts");
@@ -153,15 +175,18 @@ async function mountOver(opening: Opening, config: Config, parts: MountParts): P
     await (await started).ping();
   };
   return createTransport({
-    keys: services.keys,
+    verifiers: services,
     log,
     cors: createCors(origins, config.mode === "development"),
     trustedProxies: config.trustedProxies,
-    secure: config.publicUrl?.startsWith("https:") === true,
+    secure,
     load: { ...LOAD, ...load },
     demandOpen,
     requestId,
-    routes: (tools) => allRoutes({ ...tools, ...services, ping, clock, assets: builtAssets() }),
+    routes: (tools) => {
+      const cookie = createRefreshCookie({ replies: tools.replies, secure, isOwnOrigin });
+      return allRoutes({ ...tools, ...services, cookie, ping, clock, assets: builtAssets() });
+    },
   });
 }
 
@@ -169,10 +194,12 @@ interface ServiceParts extends Omit<StoreParts, "pause"> {
   readonly store: DocumentStore;
   /** The full key of this run. */
   readonly key: string;
+  readonly publicUrl: () => string;
 }
 
 /** What works on the store. What was opened is closed again if a later part fails. */
-async function openServices(config: Config, { store, clock, random, log, key }: ServiceParts): Promise<Services> {
+async function openServices(config: Config, parts: ServiceParts): Promise<Services> {
+  const { store, clock, random, log, key, publicUrl } = parts;
   const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
   const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
   const development = config.mode === "development";
@@ -189,11 +216,40 @@ async function openServices(config: Config, { store, clock, random, log, key }: 
     const collections = createCollectionService(common);
     const keys = await createServiceKeys({ store, clock, random, log, presets });
     opened.push(keys);
-    return { documents, collections, keys, close };
+    const { audit, mail, setUpLink, ...accounts } = await openAccounts({
+      ...{ store, clock, random, log, secrets, development, publicUrl },
+      issuer: config.publicUrl ?? configuredUrl(config),
+      transport: mailTransport(config, log),
+      owner: config.admin,
+      hashing: { poolThreads: config.poolThreads, cores: availableParallelism() },
+    });
+    opened.push(accounts);
+    return {
+      ...accounts,
+      documents,
+      collections,
+      keys,
+      auditLog: audit,
+      mailLog: mail,
+      setUp: { link: setUpLink },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** By a mail server, or into the folder `outbox` where none is named. */
+function mailTransport({ smtpUrl, mailFrom, dataDir, mode }: Config, log: Log): MailTransport {
+  if (smtpUrl !== undefined && mailFrom) return createSmtpTransport({ url: smtpUrl, from: mailFrom });
+  const development = mode === "development";
+  return createOutbox({ folder: join(dataDir, "outbox"), from: mailFrom, log, development });
+}
+
+/** Where a server without a public URL is reached: on this machine, at the port it is given. */
+function configuredUrl({ host, port }: Config): string {
+  return `http://${localHost(host, host.includes(":") ? "IPv6" : "IPv4")}:${port}`;
 }
 
 /** An address to reach a listening socket from this machine: of "all addresses", loopback. */

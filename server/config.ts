@@ -1,7 +1,25 @@
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import {
+  folder,
+  host,
+  type Mode,
+  mailAddress,
+  mongodbUrl,
+  networks,
+  oneOf,
+  origins,
+  type Parse,
+  port,
+  publicUrl,
+  secrets,
+  serviceKey,
+  smtpUrl,
+} from "./config-parsers.ts";
 import { nearest } from "./nearest.ts";
+
+export type { Mode } from "./config-parsers.ts";
 
 /** What boots the process, built once and frozen; docs/configuration.md. What admins change while it runs is data. */
 export interface Config {
@@ -23,14 +41,20 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Addresses and CIDR networks whose forwarded headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** Of the mail server, with its password; undefined: mail is written to the data folder. */
+  readonly smtpUrl: string | undefined;
+  /** Who mail comes from; there if there is a mail server. */
+  readonly mailFrom: { readonly name?: string; readonly address: string } | undefined;
+  /** The first owner of the console; undefined: a set-up link is printed. */
+  readonly admin: { readonly email: string; readonly password: string } | undefined;
+  /** Threads of Node's pool, on which passwords are hashed. */
+  readonly poolThreads: number;
   readonly logLevel: LogLevel;
   readonly logFormat: "json" | "pretty";
   /** What is odd but no fault, to be logged at start. */
   readonly warnings: readonly string[];
 }
 
-/** `galley dev` and `galley start`; configuration.md "Two modes". */
-export type Mode = "development" | "production";
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface ConfigSources {
@@ -55,9 +79,10 @@ export class ConfigError extends Error {
   }
 }
 
+/** What Node takes if nothing says otherwise. */
+const NODE_POOL_THREADS = 4;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const LOG_FORMATS = ["json", "pretty"] as const;
-const SECRET_BYTES = 32;
 const FLAGS = { host: "GALLEY_HOST", port: "GALLEY_PORT", "data-dir": "GALLEY_DATA_DIR" } as const;
 
 /** Variables this version reads, and whether they hold a secret. Each may also be given as `<name>_FILE`. */
@@ -71,6 +96,10 @@ const VARIABLES = {
   GALLEY_PUBLIC_URL: false,
   GALLEY_ALLOWED_ORIGINS: false,
   GALLEY_TRUSTED_PROXIES: false,
+  GALLEY_ADMIN_EMAIL: false,
+  GALLEY_ADMIN_PASSWORD: true,
+  GALLEY_SMTP_URL: true,
+  GALLEY_MAIL_FROM: false,
   GALLEY_LOG_LEVEL: false,
   GALLEY_LOG_FORMAT: false,
 } as const;
@@ -83,10 +112,6 @@ const LATER = [
   "GALLEY_S3_REGION",
   "GALLEY_S3_ACCESS_KEY",
   "GALLEY_S3_SECRET_KEY",
-  "GALLEY_ADMIN_EMAIL",
-  "GALLEY_ADMIN_PASSWORD",
-  "GALLEY_SMTP_URL",
-  "GALLEY_MAIL_FROM",
   "GALLEY_METRICS_TOKEN",
 ];
 /** Read by the command line and by tests, not by the server. */
@@ -109,8 +134,12 @@ export function readConfig(sources: ConfigSources): Config {
     publicUrl: reader.read("GALLEY_PUBLIC_URL", undefined, publicUrl),
     allowedOrigins: reader.read("GALLEY_ALLOWED_ORIGINS", [], origins),
     trustedProxies: reader.read("GALLEY_TRUSTED_PROXIES", [], networks),
+    admin: firstAdmin(reader),
+    smtpUrl: reader.read("GALLEY_SMTP_URL", undefined, smtpUrl),
+    mailFrom: reader.read("GALLEY_MAIL_FROM", undefined, mailAddress),
     logLevel: reader.read("GALLEY_LOG_LEVEL", "info", oneOf(LOG_LEVELS)),
     logFormat: reader.read("GALLEY_LOG_FORMAT", sources.terminal ? "pretty" : "json", oneOf(LOG_FORMATS)),
+    poolThreads: Number(sources.env.UV_THREADPOOL_SIZE) || NODE_POOL_THREADS,
     warnings: reader.warnings,
   };
   reader.checkNames();
@@ -121,18 +150,29 @@ export function readConfig(sources: ConfigSources): Config {
       reader.faults.push("GALLEY_PUBLIC_URL: is needed to listen beyond loopback: the address that clients use");
     }
   }
+  const mailFromIsFaulty = reader.faults.some((fault) => fault.startsWith("GALLEY_MAIL_FROM"));
+  if (config.smtpUrl !== undefined && config.mailFrom === undefined && !mailFromIsFaulty) {
+    reader.faults.push("GALLEY_MAIL_FROM: is needed with GALLEY_SMTP_URL: the address that mail comes from");
+  }
   if (reader.faults.length > 0) throw new ConfigError(reader.faults);
   for (const list of [config.secrets, config.allowedOrigins, config.trustedProxies, config.warnings])
     Object.freeze(list);
   return Object.freeze(config);
 }
 
+/** Both or none; whether they are fit for an owner is judged by the rules of accounts. */
+function firstAdmin(reader: Reader): Config["admin"] {
+  const email = reader.read("GALLEY_ADMIN_EMAIL", "", (text) => text);
+  const password = reader.read("GALLEY_ADMIN_PASSWORD", "", (text) => text);
+  if ((email === "") === (password === "")) return email === "" ? undefined : { email, password };
+  const missing = email === "" ? "GALLEY_ADMIN_EMAIL" : "GALLEY_ADMIN_PASSWORD";
+  reader.faults.push(`${missing}: is needed too: the first owner has an address and a password`);
+  return undefined;
+}
+
 export function isLoopback(address: string): boolean {
   return address === "localhost" || address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
 }
-
-/** Turns a variable's text into its value. @throws Error saying what it expects */
-type Parse<T> = (text: string, mode: Mode) => T;
 
 class Reader {
   readonly faults: string[] = [];
@@ -190,98 +230,4 @@ class Reader {
       }
     }
   }
-}
-
-function host(text: string): string {
-  if (isIP(text) !== 0 || /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(text)) return text;
-  throw new Error(`expects an address or host name to listen on, got ${JSON.stringify(text)}`);
-}
-
-function port(text: string): number {
-  if (/^[0-9]{1,5}$/.test(text) && Number(text) <= 65535) return Number(text);
-  throw new Error(`expects a port from 0 to 65535, got ${JSON.stringify(text)}`);
-}
-
-function folder(text: string): string {
-  if (text === "" || text.includes("\0")) throw new Error("expects the path of a folder");
-  return resolve(text);
-}
-
-/** What it says of a fault never shows the text, which may hold a password. */
-function mongodbUrl(text: string): string {
-  const parts = /^mongodb(?:\+srv)?:\/\/[^/?#\s]+(?:\/([^?#\s]*))?(?:\?[^#\s]*)?$/.exec(text);
-  if (!parts) throw new Error("expects mongodb://host:port/database?replicaSet=name");
-  if (/[/\\. "$*<>:|]|^.{64}/.test(parts[1] ?? "")) {
-    throw new Error(
-      'expects a database after the host that has at most 63 characters and none of / \\ . " $ * < > : |',
-    );
-  }
-  return text;
-}
-
-function secrets(text: string, mode: Mode): string[] {
-  const list = text.split(",");
-  if (list.length > 2) throw new Error("expects one secret, or two as new,old while rotating");
-  for (const secret of list) {
-    if (Buffer.byteLength(secret) < SECRET_BYTES)
-      throw new Error(`expects at least ${SECRET_BYTES} bytes in each secret`);
-    refuseExample(secret, mode);
-  }
-  return list;
-}
-
-function serviceKey(text: string, mode: Mode): string {
-  if (!/^gsk_[A-Za-z0-9_]{32,}$/.test(text)) {
-    throw new Error("expects gsk_ and at least 32 further characters of A-Z a-z 0-9 _");
-  }
-  refuseExample(text.slice("gsk_".length), mode);
-  return text;
-}
-
-/** A secret copied from a page, or typed with one finger, protects nothing; development may have it easy. */
-function refuseExample(secret: string, mode: Mode): void {
-  if (mode === "development") return;
-  const example = /change.?me|example|placeholder|your.?secret|replace.?me/i.test(secret);
-  if (example || new Set(secret).size < 4) throw new Error("looks like an example; expects a random value");
-}
-
-function publicUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const plain = url && /^https?:$/.test(url.protocol) && url.pathname === "/" && !/[?#@]/.test(text);
-  if (!plain) throw new Error(`expects an address like https://api.example.com, got ${JSON.stringify(text)}`);
-  return url.origin;
-}
-
-function origins(text: string): string[] {
-  return items(text).map((item) => {
-    const url = URL.canParse(item) ? new URL(item) : undefined;
-    if (url && url.origin !== "null" && (item === url.origin || item === `${url.origin}/`)) return url.origin;
-    throw new Error(`expects origins like https://app.example.com with commas between, got ${JSON.stringify(item)}`);
-  });
-}
-
-function networks(text: string): string[] {
-  return items(text).map((item) => {
-    const [address = "", bits, ...rest] = item.split("/");
-    const version = isIP(address);
-    const max = version === 4 ? 32 : 128;
-    const valid = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= max);
-    if (version !== 0 && valid && rest.length === 0) return item;
-    throw new Error(`expects addresses or networks like 10.0.0.0/8 with commas between, got ${JSON.stringify(item)}`);
-  });
-}
-
-function items(text: string): string[] {
-  return text
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "");
-}
-
-function oneOf<const T extends string>(values: readonly T[]): Parse<T> {
-  return (text) => {
-    const found = values.find((value) => value === text);
-    if (found === undefined) throw new Error(`expects one of ${values.join(", ")}, got ${JSON.stringify(text)}`);
-    return found;
-  };
 }

@@ -20,6 +20,9 @@ export async function serve(sources: ConfigSources): Promise<void> {
       { mode, dataDir, console: `${url}/console/` },
       `Galley listens on ${url}, its console is at ${url}/console/`,
     );
+    void app.setUpLink().then((link) => {
+      if (link !== undefined) app.log.info({}, `Set-up link (works once): ${link}`);
+    });
     const signal = await stopped;
     app.log.info({ signal }, "stopping: answering what is in flight");
   } finally {

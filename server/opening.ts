@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
+import type { AccountServices } from "./accounts/accounts.ts";
 import type { ServiceKeys } from "./accounts/service-keys.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";
 import type { Log } from "./log.ts";
@@ -16,6 +17,15 @@ export interface Services {
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly keys: ServiceKeys;
+  readonly accounts: AccountServices["accounts"];
+  readonly users: AccountServices["users"];
+  readonly admins: AccountServices["admins"];
+  readonly settings: AccountServices["settings"];
+  readonly tokens: AccountServices["tokens"];
+  readonly auditLog: AccountServices["audit"];
+  readonly mailLog: AccountServices["mail"];
+  /** Where people begin. */
+  readonly setUp: { link(): Promise<string | undefined> };
   close(): Promise<void>;
 }
 
@@ -28,6 +38,8 @@ export interface Opening {
    * Rejects with what opening a store that is there throws; the store is closed then.
    */
   readonly started: Promise<DocumentStore>;
+  /** Resolves once the services are open; never, if it is closed before that. */
+  readonly opened: Promise<void>;
   /** The same objects before and after; of no use before. */
   readonly services: Omit<Services, "close">;
   /** @throws GalleyError `unavailable` as long as the services are not open */
@@ -37,6 +49,10 @@ export interface Opening {
 }
 
 const RETRY_MILLISECONDS = 500;
+const NAMES = [
+  ...(["documents", "collections", "keys", "accounts", "users", "admins"] as const),
+  ...(["settings", "tokens", "auditLog", "mailLog", "setUp"] as const),
+];
 
 /** Opens services over a store that is being opened. Requests are refused until they are there. */
 export function openOver(
@@ -45,16 +61,19 @@ export function openOver(
   log: Log,
 ): Opening {
   // The routes hold these objects from their start, and their methods come with the services.
-  const services = { documents: {}, collections: {}, keys: {} } as Omit<Services, "close">;
+  const services = Object.fromEntries(NAMES.map((name) => [name, {}])) as unknown as Omit<Services, "close">;
   const closing = new AbortController();
   let live: Services | undefined;
+  let tellOpened: () => void;
+  const whenOpen = new Promise<void>((resolve) => {
+    tellOpened = resolve;
+  });
 
   async function openOnce(store: DocumentStore): Promise<void> {
     const made = await open(store);
-    Object.assign(services.documents, made.documents);
-    Object.assign(services.collections, made.collections);
-    Object.assign(services.keys, made.keys);
+    for (const name of NAMES) Object.assign(services[name], made[name]);
     live = made;
+    tellOpened();
   }
 
   /** Tries until it is done or closed. @throws what `isFatal` says is no matter of waiting */
@@ -94,6 +113,7 @@ export function openOver(
 
   return {
     started,
+    opened: whenOpen,
     services,
     demandOpen() {
       if (!live) {

@@ -8,8 +8,8 @@ import { demandFresh, type Next, type SessionAnswer } from "./entry.ts";
 import { readAddress } from "./inputs.ts";
 import { notice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
-import { personOf } from "./passwords.ts";
 import { normalPassword } from "./password-policy.ts";
+import { personOf } from "./passwords.ts";
 import { endedSessions, findPerson } from "./people.ts";
 import { type SecretKind, type SecretRecord, secretInvalid } from "./secrets.ts";
 import { accountKey } from "./sign-in.ts";
@@ -75,7 +75,10 @@ async function demandPassword(
     secret.kind === "sign-up" ? String(secret.data.password) : (await personOf(parts, secret)).credential.password;
   const account = accountKey(secret.pool, String(secret.data.key));
   const attempt = await parts.limits.tryPassword(account, { address });
-  const { right } = await parts.hasher.verify(normalPassword(password), stored, { account, network: networkOf(address) });
+  const { right } = await parts.hasher.verify(normalPassword(password), stored, {
+    account,
+    network: networkOf(address),
+  });
   if (!right) {
     parts.limits.failed("sign-in", address);
     throw secretInvalid();

@@ -26,6 +26,8 @@ const PAGES: Readonly<Record<Exclude<SecretKind, "nothing" | "set-up">, string>>
 /** A secret, stored and mailed by these writes. */
 export interface Mailed {
   readonly next: Next | undefined;
+  /** Where the mail's link leads; for whom the machine's own user shows it to. */
+  readonly link: string;
   readonly writes: readonly Write[];
 }
 
@@ -49,16 +51,22 @@ export function mailSecret(
   const queued = parts.mail.queued(mailTo(parts, mail.to, { kind: mail.kind, until: expiresAt, values }));
   const { challenge, record } = secret;
   return {
+    link: linkOf(parts, secret, mail.page),
     next: challenge === undefined ? undefined : nextOf(challenge, record.codeUntil ?? expiresAt),
     writes: [secret.write, queued],
   };
 }
 
-function secretValues({ publicUrl, clock }: AccountParts, { link, code, record }: NewSecret, page: keyof typeof PAGES) {
+function linkOf({ publicUrl }: AccountParts, { link }: NewSecret, page: keyof typeof PAGES): string {
+  return `${publicUrl()}${PAGES[page]}#token=${link}`;
+}
+
+function secretValues(parts: AccountParts, secret: NewSecret, page: keyof typeof PAGES) {
+  const { code, record } = secret;
   const until = record.codeUntil ?? record.expiresAt;
   return {
-    link: `${publicUrl()}${PAGES[page]}#token=${link}`,
-    minutes: `${Math.round((until.getTime() - clock()) / 60_000)}`,
+    link: linkOf(parts, secret, page),
+    minutes: `${Math.round((until.getTime() - parts.clock()) / 60_000)}`,
     ...(code !== undefined && { code }),
   };
 }

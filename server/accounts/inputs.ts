@@ -1,5 +1,5 @@
 import type { Faults } from "#protocol/errors";
-import { utf8Length, decodeValue, encodeValue, isObjectValue, type ObjectValue } from "#protocol/values";
+import { decodeValue, encodeValue, isObjectValue, type ObjectValue, utf8Length } from "#protocol/values";
 import { type Address, readEmail } from "./email.ts";
 import { normalPassword, passwordFault } from "./password-policy.ts";
 import type { Settings } from "./settings.ts";

@@ -115,7 +115,12 @@ export async function listSessions(parts: AccountParts, { principal }: OwnScope)
 }
 
 /** Ends one of the caller's sessions; another than this one only if the caller has proven lately who they are. */
-export async function endSession(parts: AccountParts, { principal }: OwnScope, id: string, visit: Visit): Promise<void> {
+export async function endSession(
+  parts: AccountParts,
+  { principal }: OwnScope,
+  id: string,
+  visit: Visit,
+): Promise<void> {
   if (id !== principal.session) demandFresh(parts, principal);
   await ending(parts, visit, principal.id, async () => {
     const session = await parts.sessions.find(id);

@@ -90,7 +90,11 @@ export async function resetPassword(
     return {
       consumes: secret,
       writes: [
-        writeCredential(store, { ...credential, password: hash, credentialVersion: credential.credentialVersion + 1 }, now),
+        writeCredential(
+          store,
+          { ...credential, password: hash, credentialVersion: credential.credentialVersion + 1 },
+          now,
+        ),
         writeUser(store, { ...user, emailProvenAt: user.emailProvenAt ?? new Date(now) }, now),
         ...(await endedSessions(parts, user)),
         ...others,

@@ -6,7 +6,7 @@ import { decideAndCommit } from "./commit.ts";
 import { type CredentialRecord, findCredential, writeCredential } from "./credentials.ts";
 import { networkOf, type Visit } from "./device.ts";
 import type { Address } from "./email.ts";
-import { LIVES, mailSecret } from "./email-secrets.ts";
+import { LIVES, type Mailed, mailSecret } from "./email-secrets.ts";
 import { answerOf, carriedBy, enter, type Next, type SessionAnswer } from "./entry.ts";
 import { type Profile, type ProfileBody, readAddress, readNewPassword, readProfile } from "./inputs.ts";
 import type { AccountParts } from "./parts.ts";
@@ -161,7 +161,7 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
       writes: [
         ...entered.writes,
         writeCredential(parts.store, credential, now),
-        ...(proven ? [] : proofMail(parts, user, credential)),
+        ...(proven ? [] : proofMail(parts, user, credential).writes),
         audit.line({ action: before ? "guest-upgraded" : "sign-up", by: user.id, visit }),
       ],
       answer: entered,
@@ -172,8 +172,8 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
 }
 
 /** The mail by which a person who is signed in already proves that the address is theirs. */
-export function proofMail(parts: AccountParts, user: UserRecord, { credentialVersion }: CredentialRecord) {
-  const { writes } = mailSecret(
+export function proofMail(parts: AccountParts, user: UserRecord, { credentialVersion }: CredentialRecord): Mailed {
+  return mailSecret(
     parts,
     {
       kind: "email-proof",
@@ -186,7 +186,6 @@ export function proofMail(parts: AccountParts, user: UserRecord, { credentialVer
     },
     { kind: "verify", to: user, page: "email-proof" },
   );
-  return writes;
 }
 
 /** The guest who becomes this person; undefined if it is nobody, or nobody's any more. */

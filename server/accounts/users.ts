@@ -79,3 +79,8 @@ export async function findUserByEmail(store: DocumentStore, pool: Pool, key: str
 export function removeUser({ pool, id, version }: UserRecord): Write {
   return removeRecord(COLLECTION[pool], { id, version });
 }
+
+/** Fails the commit it is part of if the person has changed. */
+export function checkUser({ pool, id, version: expect }: UserRecord): Write {
+  return { kind: "check", collection: COLLECTION[pool], id, expect };
+}

@@ -8,6 +8,7 @@ const COMMANDS: readonly { name: string; summary: string; load: () => Promise<{ 
   { name: "export", summary: "write a collection's documents as NDJSON", load: () => import("./export.ts") },
   { name: "collections", summary: "list, create, show or drop collections", load: () => import("./collections.ts") },
   { name: "keys", summary: "create, list or revoke service keys", load: () => import("./keys.ts") },
+  { name: "admin", summary: "make an admin, or let one back in", load: () => import("./admin.ts") },
   {
     name: "doctor",
     summary: "check what this Galley needs: versions, stores, disk, clock",

@@ -5,14 +5,14 @@ import type { Principal } from "../access/principal.ts";
 import { BodyDeadlines } from "./body-deadlines.ts";
 import type { Failures } from "./failures.ts";
 import type { HttpServer } from "./http-server.ts";
-import { anonymous, identify, type KeyVerifier } from "./identify.ts";
+import { anonymous, identify, type Verifiers } from "./identify.ts";
 import { checkBodyHeaders } from "./json-body.ts";
 import type { LoadLimits } from "./load.ts";
 import type { PathParams, Route } from "./route.ts";
 
 export interface EntranceOptions {
   readonly server: HttpServer;
-  readonly keys: KeyVerifier;
+  readonly verifiers: Verifiers;
   readonly addressOf: (request: IncomingMessage) => string;
   readonly failures: Failures;
   readonly load: LoadLimits;
@@ -28,7 +28,7 @@ export type Entrance = (route: Route, request: FastifyRequest, reply: FastifyRep
  * So nobody without a right makes the server read a body, and no fault in one is told before the verdict on its sender.
  */
 export function createEntrance(options: EntranceOptions): Entrance {
-  const { server, keys, addressOf, failures, load, demandOpen } = options;
+  const { server, verifiers, addressOf, failures, load, demandOpen } = options;
   const bodies = new BodyDeadlines(load.bodyMs);
   return (route, request, reply, done) => {
     request.route = route;
@@ -54,13 +54,34 @@ export function createEntrance(options: EntranceOptions): Entrance {
         });
       }
       const address = addressOf(request.raw);
-      const caller = route.open ? anonymous(address) : identify(request.headers, request.raw.url ?? "", address, keys);
+      const caller = callerOf(route, request, address, verifiers);
       if (caller instanceof Promise) caller.then(judge, fail);
       else judge(caller);
     } catch (error) {
       fail(error);
     }
   };
+}
+
+/** Who calls, as far as the route wants to know. */
+function callerOf(
+  { open, credential }: Route,
+  { headers, raw }: FastifyRequest,
+  address: string,
+  verifiers: Verifiers,
+): Principal | Promise<Principal> {
+  if (open || credential === "ignored") return anonymous(address);
+  if (credential === undefined) return identify(headers, raw.url ?? "", address, verifiers);
+  const nobody = (error: unknown) => {
+    if (error instanceof GalleyError && error.code === "unauthenticated") return anonymous(address);
+    throw error;
+  };
+  try {
+    const caller = identify(headers, raw.url ?? "", address, verifiers);
+    return caller instanceof Promise ? caller.catch(nobody) : caller;
+  } catch (error) {
+    return nobody(error);
+  }
 }
 
 /** A request that was turned away before anything was done for it. */

@@ -2,15 +2,23 @@ import type { IncomingHttpHeaders } from "node:http";
 import { GalleyError } from "#protocol/errors";
 import type { Principal } from "../access/principal.ts";
 
-/** Tells who a service key is; server/accounts/service-keys.ts. */
-export interface KeyVerifier {
+/** Tells who a token is. */
+export interface Verifier {
   /** @throws GalleyError `unauthenticated` */
   verify(token: string, address: string): Principal | Promise<Principal>;
 }
 
+export interface Verifiers {
+  /** Of service keys, `gsk_…`. */
+  readonly keys: Verifier;
+  /** Of access tokens, which is anything else. */
+  readonly tokens: Verifier;
+}
+
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
-/** Anything in a query that could be a key, also with its characters percent-encoded. */
+/** Anything in a query that could be a key, also with its characters percent-encoded; then, what could be an access token. */
 const KEY_IN_QUERY = /[?&=](?:g|%67)(?:s|%73)(?:k|%6b)(?:_|%5f)[A-Za-z0-9_%]{16,}/i;
+const TOKEN_IN_QUERY = /[?&=]ey[\w-]{8,}\.ey[\w-]{8,}\.[\w-]{16,}/;
 
 /**
  * Who calls: accounts.md 2. Nothing given is anonymous; whatever is given and does not hold is 401, never anonymous.
@@ -21,14 +29,17 @@ export function identify(
   headers: IncomingHttpHeaders,
   url: string,
   address: string,
-  keys: KeyVerifier,
+  { keys, tokens }: Verifiers,
 ): Principal | Promise<Principal> {
-  if (url.includes("?") && KEY_IN_QUERY.test(url)) throw keyInBrowser("in a URL");
+  if (url.includes("?")) {
+    if (KEY_IN_QUERY.test(url)) throw keyInBrowser("in a URL");
+    if (TOKEN_IN_QUERY.test(url)) throw unauthenticated("a token came in a URL: send it in `Authorization`");
+  }
   const { authorization } = headers;
   if (authorization === undefined) return anonymous(address);
   const token = BEARER.exec(authorization)?.[1];
-  if (token === undefined) throw unauthenticated("expects `Authorization: Bearer <service key>`");
-  if (!token.startsWith("gsk_")) throw unauthenticated("the token is not valid");
+  if (token === undefined) throw unauthenticated("expects `Authorization: Bearer <access token or service key>`");
+  if (!token.startsWith("gsk_")) return tokens.verify(token, address);
   if (headers.origin !== undefined) throw keyInBrowser("from a web page");
   return keys.verify(token, address);
 }

@@ -15,6 +15,9 @@ export interface Parameters {
   readonly after?: string;
   readonly types?: string;
   readonly upsert?: string;
+  readonly q?: string;
+  readonly user?: string;
+  readonly action?: string;
 }
 export type ParameterName = keyof Parameters;
 
@@ -62,7 +65,14 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     description: "`true`: creates the document if it is missing.",
     read: oneOf("upsert", ["true", "false"]),
   },
+  q: text("An id, or how an address begins."),
+  user: text("Only lines about this person."),
+  action: text("Only lines of this action."),
 };
+
+function text(description: string): Parameter {
+  return { schema: { type: "string" }, description, read: (given) => given };
+}
 
 const NONE: Parameters = Object.freeze({});
 

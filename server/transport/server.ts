@@ -8,7 +8,7 @@ import type { Cors } from "./cors.ts";
 import { createEntrance, type Entrance } from "./entrance.ts";
 import { createFailures, type Failures } from "./failures.ts";
 import { createHttpServer, type HttpServer } from "./http-server.ts";
-import type { KeyVerifier } from "./identify.ts";
+import type { Verifiers } from "./identify.ts";
 import { addBodyParsers, BODY_LIMIT } from "./json-body.ts";
 import type { RouteTools } from "./lines.ts";
 import type { LoadLimits } from "./load.ts";
@@ -21,7 +21,7 @@ import { checkSchema } from "./schema.ts";
 const MAX_PART = 4096;
 
 export interface TransportOptions {
-  readonly keys: KeyVerifier;
+  readonly verifiers: Verifiers;
   readonly log: Log;
   readonly cors: Cors;
   readonly trustedProxies: readonly string[];
@@ -44,7 +44,7 @@ export interface Transport {
 
 /** Bytes in, bytes out: builds fastify with the laws of http-api.md "Transport" and mounts the routes. */
 export async function createTransport(options: TransportOptions): Promise<Transport> {
-  const { keys, log, cors, load, demandOpen } = options;
+  const { verifiers, log, cors, load, demandOpen } = options;
   let http: HttpServer | undefined;
   const replies = createReplies({
     secure: options.secure,
@@ -67,7 +67,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
 
   answerWithoutRoute(fastify, cors, replies, failures);
   const addressOf = createAddresses(options.trustedProxies);
-  const enter = createEntrance({ server, keys, addressOf, failures, load, demandOpen });
+  const enter = createEntrance({ server, verifiers, addressOf, failures, load, demandOpen });
   for (const route of options.routes({ replies, failures, load })) mount(fastify, route, enter);
   await fastify.ready();
   return {

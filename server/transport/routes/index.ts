@@ -1,7 +1,10 @@
+import type { Accounts, Admins, AuditLog, MailLog, SettingsRoutes, UserAdmin } from "../../accounts/contract.ts";
 import type { ServiceKeys } from "../../accounts/service-keys.ts";
 import type { CollectionService, DocumentService } from "../../documents/contract.ts";
 import type { RouteTools } from "../lines.ts";
+import type { RefreshCookie } from "../refresh-cookie.ts";
 import type { Route } from "../route.ts";
+import { authRoutes } from "./auth.ts";
 import { batchRoutes } from "./batch.ts";
 import { collectionDataRoutes } from "./collection-data.ts";
 import { collectionRoutes } from "./collections.ts";
@@ -10,13 +13,23 @@ import { documentRoutes } from "./documents.ts";
 import { healthRoutes } from "./health.ts";
 import { keyRoutes } from "./keys.ts";
 import { openApiRoute } from "./openapi.ts";
+import { ownAccountRoutes } from "./own-account.ts";
 import { queryRoutes } from "./queries.ts";
 import { sdkRoutes } from "./sdk.ts";
+import { settingsRoutes } from "./settings.ts";
+import { userRoutes } from "./users.ts";
 
 export interface RouteParts extends RouteTools {
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly keys: ServiceKeys;
+  readonly accounts: Accounts;
+  readonly users: UserAdmin;
+  readonly admins: Admins;
+  readonly settings: SettingsRoutes;
+  readonly auditLog: AuditLog;
+  readonly mailLog: MailLog;
+  readonly cookie: RefreshCookie;
   /** Resolves if the store answers. */
   readonly ping: () => Promise<void>;
   readonly clock: () => number;
@@ -34,7 +47,11 @@ export function allRoutes(parts: RouteParts): readonly Route[] {
     ...batchRoutes(documents, replies),
     ...collectionRoutes(collections, replies),
     ...collectionDataRoutes(collections, parts),
+    ...authRoutes(parts.accounts, replies, parts.cookie),
+    ...ownAccountRoutes(parts.accounts, replies, parts.cookie),
+    ...userRoutes(parts.users, replies),
     ...keyRoutes(parts.keys, replies),
+    ...settingsRoutes(parts, replies),
     ...sdkRoutes(replies, assets.sdk),
     ...consoleRoutes(replies, assets.console),
   ];

@@ -1,0 +1,165 @@
+import type { Log } from "../log.ts";
+import type { DocumentStore } from "../stores/document-store.ts";
+import { startSweep } from "../stores/expired.ts";
+import { createAccessTokens } from "./access-token.ts";
+import { createAdmins } from "./admins.ts";
+import { AUDIT, createAudit } from "./audit.ts";
+import type { Accounts, Admins, UserAdmin } from "./contract.ts";
+import { CREDENTIALS } from "./credentials.ts";
+import { deriveKeys } from "./derived-keys.ts";
+import { createDeviceTokens } from "./device-token.ts";
+import { changeEmail, resendProof, verifyEmail } from "./email-proof.ts";
+import { databaseEpoch } from "./epoch.ts";
+import { signUpInvited } from "./invites.ts";
+import { createLimits, LIMITS_RECORDS } from "./limits.ts";
+import { createMail, MAIL, type MailTransport } from "./mail.ts";
+import { notice } from "./notices.ts";
+import {
+  changeMe,
+  deleteMe,
+  endOtherSessions,
+  endSession,
+  listSessions,
+  readMe,
+  signInAsGuest,
+  signOut,
+} from "./own-account.ts";
+import type { AccountParts } from "./parts.ts";
+import { createPasswordHasher } from "./password-hash.ts";
+import { changePassword, forgotPassword, resetPassword } from "./passwords.ts";
+import { createPrincipalTable } from "./principals.ts";
+import { refresh } from "./refresh.ts";
+import { createSecrets, SECRETS } from "./secrets.ts";
+import { createSessions, SESSIONS, type SessionRecord } from "./sessions.ts";
+import { makeConfiguredOwner, makeSetUpLink } from "./set-up.ts";
+import { createSettings, SETTINGS, type SettingsService } from "./settings.ts";
+import { signIn } from "./sign-in.ts";
+import { signUp } from "./sign-up.ts";
+import { createTokenVerifier, type TokenVerifier } from "./token-verifier.ts";
+import { createUserAdmin } from "./user-admin.ts";
+import { findUser, USER_COLLECTIONS } from "./users.ts";
+
+export interface AccountOptions {
+  readonly store: DocumentStore;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** That many random bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+  readonly log: Log;
+  /** The server's secrets, newest first. */
+  readonly secrets: readonly string[];
+  readonly development: boolean;
+  /** Where links lead, without a slash at the end. */
+  readonly publicUrl: () => string;
+  /** Who signs access tokens, the same for every node and start. */
+  readonly issuer: string;
+  readonly transport: MailTransport;
+  /** The first owner, as the environment names one. */
+  readonly owner: { readonly email: string; readonly password: string } | undefined;
+  readonly hashing: { readonly poolThreads: number; readonly cores: number };
+}
+
+/** Everything about who somebody is. */
+export interface AccountServices {
+  readonly accounts: Accounts;
+  readonly users: UserAdmin;
+  readonly admins: Admins;
+  readonly settings: SettingsService;
+  readonly tokens: TokenVerifier;
+  readonly audit: AccountParts["audit"];
+  readonly mail: AccountParts["mail"];
+  /** Makes the link for the first owner; undefined if there is one. */
+  setUpLink(): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/** Opens accounts on a store: makes the parts in order, then the ways in and out. */
+export async function openAccounts(options: AccountOptions): Promise<AccountServices> {
+  const { store, clock, random, log } = options;
+  const records = [...USER_COLLECTIONS, CREDENTIALS, SECRETS, SESSIONS, LIMITS_RECORDS, MAIL, AUDIT, SETTINGS];
+  for (const collection of records) await store.ensureCollection(collection);
+  const common = { store, clock, random, log };
+  const keys = deriveKeys(options.secrets);
+  const audit = createAudit(common);
+  const settings = await createSettings({ ...common, audit, development: options.development });
+  const mail = createMail({
+    ...common,
+    keys,
+    transport: options.transport,
+    templates: () => settings.current().mail.templates,
+  });
+  const sessions = createSessions({
+    ...common,
+    keys,
+    epoch: await databaseEpoch(common),
+    lives: (pool) => settings.current().sessions[pool],
+    onReuse: (session, visit) => reused(session, visit),
+  });
+  const tokens = createAccessTokens({ keys, issuer: () => options.issuer, epoch: await databaseEpoch(common), clock });
+  const table = createPrincipalTable({ store, clock });
+  const parts: AccountParts = {
+    ...common,
+    ...{ tokens, sessions, audit, mail },
+    settings: settings.current,
+    secrets: createSecrets({ store, keys, clock, random }),
+    devices: createDeviceTokens({ keys, clock, random }),
+    hasher: createPasswordHasher({ random, ...options.hashing }),
+    limits: createLimits({ ...common, settings: () => settings.current().limits }),
+    publicUrl: options.publicUrl,
+  };
+  if (options.owner && !(await makeConfiguredOwner(parts, options.owner))) {
+    log.info({}, "there is an owner already: GALLEY_ADMIN_EMAIL and GALLEY_ADMIN_PASSWORD are ignored");
+  }
+  const swept = records.filter(({ indexes }) => indexes.some(({ paths }) => paths[0] === "expiresAt"));
+  const sweep = startSweep({ store, clock, collections: swept.map(({ name }) => name), warn: log.warn.bind(log) });
+
+  /** Somebody used a refresh token that was used before: the session ends, and its person is told. */
+  async function reused(session: SessionRecord, visit: Parameters<typeof audit.line>[0]["visit"]) {
+    const user = await findUser(store, session.pool, session.user);
+    const line = audit.line({ action: "token-reuse", by: session.user, ...(visit && { visit }) });
+    return user ? [line, ...notice(parts, user, "token-reuse", { device: session.device.app })] : [line];
+  }
+
+  return {
+    accounts: accountsOf(parts),
+    users: createUserAdmin(parts),
+    admins: createAdmins(parts),
+    settings,
+    tokens: createTokenVerifier(tokens, table),
+    audit,
+    mail,
+    setUpLink: () => makeSetUpLink(parts),
+    async close() {
+      table.close();
+      settings.close();
+      await sweep.close();
+      await mail.close();
+      await audit.close();
+    },
+  };
+}
+
+function accountsOf(parts: AccountParts): Accounts {
+  return {
+    signUp: async (scope, body, visit) =>
+      "invite" in body && body.invite !== undefined
+        ? { session: await signUpInvited(parts, scope, body, visit) }
+        : signUp(parts, scope, body, visit),
+    signIn: (scope, body, visit) => signIn(parts, scope, body, visit),
+    signInAsGuest: (scope, body, visit) => signInAsGuest(parts, scope, body, visit),
+    refresh: (token, visit) => refresh(parts, token, visit),
+    signOut: (principal, token, visit) => signOut(parts, principal, token, visit),
+    me: (scope) => readMe(parts, scope),
+    changeMe: (scope, body) => changeMe(parts, scope, body),
+    deleteMe: (scope, visit) => deleteMe(parts, scope, visit),
+    verifyEmail: (scope, body, visit) => verifyEmail(parts, scope, body, visit),
+    resendProof: (scope, body, visit) => resendProof(parts, scope, body, visit),
+    changeEmail: (scope, body, visit) => changeEmail(parts, scope, body, visit),
+    forgotPassword: (scope, body, visit) => forgotPassword(parts, scope, body, visit),
+    resetPassword: (scope, body, visit) => resetPassword(parts, scope, body, visit),
+    changePassword: (scope, body, visit) => changePassword(parts, scope, body, visit),
+    sessions: (scope) => listSessions(parts, scope),
+    endSession: (scope, id, visit) => endSession(parts, scope, id, visit),
+    endOtherSessions: (scope, visit) => endOtherSessions(parts, scope, visit),
+  };
+}
