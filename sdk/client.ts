@@ -1,9 +1,15 @@
+import type { Accounts } from "./accounts.ts";
+import { createAuth } from "./auth.ts";
 import { commit, runBatch } from "./batch.ts";
 import { type AnyCollection, createCollection } from "./collection.ts";
-import { ApiError, refused } from "./error.ts";
-import { createHttp } from "./http.ts";
+import { DOOR, type Door } from "./door.ts";
+import { encodeObject, encodePart } from "./encode.ts";
+import { ApiError, notLoaded, refused } from "./error.ts";
+import { createHttp, type Grant } from "./http.ts";
 import { createWriter } from "./operations.ts";
 import { waitBefore } from "./retry.ts";
+import { createSession } from "./session.ts";
+import { createKeeper, pageStorage } from "./storage.ts";
 import type { Core } from "./transaction.ts";
 import type { Batch, BatchOptions, Transaction, TransactionOptions } from "./types/batch.ts";
 import type { AnySchema, Client, ClientOptions } from "./types/client.ts";
@@ -18,39 +24,73 @@ const TIMEOUT = 30_000;
  * @throws ApiError `invalid_argument` for options that could never work
  */
 export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
-  const { url, serviceKey, timeout = TIMEOUT } = options;
-  if (!/^https?:\/\/[^/?#@][^?#@]*$/.test(url)) throw refused("url", "expects an http or https address");
+  const { serviceKey, admin = false, timeout = TIMEOUT } = options;
+  if (!/^https?:\/\/[^/?#@][^?#@]*$/.test(options.url)) throw refused("url", "expects an http or https address");
   if (!(timeout > 0)) throw refused("timeout", "expects time in ms");
   if (serviceKey && isBrowser()) throw refused("serviceKey", "is for servers: a page would give it to everyone");
+  const url = options.url.replace(/\/+$/, "");
   const http = createHttp({
-    url: url.replace(/\/+$/, ""),
-    token: serviceKey,
+    url,
+    claim: () => (serviceKey ? claimKey(serviceKey) : session.claim()),
     // What a timer can hold; beyond it, it would ring at once.
     timeout: Math.min(timeout, 2 ** 31 - 1),
     fetch: options.fetch ?? ((...request) => fetch(...request)),
   });
+  const door: Door = { send: http.send, encodeObject, encodePart, ApiError };
+  const key = `galley:${url}${admin ? ":admin" : ""}`;
+  // Nobody signs in with a service key.
+  const storage = serviceKey ? undefined : (options.storage ?? pageStorage());
+  const devices = createKeeper(storage);
+  const accounts = async (): Promise<Accounts> => {
+    if (serviceKey)
+      throw new ApiError("failed_precondition", "a client with a service key is nobody's", { status: 412 });
+    const { createAccounts } = await import("./accounts.ts").catch(notLoaded);
+    return createAccounts(door, { session, devices, key, admin });
+  };
+  const session = createSession({
+    key,
+    keeper: admin ? createKeeper(undefined) : devices,
+    locks: storage || admin ? globalThis.navigator?.locks : undefined,
+    ...(admin && { headers: { "x-galley-csrf": "1" }, restore: async () => (await accounts()).restore() }),
+    send: http.send,
+  });
   const order = createWriteOrder();
   const collection = (name: string): AnyCollection => createCollection(http, order, name);
-  const core: Core = {
-    collection,
-    writer: createWriter,
-    commit: (operations, batch) => commit(http, order, operations, batch),
-    wait: (n, error, signal) => http.sleep(waitBefore(n - 1, error), signal),
-    ApiError,
+  /** What a transaction uses: what somebody read, nobody else writes on. */
+  const transactionCore = (): Core => {
+    const mine = http.pinned();
+    return {
+      collection: (name) => createCollection(mine, order, name),
+      writer: createWriter,
+      commit: (operations, batch) => commit(mine, order, operations, batch),
+      wait: (n, error, signal) => http.sleep(waitBefore(n - 1, error), signal),
+      ApiError,
+    };
   };
   const client = {
+    auth: createAuth(session.auth, accounts),
     collection,
     batch: (fn: (b: Batch<AnySchema>) => void, batch?: BatchOptions) => runBatch(http, order, fn, batch),
-    transaction: async <R>(fn: (tx: Transaction<AnySchema>) => Promise<R>, transaction?: TransactionOptions) =>
-      (await import("./transaction.ts").catch(notLoaded)).runTransaction(core, fn, transaction),
-    close: http.close,
+    async transaction<R>(fn: (tx: Transaction<AnySchema>) => Promise<R>, transaction?: TransactionOptions) {
+      const core = transactionCore();
+      return (await import("./transaction.ts").catch(notLoaded)).runTransaction(core, fn, transaction);
+    },
+    close() {
+      session.close();
+      http.close();
+    },
   };
+  Object.defineProperty(client, DOOR, { value: door });
   // From here on the types know the documents; the code below them does not.
   return client as unknown as Client<S>;
 }
 
-function notLoaded(cause: unknown): never {
-  throw new ApiError("network", "a part of the SDK could not be loaded", { cause });
+/** A key does not change: what is refused is refused. */
+function claimKey(key: string): Grant {
+  return async (refused) => {
+    if (refused) throw refused.error;
+    return key;
+  };
 }
 
 /** A page or a worker of one. */

@@ -1,6 +1,5 @@
 import { encode, encodeObject, encodePart, withMember } from "./encode.ts";
-import { ApiError, refused } from "./error.ts";
-import { attach } from "./expand.ts";
+import { ApiError, notLoaded, refused } from "./error.ts";
 import type { Call, Http } from "./http.ts";
 import type { Expanded } from "./protocol/api.ts";
 import { findQuery } from "./query.ts";
@@ -27,25 +26,35 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
   const routeOf = (id: string): string => `${route}/${encodePart(id, "id")}`;
 
   /** Sends a write when all earlier ones of its document are answered. */
-  async function write(call: Call, id: string, options: WriteOptions = {}): Promise<Doc<Json>> {
+  async function write(
+    call: Call,
+    id: string,
+    options: WriteOptions = {},
+    { send }: Pick<Http, "send"> = http,
+  ): Promise<Doc<Json>> {
     const { ifVersion, signal } = options;
     const headers = {
       ...writeKey(options),
       ...(ifVersion !== undefined && (ifVersion === 0 ? { "if-none-match": "*" } : { "if-match": `"${ifVersion}"` })),
     };
-    const sent = order.run([`${collection}/${id}`], (turn) => http.send({ ...call, headers, signal, turn }));
+    const sent = order.run([`${collection}/${id}`], (turn) => send({ ...call, headers, signal, turn }));
     return (await sent) as Doc<Json>;
   }
 
-  function get(id: string, { select, expand, signal }: ReadOptions & Shape = {}): One<Doc<Json>> {
+  function get(
+    id: string,
+    { select, expand, signal }: ReadOptions & Shape = {},
+    { send }: Pick<Http, "send"> = http,
+  ): One<Doc<Json>> {
     const shape = ordered({ select, expand });
     const query = parameters(shape);
     if (query === undefined) throw refused("select", 'expects names without ","');
     const path = routeOf(id) + query;
     return question(keyOf("get", collection, encode(id, "id"), encode(shape, "get")), async () => {
       try {
-        const reply = await http.send({ method: "GET", path, signal });
+        const reply = await send({ method: "GET", path, signal });
         if (!shape.expand) return reply as Doc<Json>;
+        const { attach } = await import("./expand.ts").catch(notLoaded);
         return attach((reply as Expanded<Doc<Json>>).document, reply as Expanded<Doc<Json>>);
       } catch (error) {
         if (ApiError.is(error, "not_found")) return null;
@@ -55,7 +64,7 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
   }
 
   return {
-    get,
+    get: (id, options) => get(id, options),
     find(filter = {}, { signal, ...options } = {}) {
       const shape = encode(ordered(options), "find");
       return findQuery({ http, collection, route, filter: encodeObject(filter, "filter", true), shape, signal });
@@ -73,14 +82,16 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
       };
       // The id itself makes a repeat harmless: it needs no key unless the caller wants one.
       const idempotencyKey = options?.idempotencyKey ?? false;
+      // Whoever asked for it made it, or nobody did.
+      const mine = http.pinned();
       const send = (): Promise<Doc<Json>> =>
-        write({ method: "POST", path: route, body, onRetry }, id, { ...options, idempotencyKey });
+        write({ method: "POST", path: route, body, onRetry }, id, { ...options, idempotencyKey }, mine);
       try {
         return await send();
       } catch (error) {
         if (!retried || !ApiError.is(error, "already_exists")) throw error;
         // Nobody else could guess the id: what exists was made by the first try. If it is gone, someone deleted it.
-        return (await get(id, { signal: options?.signal })) ?? (await send());
+        return (await get(id, { signal: options?.signal }, mine)) ?? (await send());
       }
     },
     async set(id, value, options) {

@@ -75,3 +75,8 @@ export function refused(path: string, expected: string): ApiError {
     details: { faults: [{ path, code: "bad_value", message }], outcome: "not_applied" },
   });
 }
+
+/** For the imports of what is loaded at first use. */
+export function notLoaded(cause: unknown): never {
+  throw new ApiError("network", "a part of the SDK could not be loaded", { cause });
+}

@@ -2,7 +2,7 @@ import type { Expanded } from "./protocol/api.ts";
 import type { Json } from "./types/document.ts";
 
 /**
- * Puts the referred documents at `_expanded`, by path: a document or null, or a list of these where the path leads
+ * Loaded with the first question that asks for it. Puts the referred documents at `_expanded`, by path: a document or null, or a list of these where the path leads
  * through an array. The property is not enumerable, so the document can be put back as it was read.
  */
 export function attach<D extends Json>(document: D, { included, references }: Omit<Expanded<Json>, "document">): D {

@@ -16,12 +16,31 @@ export interface Call {
   readonly turn?: Promise<unknown>;
   /** Called before each retry. */
   readonly onRetry?: () => void;
+  /** Other than document writes, whose keys make a repeat harmless: it could act twice, so nothing may be in doubt. */
+  readonly once?: boolean;
+  /** Milliseconds, where it has less than others. */
+  readonly timeout?: number;
 }
+
+/**
+ * Whom a request speaks for, asked before each try.
+ *
+ * @param refused what the server said to the token of the last try
+ * @returns the token; undefined for nobody
+ * @throws ApiError if there is none any more: for someone else, the request is not sent
+ */
+export type Grant = (refused?: { readonly token: string; readonly error: ApiError }) => Promise<string | undefined>;
 
 /** The only way out of the SDK: URL, token, codec, timeout, abort, retry, error; sdk.md 5. */
 export interface Http {
-  /** Sends, and sends again where that may help. Resolves with the decoded body of the reply. */
-  send(call: Call): Promise<unknown>;
+  /**
+   * Sends, and sends again where that may help. Resolves with the decoded body of the reply.
+   *
+   * @param grant that of whoever is signed in now, if absent
+   */
+  send(call: Call, grant?: Grant): Promise<unknown>;
+  /** The same for several requests that belong together: whose it is is settled now. */
+  pinned(): Http;
   /** Waits, unless the signal or {@link close} ends it. @throws ApiError `aborted` */
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<unknown>;
   /** Aborts every request, for good. */
@@ -31,17 +50,22 @@ export interface Http {
 export interface HttpOptions {
   /** Without a slash at its end. */
   readonly url: string;
-  readonly token: string | undefined;
+  /** The grant of a request that is made now. */
+  readonly claim: () => Grant;
   /** Milliseconds for a request with all its retries. */
   readonly timeout: number;
   readonly fetch: typeof fetch;
 }
 
-export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
+export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
   const closing = new AbortController();
 
   /** Throws an ApiError if an error was answered, and whatever `fetch` throws if nothing was. */
-  async function once({ method, path, body, headers }: Call, signal: AbortSignal): Promise<unknown> {
+  async function once(
+    { method, path, body, headers }: Call,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     const response = await fetch(`${url}/v1/${path}`, {
       method,
       signal,
@@ -59,44 +83,66 @@ export function createHttp({ url, token, timeout, fetch }: HttpOptions): Http {
     return text && decode(text);
   }
 
-  async function send(call: Call): Promise<unknown> {
+  async function send(call: Call, grant = claim()): Promise<unknown> {
     const limit = startLimit([closing.signal, call.signal]);
+    const time = Math.min(timeout, call.timeout ?? timeout);
     /** Whether some try may have had its effect although no answer said so. */
     let doubt = false;
+    let refusals = 0;
     try {
       await limit.race(call.turn);
-      limit.expire(timeout);
-      const deadline = Date.now() + timeout;
-      for (let n = 0; ; n++) {
+      limit.expire(time);
+      const deadline = Date.now() + time;
+      let token = await limit.race(grant());
+      for (let n = 0; ; ) {
         try {
-          return await limit.race(once(call, limit.signal));
+          return await limit.race(once(call, token, limit.signal));
         } catch (cause) {
           const error = cause instanceof ApiError ? cause : noAnswer(cause);
           // `not_applied` needs proof: the server's word, or a refusal by its 4xx status.
           doubt ||= error.outcome !== "not_applied" && !(error.status > 399 && error.status < 500);
+          if (token && isRefusal(error, refusals)) {
+            token = await limit.race(grant({ token, error }));
+            if (refusals++) throw error;
+            continue;
+          }
           const wait = waitBefore(n, error);
-          if (limit.signal.aborted || n === RETRIES || !mayRetry(error) || Date.now() + wait > deadline) throw error;
+          const may = mayRetry(error) && !(call.once && doubt);
+          if (limit.signal.aborted || n++ === RETRIES || !may || Date.now() + wait > deadline) throw error;
           await limit.sleep(wait);
+          token = await limit.race(grant());
           call.onRetry?.();
         }
       }
     } catch (error) {
-      if (!(call.turn && error instanceof ApiError)) throw error;
+      if (!((call.turn || call.once) && error instanceof ApiError)) throw error;
+      const { code, message, cause, details } = error;
       const outcome = doubt ? "unknown" : "not_applied";
-      throw Object.assign(error, { details: { ...error.details, outcome } });
+      // Made anew: what ended a refresh is thrown to every request that waited for it.
+      throw new ApiError(code, message, { ...error, cause, details: { ...details, outcome } });
     } finally {
       limit.end();
     }
   }
 
-  return {
+  const http: Http = {
     send,
+    pinned() {
+      const grant = claim();
+      return { ...http, send: (call) => send(call, grant) };
+    },
     async sleep(milliseconds, signal) {
       const limit = startLimit([closing.signal, signal]);
       await limit.sleep(milliseconds).finally(limit.end);
     },
     close: () => closing.abort(new Error("the client was closed")),
   };
+  return http;
+}
+
+/** Whether the server refused the token: a new one may help, once; the end of its session is told in any case. */
+function isRefusal({ code, reason }: ApiError, refusals: number): boolean {
+  return code === "unauthenticated" && (reason === "session_ended" || (reason === "token_invalid" && !refusals));
 }
 
 function noAnswer(cause: unknown): ApiError {

@@ -1,5 +1,6 @@
 export { createClient } from "./client.ts";
 export { ApiError, type Details, type ErrorCode } from "./error.ts";
+export type * from "./types/auth.ts";
 export type * from "./types/batch.ts";
 export type * from "./types/client.ts";
 export type * from "./types/collection.ts";

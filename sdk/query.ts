@@ -1,5 +1,5 @@
 import { encode, withMember } from "./encode.ts";
-import { attach } from "./expand.ts";
+import { notLoaded } from "./error.ts";
 import type { Call, Http } from "./http.ts";
 import type { Page as PageReply } from "./protocol/api.ts";
 import { Asked, keyOf, question } from "./question.ts";
@@ -89,7 +89,10 @@ async function findPage({ http, route, filter, shape, signal }: Parts, change: S
       : ({ method: "GET", path: route + url } as const);
   const reply = (await http.send({ ...call, signal })) as PageReply<Doc<Json>>;
   const { included, references, advice: _, ...page } = reply;
-  if (included && references) for (const document of page.documents) attach(document, { included, references });
+  if (included && references) {
+    const { attach } = await import("./expand.ts").catch(notLoaded);
+    for (const document of page.documents) attach(document, { included, references });
+  }
   return page as Page<Doc<Json>>;
 }
 

@@ -1,3 +1,4 @@
+import type { Auth } from "./auth.ts";
 import type { Batch, BatchOptions, BatchResult, Transaction, TransactionOptions } from "./batch.ts";
 import type { Collection } from "./collection.ts";
 import type { Json } from "./document.ts";
@@ -8,16 +9,33 @@ export type AnySchema = Record<string, Json>;
 export interface ClientOptions {
   /** Where Galley answers, as in `https://api.example.com`. */
   url: string;
-  /** `gsk_…`: may do all that its scopes say, so it stays on servers; in a browser this throws. */
+  /**
+   * `gsk_…`: may do all that its scopes say, so it stays on servers; in a browser this throws. A client with a key is
+   * nobody's: `auth.user` stays null, and the server refuses to sign anybody in by it.
+   */
   serviceKey?: string | undefined;
+  /** Where the session is kept: `localStorage` in a browser, memory elsewhere. In React Native, its AsyncStorage. */
+  storage?: KeyStorage | undefined;
+  /** The console's own: signs admins in; no script reads the refresh token, which is in a cookie of the server's origin. */
+  admin?: boolean | undefined;
   /** Milliseconds that a request may take with its retries; 30,000 if absent. */
   timeout?: number | undefined;
   /** In place of the platform's own. */
   fetch?: typeof fetch | undefined;
 }
 
+/** Texts by key. `localStorage` is one, and so is AsyncStorage. Where it fails, the session is kept in memory. */
+export interface KeyStorage {
+  getItem(key: string): string | null | undefined | PromiseLike<string | null | undefined>;
+  setItem(key: string, value: string): unknown;
+  removeItem(key: string): unknown;
+}
+
 /** The door to one server. Several live side by side. */
 export interface Client<S = AnySchema> {
+  /** Accounts: who is signed in, and the ways in and out. Requests speak for that user. */
+  readonly auth: Auth;
+
   /** @example const todos = db.collection("todos"); */
   collection<N extends keyof S & string>(name: N): Collection<S[N], S>;
 
