@@ -31,8 +31,8 @@ function account(name = randomBytes(9).toString("hex")): string {
 async function openNodes(t: Test, [store, other]: readonly [DocumentStore, DocumentStore]) {
   const time = { now: Date.UTC(2026, 0, 31) };
   await store.ensureCollection(LIMITS_RECORDS);
-  const open = (on: DocumentStore): Limits =>
-    createLimits({ store: on, clock: () => time.now, random, settings: () => DEFAULTS });
+  const open = (on: DocumentStore, settings = DEFAULTS): Limits =>
+    createLimits({ store: on, clock: () => time.now, random, settings: () => settings });
   return { t, time, store, first: open(store), second: open(other), open };
 }
 
@@ -119,6 +119,18 @@ onEachEngine(t, async (t, engine) => {
     for (let i = 0; i < 5; i++) await second.tryPassword(who, { device: "laptop" });
     await t.rejects(first.tryPassword(who, { device: "laptop" }), limited(1));
     t.strictSame(await first.reopened(account()), [], "where nothing is, nothing is to be done");
+  });
+
+  t.test("a row is forgotten after as many quiet days as it has failures, and no sooner", async (t) => {
+    const { time, open, store } = await openNodes(t, stores);
+    const limits = open(store, { ...DEFAULTS, account: { ...DEFAULTS.account, passwordFailuresInARow: 10 } });
+    const [patient, hasty] = [account(), account()];
+    for (const who of [patient, hasty]) for (let i = 0; i < 9; i++) await limits.tryPassword(who, network(i));
+    time.now += 9 * DAY - 1;
+    t.ok((await limits.tryPassword(hasty, network(0))).closes);
+    time.now += 1;
+    for (let i = 0; i < 9; i++) t.notOk((await limits.tryPassword(patient, network(i))).closes);
+    t.ok((await limits.tryPassword(patient, network(9))).closes);
   });
 
   t.test("success takes away its source's failures and the row, and nothing else", async (t) => {
