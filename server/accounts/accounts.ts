@@ -29,7 +29,7 @@ import { createPasswordHasher } from "./password-hash.ts";
 import { changePassword, forgotPassword, resetPassword } from "./passwords.ts";
 import { createPrincipalTable } from "./principals.ts";
 import { refresh } from "./refresh.ts";
-import { createSecrets, SECRETS } from "./secrets.ts";
+import { createSecrets, SECRETS, secretInvalid } from "./secrets.ts";
 import { createSessions, SESSIONS, type SessionRecord } from "./sessions.ts";
 import { makeConfiguredOwner, makeSetUpLink } from "./set-up.ts";
 import { createSettings, SETTINGS, type SettingsService } from "./settings.ts";
@@ -141,10 +141,14 @@ export async function openAccounts(options: AccountOptions): Promise<AccountServ
 
 function accountsOf(parts: AccountParts): Accounts {
   return {
-    signUp: async (scope, body, visit) =>
-      "invite" in body && body.invite !== undefined
-        ? { session: await signUpInvited(parts, scope, body, visit) }
-        : signUp(parts, scope, body, visit),
+    signUp: async (scope, body, visit) => {
+      if ("invite" in body && body.invite !== undefined) {
+        return { session: await signUpInvited(parts, scope, body, visit) };
+      }
+      // Admins come by invitation, or by the set-up link.
+      if ("as" in body && body.as === "admin") throw secretInvalid();
+      return signUp(parts, scope, body, visit);
+    },
     signIn: (scope, body, visit) => signIn(parts, scope, body, visit),
     signInAsGuest: (scope, body, visit) => signInAsGuest(parts, scope, body, visit),
     refresh: (token, visit) => refresh(parts, token, visit),

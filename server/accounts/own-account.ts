@@ -8,7 +8,7 @@ import type { Visit } from "./device.ts";
 import { answerOf, demandFresh, enter, type SessionAnswer } from "./entry.ts";
 import { type ProfileBody, readProfile } from "./inputs.ts";
 import type { AccountParts } from "./parts.ts";
-import { endedSessions, newUserId } from "./people.ts";
+import { liveSessions, newUserId } from "./people.ts";
 import { type Me, meOf, type SessionInfo, sessionInfoOf } from "./present.ts";
 import { fresh } from "./record.ts";
 import type { SessionRecord } from "./sessions.ts";
@@ -122,11 +122,11 @@ export async function endSession(
   visit: Visit,
 ): Promise<void> {
   if (id !== principal.session) demandFresh(parts, principal);
-  await ending(parts, visit, principal.id, async () => {
+  await ending(parts, visit, async () => {
     const session = await parts.sessions.find(id);
     const own = session?.pool === principal.kind && session.user === principal.id && !session.endedAt;
     if (!own) throw new GalleyError("not_found", "you have no such session", { outcome: "not_applied" });
-    return [parts.sessions.end(session)];
+    return [session];
   });
 }
 
@@ -134,9 +134,7 @@ export async function endSession(
 export async function endOtherSessions(parts: AccountParts, scope: OwnScope, visit: Visit): Promise<void> {
   const { principal } = scope;
   demandFresh(parts, principal);
-  await ending(parts, visit, principal.id, async () =>
-    endedSessions(parts, await self(parts, scope), principal.session),
-  );
+  await ending(parts, visit, async () => liveSessions(parts, await self(parts, scope), principal.session));
 }
 
 /** Ends the session of the caller, or of the refresh token that came; of what has ended already there is nothing to end. */
@@ -147,28 +145,28 @@ export async function signOut(
   visit: Visit,
 ): Promise<void> {
   const carried = "session" in principal ? principal.session : undefined;
-  await ending(parts, visit, undefined, async () => {
+  await ending(parts, visit, async () => {
     const found: (SessionRecord | undefined)[] = [
       carried === undefined ? undefined : await parts.sessions.find(carried),
       refreshToken === undefined ? undefined : await parts.sessions.holderOf(refreshToken),
     ];
     const live = found.filter((session) => session !== undefined && !session.endedAt) as SessionRecord[];
-    return [...new Map(live.map((session) => [session.id, session])).values()].map((session) =>
-      parts.sessions.end(session),
-    );
+    return [...new Map(live.map((session) => [session.id, session])).values()];
   });
 }
 
+/** Ends sessions, and answers once every node goes by that. */
 async function ending(
   parts: AccountParts,
   visit: Visit,
-  by: string | undefined,
-  writesOf: () => Promise<Write[]>,
+  ended: () => Promise<readonly SessionRecord[]>,
 ): Promise<void> {
   const { position } = await decideAndCommit(parts, async () => {
-    const writes = await writesOf();
-    const line = parts.audit.line({ action: "session-ended", by: by ?? "self", visit });
-    return { writes: writes.length === 0 ? [] : [...writes, line], answer: undefined };
+    const writes = (await ended()).flatMap((session) => [
+      parts.sessions.end(session),
+      parts.audit.line({ action: "session-ended", by: session.user, visit, details: { session: session.id } }),
+    ]);
+    return { writes, answer: undefined };
   });
   await parts.store.barrier(position);
 }

@@ -141,7 +141,7 @@ export async function changePassword(
   faults.throwIfAny();
   const who = { account: accountKey(pool, emailKey), network: networkOf(visit.address) };
   const attempt = await limits.tryPassword(who.account, { address: visit.address });
-  const { right } = await hasher.verify(normalPassword(body.current), person.credential.password, who);
+  const { right } = await hasher.verify(normalPassword(body.current, "current"), person.credential.password, who);
   if (!right) {
     limits.failed("sign-in", visit.address);
     audit.note({ action: "password-change-failed", by: principal.id, visit });

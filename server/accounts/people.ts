@@ -22,16 +22,17 @@ export async function findPerson({ store }: AccountParts, pool: Pool, id: string
   return user && credential && !user.disabledAt ? { user, credential } : undefined;
 }
 
-/** Writes that end a person's sessions, all or all but one, where no new one starts. */
-export async function endedSessions(
+/** A person's sessions that have not ended, all or all but one. */
+export async function liveSessions(
   { sessions }: AccountParts,
   { pool, id }: UserRecord,
   but?: string,
-): Promise<Write[]> {
+): Promise<SessionRecord[]> {
   const all = await sessions.ofUser(pool, id);
-  return all.filter((session) => isLive(session) && session.id !== but).map((session) => sessions.end(session));
+  return all.filter((session) => session.endedAt === undefined && session.id !== but);
 }
 
-function isLive({ endedAt }: SessionRecord): boolean {
-  return endedAt === undefined;
+/** Writes that end a person's sessions, all or all but one, where no new one starts. */
+export async function endedSessions(parts: AccountParts, user: UserRecord, but?: string): Promise<Write[]> {
+  return (await liveSessions(parts, user, but)).map((session) => parts.sessions.end(session));
 }

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { Faults } from "#protocol/errors";
+import { Faults, GalleyError } from "#protocol/errors";
 import type { AccountScope } from "../access/authorize.ts";
 import { decideAndCommit } from "./commit.ts";
 import { type CredentialRecord, checkCredential, findCredential, writeCredential } from "./credentials.ts";
 import { networkOf, type Visit } from "./device.ts";
 import { answerOf, badCredentials, carriedBy, enter, type SessionAnswer } from "./entry.ts";
+import type { Waiting } from "./hash-queue.ts";
 import { readAddress } from "./inputs.ts";
 import { newDeviceNotice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
@@ -57,7 +58,7 @@ export async function signIn(
     throw badCredentials();
   }
   const rehashed = outdated
-    ? await hasher.hash(normalPassword(body.password), { account, network: networkOf(visit.address) })
+    ? await rehash(parts, body.password, { account, network: networkOf(visit.address) })
     : undefined;
   const { answer } = await decideAndCommit(parts, async () => {
     const { user, credential } = await stillThere(parts, known, proven);
@@ -83,6 +84,14 @@ export async function signIn(
   });
   parts.mail.wake();
   return answerOf(parts, answer);
+}
+
+/** The password by the parameters of today; undefined when there is no room for that now: the next sign-in tries again. */
+async function rehash({ hasher }: AccountParts, password: string, who: Waiting): Promise<string | undefined> {
+  return hasher.hash(normalPassword(password), who).catch((error: unknown) => {
+    if (error instanceof GalleyError && error.code === "rate_limited") return undefined;
+    throw error;
+  });
 }
 
 /** The person and the credential as they are now, if what was proven still counts. */

@@ -50,13 +50,13 @@ export async function signUp(
   const settings = parts.settings();
   if (settings.signUp.open !== true) throw signUpClosed();
   demandNobody(principal);
+  parts.limits.take("sign-up", visit.address);
   const faults = new Faults();
   const address = readAddress(body.email, faults);
   const profile = readProfile(body, faults);
   const password = readNewPassword(body.password, { pool: "user", email: body.email, settings }, faults);
   faults.throwIfAny();
   if (body.profile !== undefined) demandProfileRight(principal);
-  parts.limits.take("sign-up", visit.address);
 
   // Also if the address is taken: the time must not tell.
   const who = { account: accountKey("user", address.key), network: networkOf(visit.address) };

@@ -79,7 +79,7 @@ onEachEngine(t, async (t, engine) => {
     for (const password of weak) {
       const { status, json } = await signUp("weak-person@example.org", password);
       t.match([status, json.error.details.faults[0].path], [400, "password"], password);
-      t.notOk(json.error.message.includes(password), "it is not echoed");
+      if (password !== "password") t.notOk(json.error.message.includes(password), "it is not echoed");
     }
   });
 
@@ -93,9 +93,7 @@ onEachEngine(t, async (t, engine) => {
     const refused = await guess(999, 0);
     t.equal(refused.status, 429);
     t.match(refused.headers["retry-after"], /^[1-9]\d*$/);
-    for (let round = 0; round < 25; round++) {
-      for (let i = 0; i < 5; i++) await guess(i, 1 + round);
-    }
+    await together(130, (i) => guess(i, 1 + (i % 26)));
     const owner = (more: object) => post("sign-in", { email, password: PASSWORD, ...more });
     t.equal((await owner({})).status, 429, "after a hundred failures passwords are closed");
     t.equal((await owner({ deviceToken })).status, 200, "except from a known device");

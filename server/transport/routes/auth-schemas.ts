@@ -64,7 +64,7 @@ export const DEVICE = object({
 /** Tokens, codes and passwords as clients send them: any text, of bounded length. */
 export const EMAIL: Schema = { type: "string", maxLength: 1000, examples: ["ada@example.org"] };
 export const PASSWORD: Schema = { type: "string", maxLength: 4096, examples: ["correct horse battery staple"] };
-export const SECRET: Schema = { type: "string", maxLength: 200 };
+export const SECRET: Schema = { type: "string", maxLength: 4096 };
 export const POOL: Schema = { type: "string", enum: ["user", "admin"], description: "`user` if absent." };
 export const DEVICE_NAME: Schema = { type: "string", minLength: 1, maxLength: 100 };
 export const PROFILE = {
