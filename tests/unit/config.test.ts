@@ -46,6 +46,8 @@ t.test("every fault is told at once, by the name of its variable and what it exp
       GALLEY_LOG_LEVEL: "loud",
       GALLEY_LOG_FORMAT: "xml",
       GALLEY_MONGODB_URL: "mongo://root:hunter2@localhost",
+      GALLEY_SMTP_URL: "http://root:hunter2@localhost",
+      GALLEY_MAIL_FROM: "nobody",
     },
   });
   const names = found.map((fault) => fault.split(":")[0]);
@@ -54,11 +56,13 @@ t.test("every fault is told at once, by the name of its variable and what it exp
     "GALLEY_HOST",
     "GALLEY_LOG_FORMAT",
     "GALLEY_LOG_LEVEL",
+    "GALLEY_MAIL_FROM",
     "GALLEY_MONGODB_URL",
     "GALLEY_PORT",
     "GALLEY_PUBLIC_URL",
     "GALLEY_SECRET",
     "GALLEY_SERVICE_KEY",
+    "GALLEY_SMTP_URL",
     "GALLEY_TRUSTED_PROXIES",
   ]);
   for (const fault of found) t.match(fault, /expects|unset/);
@@ -100,6 +104,41 @@ t.test("a MongoDB URL names a server, and a database if it likes", async (t) => 
   t.equal(readConfig({ mode: "production", env: {} }).mongodbUrl, undefined);
 });
 
+t.test("a mail server is smtp:// or smtps://, and mail comes from an address", async (t) => {
+  const from = "Notes & Co <no-reply@app.example>";
+  const read = (url: string, GALLEY_MAIL_FROM = from) =>
+    readConfig({ mode: "production", env: { GALLEY_SMTP_URL: url, GALLEY_MAIL_FROM } });
+  for (const url of ["smtp://localhost", "smtps://u%40x:p%2Fw@mail.example.com:465", "smtp://u:p@[::1]:25/"]) {
+    t.equal(read(url).smtpUrl, url);
+  }
+  t.strictSame(read("smtp://a").mailFrom, { name: "Notes & Co", address: "no-reply@app.example" });
+  t.strictSame(read("smtp://a", '"Notes" <a@b.c>').mailFrom, { name: "Notes", address: "a@b.c" });
+  t.strictSame(read("smtp://a", " a@b.c ").mailFrom, { address: "a@b.c" });
+  for (const bad of [
+    "",
+    "localhost:25",
+    "smtp://",
+    "smtp:a",
+    "smtp://a/path",
+    "smtp://a?x=1",
+    "smtp://a b",
+    "smtp://u@a",
+  ]) {
+    t.match(faults({ env: { GALLEY_SMTP_URL: bad, GALLEY_MAIL_FROM: from } }), [/^GALLEY_SMTP_URL: expects /], bad);
+  }
+  const secret = faults({ env: { GALLEY_SMTP_URL: "smtp://u:hunter2%@a", GALLEY_MAIL_FROM: from } });
+  t.match(secret, [/^GALLEY_SMTP_URL: expects .*%-escapes/]);
+  t.notMatch(secret.join(), /hunter2/);
+  for (const bad of ["", "a", "a@", "@b", "a@b>", "<a@b", "a@b, c@d", "a\r\nBcc: x <a@b>", "a <b> <c@d>", "a b@c"]) {
+    t.match(faults({ env: { GALLEY_MAIL_FROM: bad } }), [/^GALLEY_MAIL_FROM: expects /], JSON.stringify(bad));
+  }
+  t.strictSame(faults({ env: { GALLEY_SMTP_URL: "smtp://a" } }), [
+    "GALLEY_MAIL_FROM: is needed with GALLEY_SMTP_URL: the address that mail comes from",
+  ]);
+  const { smtpUrl, mailFrom } = readConfig({ mode: "production", env: {} });
+  t.strictSame([smtpUrl, mailFrom], [undefined, undefined]);
+});
+
 t.test("a service key is gsk_ and at least 32 of A-Z a-z 0-9 _", async (t) => {
   t.equal(readConfig({ mode: "production", env: { GALLEY_SERVICE_KEY: KEY } }).serviceKey, KEY);
   for (const bad of [KEY.slice(0, 35), KEY.replace("gsk_", "key_"), `${KEY}-`, `${KEY}\n`, ` ${KEY}`]) {
@@ -137,7 +176,7 @@ t.test("an unknown GALLEY_ name is a warning with the nearest match; a later one
   t.match(warned("GALLEY_PROT"), [/GALLEY_PROT is not a variable of Galley; did you mean GALLEY_PORT\?/]);
   t.match(warned("GALLEY_SECRET_FIL"), [/did you mean GALLEY_SECRET_FILE\?/]);
   t.strictSame(warned("GALLEY_COMPLETELY_DIFFERENT"), ["GALLEY_COMPLETELY_DIFFERENT is not a variable of Galley"]);
-  t.match(warned("GALLEY_SMTP_URL"), [/does not use it yet/]);
+  t.match(warned("GALLEY_S3_BUCKET"), [/does not use it yet/]);
   t.strictSame(warned("GALLEY_URL"), [], "the command line's own");
   t.strictSame(warned("PATH"), []);
 });
