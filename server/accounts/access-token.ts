@@ -92,7 +92,6 @@ export function createAccessTokens({ keys, issuer, epoch, clock }: AccessTokensO
         typ: TYPE,
         issuer: issuer(),
         audience: Object.values(AUDIENCES),
-        requiredClaims: ["exp", "iat"],
         clockTolerance: LEEWAY,
         currentDate: new Date(now),
       });

@@ -21,7 +21,7 @@ export interface SessionRecord extends Stored {
   /** By what: `password`, `email` … */
   readonly proofs: readonly string[];
   readonly lastUsedAt: Date;
-  /** When it ends unless it is refreshed before. */
+  /** When it ends unless it is refreshed before; never after `endsAt`. */
   readonly idleEndsAt: Date;
   /** When it ends in any case. */
   readonly endsAt: Date;
@@ -66,8 +66,8 @@ export function writeSession(
 }
 
 /** Until when it counts, in epoch milliseconds: 0 if it was ended, whatever the clock of the node that ended it said. */
-export function liveUntil({ endedAt, idleEndsAt, endsAt }: SessionRecord): number {
-  return endedAt ? 0 : Math.min(idleEndsAt.getTime(), endsAt.getTime());
+export function liveUntil({ endedAt, idleEndsAt }: SessionRecord): number {
+  return endedAt ? 0 : idleEndsAt.getTime();
 }
 
 /** Whether it has ended, also by mere time. */
