@@ -207,16 +207,16 @@ async function openServices(config: Config, parts: ServiceParts): Promise<Servic
   const close = async () => {
     for (const part of opened.reverse()) await part.close();
   };
-  try {
+  const openDocuments = async () => {
     const definitions = await openDefinitions({ store, clock, log });
     opened.push(definitions);
     const common = { store, definitions, clock, random, log };
     const documents = await createDocumentService({ ...common, secrets, development });
     opened.push(documents);
-    const collections = createCollectionService(common);
-    const keys = await createServiceKeys({ store, clock, random, log, presets });
-    opened.push(keys);
-    const { audit, mail, setUpLink, ...accounts } = await openAccounts({
+    return { documents, collections: createCollectionService(common) };
+  };
+  const openPeople = async () => {
+    const { audit, mail, limits, setUpLink, ...accounts } = await openAccounts({
       ...{ store, clock, random, log, secrets, development, publicUrl },
       issuer: config.publicUrl ?? configuredUrl(config),
       transport: mailTransport(config, log),
@@ -224,20 +224,17 @@ async function openServices(config: Config, parts: ServiceParts): Promise<Servic
       hashing: { poolThreads: config.poolThreads, cores: availableParallelism() },
     });
     opened.push(accounts);
-    return {
-      ...accounts,
-      documents,
-      collections,
-      keys,
-      auditLog: audit,
-      mailLog: mail,
-      setUp: { link: setUpLink },
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
+    const keys = await createServiceKeys({ store, clock, random, log, presets, limits });
+    opened.push(keys);
+    return { ...accounts, keys, auditLog: audit, mailLog: mail, setUp: { link: setUpLink } };
+  };
+  // Neither needs the other, and a start waits for both.
+  const [documents, people] = await Promise.allSettled([openDocuments(), openPeople()]);
+  if (documents.status === "fulfilled" && people.status === "fulfilled") {
+    return { ...documents.value, ...people.value, close };
   }
+  await close();
+  throw documents.status === "rejected" ? documents.reason : (people as PromiseRejectedResult).reason;
 }
 
 /** By a mail server, or into the folder `outbox` where none is named. */

@@ -1,10 +1,11 @@
+import { GalleyError } from "#protocol/errors";
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import { startSweep } from "../stores/expired.ts";
 import { createAccessTokens } from "./access-token.ts";
 import { createAdmins } from "./admins.ts";
 import { AUDIT, createAudit } from "./audit.ts";
-import type { Accounts, Admins, UserAdmin } from "./contract.ts";
+import type { Accounts, Admins, UserAdmin, Visit } from "./contract.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { deriveKeys } from "./derived-keys.ts";
 import { createDeviceTokens } from "./device-token.ts";
@@ -68,6 +69,7 @@ export interface AccountServices {
   readonly tokens: TokenVerifier;
   readonly audit: AccountParts["audit"];
   readonly mail: AccountParts["mail"];
+  readonly limits: AccountParts["limits"];
   /** Makes the link for the first owner; undefined if there is one. */
   setUpLink(): Promise<string | undefined>;
   close(): Promise<void>;
@@ -77,7 +79,7 @@ export interface AccountServices {
 export async function openAccounts(options: AccountOptions): Promise<AccountServices> {
   const { store, clock, random, log } = options;
   const records = [...USER_COLLECTIONS, CREDENTIALS, SECRETS, SESSIONS, LIMITS_RECORDS, MAIL, AUDIT, SETTINGS];
-  for (const collection of records) await store.ensureCollection(collection);
+  await Promise.all(records.map((collection) => store.ensureCollection(collection)));
   const common = { store, clock, random, log };
   const keys = deriveKeys(options.secrets);
   const audit = createAudit(common);
@@ -128,6 +130,7 @@ export async function openAccounts(options: AccountOptions): Promise<AccountServ
     tokens: createTokenVerifier(tokens, table),
     audit,
     mail,
+    limits: parts.limits,
     setUpLink: () => makeSetUpLink(parts),
     async close() {
       table.close();
@@ -140,28 +143,40 @@ export async function openAccounts(options: AccountOptions): Promise<AccountServ
 }
 
 function accountsOf(parts: AccountParts): Accounts {
+  /** Counts what fails for want of the right secret, over all ways in: accounts.md 8. */
+  async function guarded<T>({ address }: Visit, enter: () => Promise<T>): Promise<T> {
+    parts.limits.demand("auth", address);
+    try {
+      return await enter();
+    } catch (error) {
+      if (error instanceof GalleyError && error.code === "unauthenticated") parts.limits.failed("auth", address);
+      throw error;
+    }
+  }
+
   return {
-    signUp: async (scope, body, visit) => {
-      if ("invite" in body && body.invite !== undefined) {
-        return { session: await signUpInvited(parts, scope, body, visit) };
-      }
-      // Admins come by invitation, or by the set-up link.
-      if ("as" in body && body.as === "admin") throw secretInvalid();
-      return signUp(parts, scope, body, visit);
-    },
-    signIn: (scope, body, visit) => signIn(parts, scope, body, visit),
+    signUp: (scope, body, visit) =>
+      guarded(visit, async () => {
+        if ("invite" in body && body.invite !== undefined) {
+          return { session: await signUpInvited(parts, scope, body, visit) };
+        }
+        // Admins come by invitation, or by the set-up link.
+        if ("as" in body && body.as === "admin") throw secretInvalid();
+        return signUp(parts, scope, body, visit);
+      }),
+    signIn: (scope, body, visit) => guarded(visit, () => signIn(parts, scope, body, visit)),
     signInAsGuest: (scope, body, visit) => signInAsGuest(parts, scope, body, visit),
-    refresh: (token, visit) => refresh(parts, token, visit),
+    refresh: (token, visit) => guarded(visit, () => refresh(parts, token, visit)),
     signOut: (principal, token, visit) => signOut(parts, principal, token, visit),
     me: (scope) => readMe(parts, scope),
     changeMe: (scope, body) => changeMe(parts, scope, body),
     deleteMe: (scope, visit) => deleteMe(parts, scope, visit),
-    verifyEmail: (scope, body, visit) => verifyEmail(parts, scope, body, visit),
-    resendProof: (scope, body, visit) => resendProof(parts, scope, body, visit),
+    verifyEmail: (scope, body, visit) => guarded(visit, () => verifyEmail(parts, scope, body, visit)),
+    resendProof: (scope, body, visit) => guarded(visit, () => resendProof(parts, scope, body, visit)),
     changeEmail: (scope, body, visit) => changeEmail(parts, scope, body, visit),
     forgotPassword: (scope, body, visit) => forgotPassword(parts, scope, body, visit),
-    resetPassword: (scope, body, visit) => resetPassword(parts, scope, body, visit),
-    changePassword: (scope, body, visit) => changePassword(parts, scope, body, visit),
+    resetPassword: (scope, body, visit) => guarded(visit, () => resetPassword(parts, scope, body, visit)),
+    changePassword: (scope, body, visit) => guarded(visit, () => changePassword(parts, scope, body, visit)),
     sessions: (scope) => listSessions(parts, scope),
     endSession: (scope, id, visit) => endSession(parts, scope, id, visit),
     endOtherSessions: (scope, visit) => endOtherSessions(parts, scope, visit),

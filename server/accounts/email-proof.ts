@@ -1,19 +1,20 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import type { AccountScope, OwnScope } from "../access/authorize.ts";
+import type { Write } from "../stores/document-store.ts";
 import { decideAndCommit } from "./commit.ts";
 import { writeCredential } from "./credentials.ts";
-import { networkOf, type Visit } from "./device.ts";
+import type { Visit } from "./device.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
 import { demandFresh, type Next, type SessionAnswer } from "./entry.ts";
 import { readAddress } from "./inputs.ts";
 import { notice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
-import { normalPassword } from "./password-policy.ts";
 import { personOf } from "./passwords.ts";
 import { endedSessions, findPerson } from "./people.ts";
 import { type SecretKind, type SecretRecord, secretInvalid } from "./secrets.ts";
 import { accountKey } from "./sign-in.ts";
 import { make, proofMail, wantedOf } from "./sign-up.ts";
+import { tryPassword } from "./tried-password.ts";
 import { findUserByEmail, writeUser } from "./users.ts";
 
 /** What proves an address. */
@@ -41,16 +42,14 @@ export async function verifyEmail(
     "code" in body
       ? await secrets.byCode(PROOFS, body, (found) => limits.tryCode(countedUnder(found), undefined))
       : await secrets.byLink(PROOFS, body.token);
-  if (secret.kind !== "sign-up" && principal.kind === secret.pool && principal.id === secret.user) {
-    await prove(parts, secret, visit);
-    return undefined;
+  const own = secret.kind !== "sign-up" && principal.kind === secret.pool && principal.id === secret.user;
+  if ("token" in body && !own) await demandPassword(parts, secret, body.password, visit);
+  const worked = async () => ("code" in body ? limits.codeWorked(countedUnder(secret), undefined) : []);
+  if (secret.kind === "sign-up") {
+    return make(parts, wantedOf(secret.data), { principal, visit, proof: secret, worked }).catch(nobodyElse);
   }
-  if ("token" in body) await demandPassword(parts, secret, body.password, visit);
-  if (secret.kind !== "sign-up") {
-    await prove(parts, secret, visit);
-    return undefined;
-  }
-  return make(parts, wantedOf(secret.data), { principal, visit, proof: secret }).catch(nobodyElse);
+  await prove(parts, secret, { visit, worked });
+  return undefined;
 }
 
 /** The account that wrong codes of a secret count against. */
@@ -74,20 +73,21 @@ async function demandPassword(
   const stored =
     secret.kind === "sign-up" ? String(secret.data.password) : (await personOf(parts, secret)).credential.password;
   const account = accountKey(secret.pool, String(secret.data.key));
-  const attempt = await parts.limits.tryPassword(account, { address });
-  const { right } = await parts.hasher.verify(normalPassword(password), stored, {
-    account,
-    network: networkOf(address),
+  const tried = { account, password, at: "password", stored, address };
+  const { right, attempt } = await tryPassword(parts, tried);
+  if (!right) throw secretInvalid();
+  await parts.store.commit(attempt.cleared()).catch((error: unknown) => {
+    // Somebody else got it right at the same moment, and has cleared it.
+    if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
   });
-  if (!right) {
-    parts.limits.failed("sign-in", address);
-    throw secretInvalid();
-  }
-  await parts.store.commit(attempt.cleared());
 }
 
 /** The commit that makes an address a person's proven one. */
-async function prove(parts: AccountParts, secret: SecretRecord, visit: Visit): Promise<void> {
+async function prove(
+  parts: AccountParts,
+  secret: SecretRecord,
+  { visit, worked }: { readonly visit: Visit; readonly worked: () => Promise<Write[]> },
+): Promise<void> {
   const { store, secrets, clock, audit } = parts;
   const { position } = await decideAndCommit(parts, async () => {
     const { user, credential } = await personOf(parts, secret);
@@ -99,6 +99,7 @@ async function prove(parts: AccountParts, secret: SecretRecord, visit: Visit): P
         consumes: secret,
         writes: [
           writeUser(store, { ...user, emailProvenAt: new Date(now) }, now),
+          ...(await worked()),
           audit.line({ action: "email-proven", by: user.id, visit }),
         ],
         answer: undefined,
@@ -119,6 +120,7 @@ async function prove(parts: AccountParts, secret: SecretRecord, visit: Visit): P
         writeCredential(store, { ...credential, credentialVersion: credential.credentialVersion + 1 }, now),
         ...(await endedSessions(parts, user, String(secret.data.session))),
         ...others,
+        ...(await worked()),
         ...notice(parts, user, "email-changed"),
         audit.line({ action: "email-changed", by: user.id, visit }),
       ],
@@ -178,7 +180,7 @@ export async function resendProof(
   if (user.email === undefined || user.emailProvenAt) {
     throw new GalleyError("failed_precondition", "your address is proven, or you have none: there is nothing to mail");
   }
-  await limits.takeMail(user.id);
+  await limits.takeMail(accountKey(user.pool, user.emailKey ?? ""));
   const { next, writes } = proofMail(parts, user, credential);
   await store.commit([...(await secrets.voided(user.id, ["email-proof"])), ...writes]);
   mail.wake();

@@ -12,9 +12,11 @@ export interface Waiting {
 export interface HashQueue {
   /**
    * Runs a job when its turn comes. It ends as the job ends, and harms no other.
+   *
+   * @param prepare is done once there is a place, while the job waits for its turn; if it fails, so does the job
    * @throws GalleyError `rate_limited` at once where too many wait already, with `retryAfter` in seconds
    */
-  run<T>(who: Waiting, job: () => Promise<T>): Promise<T>;
+  run<T>(who: Waiting, job: () => Promise<T>, prepare?: () => Promise<unknown>): Promise<T>;
 }
 
 export interface HashQueueOptions {
@@ -46,25 +48,49 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
     });
   }
 
+  /** Takes a place in the line, or starts at once. @returns the entry that waits */
+  function enter({ account, network }: Waiting): { entry?: Entry; turn: Promise<void> } {
+    if (running < atOnce) {
+      running++;
+      return { turn: Promise.resolve() };
+    }
+    const ofAccount = waiting.filter((entry) => entry.account === account).length;
+    const ofNetwork = waiting.filter((entry) => entry.network === network).length;
+    if (waiting.length >= MOST_WAITING || ofAccount >= MOST_OF_AN_ACCOUNT || ofNetwork >= MOST_OF_A_NETWORK) refuse();
+    let start = () => {};
+    const turn = new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    const entry = { account, network, start };
+    waiting.push(entry);
+    return { entry, turn };
+  }
+
+  /** Whoever ends hands its place on, so that nobody who comes in that moment takes it. */
+  function leave(entry?: Entry): void {
+    const at = entry ? waiting.indexOf(entry) : -1;
+    if (at >= 0) waiting.splice(at, 1);
+    else {
+      const next = waiting.shift();
+      if (next) next.start();
+      else running--;
+    }
+  }
+
   return {
-    async run({ account, network }, job) {
-      if (running >= atOnce) {
-        const ofAccount = waiting.filter((entry) => entry.account === account).length;
-        const ofNetwork = waiting.filter((entry) => entry.network === network).length;
-        if (waiting.length >= MOST_WAITING || ofAccount >= MOST_OF_AN_ACCOUNT || ofNetwork >= MOST_OF_A_NETWORK) {
-          refuse();
-        }
-        // Whoever ends hands its place on, so that nobody who comes in that moment takes it.
-        await new Promise<void>((resolve) => waiting.push({ account, network, start: resolve }));
-      } else {
-        running++;
+    async run(who, job, prepare) {
+      const { entry, turn } = enter(who);
+      try {
+        await prepare?.();
+      } catch (error) {
+        leave(entry);
+        throw error;
       }
+      await turn;
       try {
         return await job();
       } finally {
-        const next = waiting.shift();
-        if (next) next.start();
-        else running--;
+        leave();
       }
     },
   };

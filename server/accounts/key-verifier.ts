@@ -5,6 +5,7 @@ import { ScopeSet } from "../access/scopes.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import { hashSecret, parseKey } from "./key-format.ts";
 import { KEYS, type KeyRecord, readKey } from "./key-records.ts";
+import type { NetworkLimits } from "./network-limits.ts";
 import { inNetworks } from "./networks.ts";
 
 /** Tokens remembered as good; enough for every key of a large installation, and a bound on memory. */
@@ -24,6 +25,8 @@ export interface KeyVerifierOptions {
   readonly store: DocumentStore;
   readonly clock: () => number;
   readonly presets: readonly string[];
+  /** Counts failures by where they come from; accounts.md 8. */
+  readonly limits: Pick<NetworkLimits, "demand" | "failed">;
   /** Told of each use of a stored key. */
   readonly onUse: (key: KeyRecord, address: string) => void;
 }
@@ -35,7 +38,7 @@ export interface KeyVerifier {
   close(): void;
 }
 
-export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierOptions): KeyVerifier {
+export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyVerifierOptions): KeyVerifier {
   const presetDigests = presets.map(digest);
   const remembered = new Map<string, Remembered>();
   /** Raised with every change of a key, so that a look-up under way does not remember what was true before. */
@@ -71,16 +74,26 @@ export function createKeyVerifier({ store, clock, presets, onUse }: KeyVerifierO
   return verifier;
 
   async function lookUp(token: string, address: string): Promise<Principal> {
+    limits.demand("key", address);
+    try {
+      return await found(token, address);
+    } catch (error) {
+      if (error instanceof GalleyError && error.code === "unauthenticated") limits.failed("key", address);
+      throw error;
+    }
+  }
+
+  async function found(token: string, address: string): Promise<Principal> {
     const parts = parseKey(token);
     if (!parts) throw invalid();
     for (;;) {
       const before = epoch;
       const [row] = await store.get(KEYS, [parts.id]);
       if (before !== epoch) continue;
-      const found = row && recognise(readKey(row), hashSecret(parts.secret));
-      if (!found) throw invalid();
-      remember(token, found);
-      return admit(found, address);
+      const known = row && recognise(readKey(row), hashSecret(parts.secret));
+      if (!known) throw invalid();
+      remember(token, known);
+      return admit(known, address);
     }
   }
 

@@ -12,8 +12,14 @@ export interface PasswordHasher {
   hash(password: string, who: Waiting): Promise<string>;
   /**
    * @param stored undefined where there is none, or none that counts: then the same work is done, and the answer is no
+   * @param count counts the try, before it is judged and after there is room for it
    */
-  verify(password: string, stored: string | undefined, who: Waiting): Promise<PasswordVerdict>;
+  verify(
+    password: string,
+    stored: string | undefined,
+    who: Waiting,
+    count?: () => Promise<unknown>,
+  ): Promise<PasswordVerdict>;
 }
 
 export interface PasswordVerdict {
@@ -58,8 +64,8 @@ export function createPasswordHasher({ random, ...options }: PasswordHasherOptio
         const settings = { memoryCost: COSTS.m, timeCost: COSTS.t, parallelism: COSTS.p, outputLen: HASH_BYTES };
         return hash(utf8(password), { ...settings, salt: random(SALT_BYTES) });
       }),
-    verify: (password, stored, who) =>
-      queue.run(who, async () => {
+    verify(password, stored, who, count) {
+      const judge = async () => {
         const phc = stored === undefined ? undefined : parsePhc(stored);
         const check = phc && stored !== undefined ? checkOf(phc, stored) : undefined;
         if (!phc || !check) {
@@ -68,7 +74,9 @@ export function createPasswordHasher({ random, ...options }: PasswordHasherOptio
         }
         const right = await check(utf8(password));
         return { right, outdated: right && isOutdated(phc) };
-      }),
+      };
+      return queue.run(who, judge, count);
+    },
   };
 }
 

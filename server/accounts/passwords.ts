@@ -8,10 +8,10 @@ import { answerOf, badCredentials, enter, type SessionAnswer } from "./entry.ts"
 import { readAddress, readNewPassword } from "./inputs.ts";
 import { notice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
-import { normalPassword } from "./password-policy.ts";
 import { endedSessions, findPerson, type Person } from "./people.ts";
 import { secretInvalid } from "./secrets.ts";
 import { accountKey } from "./sign-in.ts";
+import { tryPassword } from "./tried-password.ts";
 import { findUserByEmail, type Pool, writeUser } from "./users.ts";
 
 /**
@@ -130,9 +130,8 @@ export async function changePassword(
   body: { readonly current: string; readonly password: string },
   visit: Visit,
 ): Promise<SessionAnswer> {
-  const { store, secrets, hasher, limits, audit, clock, sessions } = parts;
+  const { store, secrets, hasher, audit, clock, sessions } = parts;
   const pool = principal.kind;
-  limits.demand("sign-in", visit.address);
   const person = await findPerson(parts, pool, principal.id);
   if (!person) throw badCredentials();
   const { email, emailKey = "" } = person.user;
@@ -140,10 +139,11 @@ export async function changePassword(
   const password = readNewPassword(body.password, { pool, email, settings: parts.settings() }, faults);
   faults.throwIfAny();
   const who = { account: accountKey(pool, emailKey), network: networkOf(visit.address) };
-  const attempt = await limits.tryPassword(who.account, { address: visit.address });
-  const { right } = await hasher.verify(normalPassword(body.current, "current"), person.credential.password, who);
+  const { right, attempt } = await tryPassword(parts, {
+    ...{ account: who.account, password: body.current, at: "current", address: visit.address },
+    stored: person.credential.password,
+  });
   if (!right) {
-    limits.failed("sign-in", visit.address);
     audit.note({ action: "password-change-failed", by: principal.id, visit });
     throw badCredentials();
   }

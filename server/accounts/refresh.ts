@@ -1,6 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import type { Visit } from "./device.ts";
 import type { AccountParts } from "./parts.ts";
+import { parseRefreshToken } from "./refresh-token.ts";
 
 export interface Refreshed {
   readonly accessToken: string;
@@ -13,6 +14,8 @@ export async function refresh(parts: AccountParts, token: string, visit: Visit):
   const { limits, sessions, tokens } = parts;
   limits.demand("refresh", visit.address);
   try {
+    const parsed = parseRefreshToken(token);
+    if (parsed) limits.takeRefresh(parsed.session);
     const { session, refreshToken } = await sessions.rotate(token, visit);
     const { accessSeconds } = parts.settings().sessions;
     const { pool, user, id } = session;

@@ -8,11 +8,13 @@ import type { Log } from "../log.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import { pagesOf } from "../stores/pages.ts";
+import { demandFresh } from "./entry.ts";
 import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
 import { parseKeyInput, parseOverlap } from "./key-input.ts";
 import { KEYS, type KeyRecord, readKey, writeKey } from "./key-records.ts";
 import { createKeyVerifier } from "./key-verifier.ts";
 import { createLastUse } from "./last-use.ts";
+import type { NetworkLimits } from "./network-limits.ts";
 
 export interface ServiceKeyOptions {
   readonly store: DocumentStore;
@@ -23,6 +25,7 @@ export interface ServiceKeyOptions {
   readonly log: Log;
   /** Whole keys with every right, from the configuration and for this run; never stored. */
   readonly presets: readonly string[];
+  readonly limits: Pick<NetworkLimits, "demand" | "failed">;
 }
 
 /** Keys for servers: accounts.md 10. What `/v1/admin/keys` serves and what identifies a `gsk_…` token. */
@@ -80,6 +83,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
     },
 
     async create(scope, body) {
+      demandFreshAdmin(scope);
       const now = clock();
       const input = parseKeyInput(body, ["name", "scopes"], now);
       demandCover(scope, input.scopes ?? []);
@@ -120,6 +124,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
     },
 
     async rotate(scope, id, body) {
+      demandFreshAdmin(scope);
       const overlap = parseOverlap(body);
       const parts = { id, secret: newKeyParts(random).secret };
       const key = await replace(scope, id, ({ previous: _, ...stored }) => ({
@@ -141,6 +146,11 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
 
     close: () => verifier.close(),
   };
+
+  /** A secret is shown to an admin only who has lately proven who they are. */
+  function demandFreshAdmin({ principal }: AdminScope): void {
+    if (principal.kind === "admin") demandFresh({ clock }, principal);
+  }
 
   /** Changes a key that lies within the caller's own scopes: a narrow key must not get at a wider one's secret. */
   async function replace(scope: AdminScope, id: string, change: (key: KeyRecord) => KeyRecord): Promise<KeyRecord> {

@@ -10,6 +10,7 @@ import { readAddress } from "./inputs.ts";
 import { newDeviceNotice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
 import { normalPassword } from "./password-policy.ts";
+import { tryPassword } from "./tried-password.ts";
 import { findUser, findUserByEmail, type Pool, type UserRecord } from "./users.ts";
 
 export interface SignInBody {
@@ -35,25 +36,21 @@ export async function signIn(
   body: SignInBody,
   visit: Visit,
 ): Promise<SessionAnswer> {
-  const { store, limits, hasher, devices, audit } = parts;
+  const { store, devices, audit } = parts;
   const pool = body.as ?? "user";
   const faults = new Faults();
   const address = readAddress(body.email, faults);
   faults.throwIfAny();
-  limits.demand("sign-in", visit.address);
 
   const known = await findUserByEmail(store, pool, address.key);
   const proven = await findCredential(store, known?.id ?? NOBODY);
   const device = known && body.deviceToken !== undefined ? devices.knows(body.deviceToken, pool, known.id) : undefined;
   const account = accountKey(pool, address.key);
-  const attempt = await limits.tryPassword(account, device === undefined ? { address: visit.address } : { device });
-  const { right, outdated } = await hasher.verify(
-    normalPassword(body.password),
-    known && !known.disabledAt ? proven?.password : undefined,
-    { account, network: networkOf(visit.address) },
-  );
+  const { right, outdated, attempt } = await tryPassword(parts, {
+    ...{ account, password: body.password, at: "password", device, address: visit.address },
+    stored: known && !known.disabledAt ? proven?.password : undefined,
+  });
   if (!right || !known) {
-    limits.failed("sign-in", visit.address);
     audit.note({ action: "sign-in-failed", by: "anonymous", ...(known && { for: known.id }), visit });
     throw badCredentials();
   }

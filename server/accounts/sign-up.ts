@@ -2,6 +2,7 @@ import { Faults, GalleyError } from "#protocol/errors";
 import type { ObjectValue } from "#protocol/values";
 import { type AccountScope, authorize } from "../access/authorize.ts";
 import type { Principal } from "../access/principal.ts";
+import type { Write } from "../stores/document-store.ts";
 import { decideAndCommit } from "./commit.ts";
 import { type CredentialRecord, findCredential, writeCredential } from "./credentials.ts";
 import { networkOf, type Visit } from "./device.ts";
@@ -128,12 +129,14 @@ interface Arrival {
   readonly deviceName?: string | undefined;
   /** The mailed secret that brought them here: it proves the address, and is used up. */
   readonly proof?: SecretRecord;
+  /** What else goes into the commit. */
+  readonly worked?: () => Promise<Write[]>;
 }
 
 /** Makes the person and signs them in, all in one commit. @throws GalleyError `already_exists` */
 export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival): Promise<SessionAnswer> {
   const { clock, audit } = parts;
-  const { visit, principal, deviceName, proof } = arrival;
+  const { visit, principal, deviceName, proof, worked } = arrival;
   const proven = proof !== undefined;
   const { answer } = await decideAndCommit(parts, async () => {
     const before = await guestOf(parts, wanted);
@@ -161,6 +164,7 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
       writes: [
         ...entered.writes,
         writeCredential(parts.store, credential, now),
+        ...((await worked?.()) ?? []),
         ...(proven ? [] : proofMail(parts, user, credential).writes),
         audit.line({ action: before ? "guest-upgraded" : "sign-up", by: user.id, visit }),
       ],

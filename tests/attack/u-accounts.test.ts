@@ -93,7 +93,8 @@ onEachEngine(t, async (t, engine) => {
     const refused = await guess(999, 0);
     t.equal(refused.status, 429);
     t.match(refused.headers["retry-after"], /^[1-9]\d*$/);
-    await together(130, (i) => guess(i, 1 + (i % 26)));
+    // The queue takes three of one account at once.
+    for (let i = 0; i < 129; i += 3) await together(3, (k) => guess(i + k, 1 + ((i + k) % 26)));
     const owner = (more: object) => post("sign-in", { email, password: PASSWORD, ...more });
     t.equal((await owner({})).status, 429, "after a hundred failures passwords are closed");
     t.equal((await owner({ deviceToken })).status, 200, "except from a known device");

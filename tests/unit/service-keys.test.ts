@@ -36,7 +36,15 @@ async function open() {
       return embedded.commit(writes);
     },
   };
-  const options = { store, clock, random: (bytes: number) => randomBytes(bytes), log: quiet, presets: [PRESET] };
+  const limits = { demand() {}, failed() {} };
+  const options = {
+    store,
+    clock,
+    random: (bytes: number) => randomBytes(bytes),
+    log: quiet,
+    presets: [PRESET],
+    limits,
+  };
   const keys = await createServiceKeys(options);
   const second = await createServiceKeys(options);
   const close = async () => {
