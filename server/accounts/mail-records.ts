@@ -1,3 +1,4 @@
+import type { Key } from "#protocol/compare";
 import type { DocumentStore, Row, StoredCollection, Write } from "../stores/document-store.ts";
 import { putRecord, removeRecord, type Stored, storedOf } from "./record.ts";
 
@@ -56,6 +57,8 @@ export const MAIL: StoredCollection = {
   indexes: [{ paths: ["dueAt"] }, { paths: ["expiresAt"] }],
 };
 
+const PAGE = 50;
+
 export function readMail(row: Row): MailRecord {
   const { value } = row;
   const { to, locale, values, node, reason, file, dueAt, leaseUntil, sentAt } = value;
@@ -91,4 +94,28 @@ export type PutWrite = Extract<Write, { kind: "put" }>;
 
 export function removeMail(mail: MailRecord): Write {
   return removeRecord(MAIL.name, mail);
+}
+
+/** Mails that are queued, the longest due first. */
+export async function* queuedMails(store: DocumentStore): AsyncGenerator<MailRecord & { readonly dueAt: Date }> {
+  const path = ["dueAt"];
+  const query = {
+    collection: MAIL.name,
+    filter: { kind: "compare", op: "gte", path, value: new Date(0) },
+    sort: [
+      { path, descending: false },
+      { path: ["_id"], descending: false },
+    ],
+    limit: PAGE,
+    budget: { candidates: Number.POSITIVE_INFINITY, milliseconds: 10_000 },
+  } as const;
+  for (let after: Key[] | undefined; ; ) {
+    const { rows, more } = await store.find(after ? { ...query, after } : query);
+    for (const mail of rows.map(readMail)) {
+      if (!mail.dueAt) continue;
+      after = [mail.dueAt, mail.id];
+      yield { ...mail, dueAt: mail.dueAt };
+    }
+    if (!more) return;
+  }
 }

@@ -98,6 +98,7 @@ export function createSmtpTransport({ url, from, ca, patience = PATIENCE }: Smtp
   }
 
   function rest(connection: SMTPConnection, sent: number): void {
+    if (!open.has(connection)) return;
     if (sent >= MOST_MAILS) {
       connection.quit();
       return;

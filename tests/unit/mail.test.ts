@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { GalleyError } from "#protocol/errors";
 import { authorizeAdmin } from "../../server/access/authorize.ts";
 import { deriveKeys } from "../../server/accounts/derived-keys.ts";
 import { createMail, MAIL, type Mail, type MailRequest, type MailTransport } from "../../server/accounts/mail.ts";
@@ -209,6 +210,29 @@ onEachEngine(t, (t, engine) => {
     const twice = [...one.sent, ...two.sent].filter(({ to }) => to === addressOf(20));
     t.equal(twice.length, 2, "it cannot be known");
     t.equal(new Set(twice.map(({ message }) => /^Message-ID: (.*)$/im.exec(message.toString())?.[1])).size, 1);
+  });
+
+  t.test("a mail that was sent is not sent again because that could not be noted at once", async (t) => {
+    const { mail, queue, nodes, infos, lines } = await start(t, engine);
+    const [store] = nodes;
+    const transport = recorder();
+    let failures = 0;
+    const shaky: DocumentStore = {
+      ...store,
+      async commit(writes) {
+        if (transport.sent.length === 0 || failures === 3) return store.commit(writes);
+        failures++;
+        // The last of them is stored, and its answer is lost.
+        if (failures === 3) await store.commit(writes);
+        throw new GalleyError("unavailable", "the store has gone", { outcome: "unknown" });
+      },
+    };
+    const sender = mail(transport, shaky);
+    await queue(sender, request(0));
+    await until(async () => (await infos())[0]?.state === "sent");
+    await sender.close();
+    t.same([transport.sent.length, failures], [1, 3]);
+    t.match(lines, [/cannot be noted; trying again/, /cannot be noted/, /cannot be noted/]);
   });
 
   t.test("closing ends with what is being sent, or cuts it off; the next start goes on", async (t) => {
