@@ -54,6 +54,8 @@ export interface SessionOptions {
 
 /** Milliseconds for a refresh with its retries: up to 30 s later the server still knows the token that it replaced. */
 const REFRESH_TIME = 25_000;
+/** Milliseconds in which the tabs of a browser see what one of them has written. */
+const WRITTEN = 500;
 /** Milliseconds that a token still holds when it is handed out. */
 const HANDED_OUT = 30_000;
 
@@ -68,12 +70,15 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
   let changing: Promise<unknown> | undefined;
   /** The session that was signed out here: a refresh that ends later, in another tab, must not bring it back. */
   let gone: string | undefined;
+  /** Another tab has written something. */
+  let wrote: (() => void) | undefined;
   let line: Promise<unknown> = Promise.resolve();
 
-  function exclusive<R>(work: () => Promise<R>): Promise<R> {
-    const run = locks ? locks.request(`${key}:refresh`, work) : line.then(work);
+  /** @param work is told whether somebody else was before it */
+  function exclusive<R>(work: (waited: boolean) => Promise<R>): Promise<R> {
+    const run = locks ? lockedIn(locks, `${key}:refresh`, work) : line.then(() => work(false));
     line = run.catch(() => {});
-    return run as Promise<R>;
+    return run;
   }
 
   const user = (): Me | null => held?.user ?? null;
@@ -118,7 +123,9 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
   }
 
   function onStorage(event: StorageEvent): void {
-    if (event.key === key || event.key === null) adopt();
+    if (event.key !== key && event.key !== null) return;
+    adopt();
+    wrote?.();
   }
 
   async function post(path: string, refreshToken: string | undefined, timeout?: number): Promise<unknown> {
@@ -131,9 +138,20 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
     return { ...((await post("refresh", refreshToken, REFRESH_TIME)) as Tokens), at };
   }
 
-  /** @param ended the server's word that it is over */
-  async function renew(needs: (held: Held) => boolean, ended?: ApiError): Promise<void> {
+  /**
+   * @param ended the server's word that it is over
+   * @param waited whether another tab may have done it just now
+   */
+  async function renew(needs: (held: Held) => boolean, ended?: ApiError, waited?: boolean): Promise<void> {
     await adopt();
+    if ((waited || ended) && held && needs(held)) {
+      // The lock is there before what its last holder has written.
+      await new Promise<void>((resolve) => {
+        wrote = resolve;
+        setTimeout(resolve, WRITTEN);
+      });
+      await adopt();
+    }
     const mine = held;
     if (!mine || !needs(mine)) return;
     // It may have become another one meanwhile, or was signed out: what came of a refresh is then nobody's.
@@ -152,8 +170,8 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
   }
 
   /** One for all who need it in this tab, and one tab at a time. */
-  const renewShared: typeof renew = (...how) => {
-    renewing ??= exclusive(() => renew(...how)).finally(() => {
+  const renewShared: typeof renew = (needs, ended) => {
+    renewing ??= exclusive((waited) => renew(needs, ended, waited)).finally(() => {
       renewing = undefined;
     });
     return renewing;
@@ -228,6 +246,12 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
 /** @throws what was thrown, unless it says that nobody is signed in */
 function demandNobody(error: unknown): void {
   if (!ApiError.is(error, "unauthenticated")) throw error;
+}
+
+/** Runs work under the lock, and tells it whether somebody else had the lock before. */
+async function lockedIn<R>(locks: LockManager, name: string, work: (waited: boolean) => Promise<R>): Promise<R> {
+  const done = await locks.request(name, { ifAvailable: true }, async (lock) => lock && { result: await work(false) });
+  return done ? done.result : locks.request(name, () => work(true));
 }
 
 function idOf(held: Held | null): string {

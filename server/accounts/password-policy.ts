@@ -1,6 +1,6 @@
 import { type FaultCode, Faults } from "#protocol/errors";
 import { fitsUtf8 } from "#protocol/values";
-import { isCommonPassword } from "./common-passwords.ts";
+import { isCommonPassword } from "./listed-passwords.ts";
 import { isKeyRun } from "./key-runs.ts";
 import { cores, repeatedPart, withoutLeet } from "./password-forms.ts";
 

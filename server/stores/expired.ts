@@ -14,9 +14,9 @@ export interface SweepOptions {
 }
 
 /** Removes records once their time is over, every ten minutes. `close` waits for a sweep under way. */
-export function startSweep(
-  options: SweepOptions & { readonly warn: (event: object, message: string) => void },
-): { close(): Promise<void> } {
+export function startSweep(options: SweepOptions & { readonly warn: (event: object, message: string) => void }): {
+  close(): Promise<void>;
+} {
   let closed = false;
   let sweeping: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
