@@ -27,7 +27,7 @@ export class ApiError extends Error {
     message: string,
     about: { status?: number; details?: Details; requestId?: string | undefined; cause?: unknown } = {},
   ) {
-    super(message, about);
+    super(message, about.cause ? about : {});
     this.name = "ApiError";
     this.code = code;
     this.status = about.status ?? 0;

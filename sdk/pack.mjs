@@ -1,6 +1,6 @@
 /**
- * Makes what the SDK is handed out as, from its compiled files: `galley.js` for a page without a bundler, `index.cjs`
- * with types for CommonJS, and `galley.tgz`, the npm package.
+ * Makes what the SDK is handed out as, from its compiled files: `galley.js` for a page without a bundler, one `.cjs` an
+ * entry with types for CommonJS, and `galley.tgz`, the npm package.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
@@ -8,6 +8,8 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const IMPORTS = /((?:from|import)\s*\(?\s*")(\.[^"]+)(")/g;
+/** What apps import; package.json names them. */
+const ENTRIES = ["index", "admin"];
 /** The time npm gives every file, so that equal sources make equal packages. */
 const PACKAGE_TIME = 499_162_500;
 
@@ -16,23 +18,29 @@ export async function packSdk(folder) {
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const dist = join(folder, "dist");
   const banner = { js: `/*! ${manifest.name} ${manifest.version} | MIT licence */` };
-  const bundle = async (options) => {
+  const bundle = async (entry, options) => {
     const shared = { bundle: true, target: "es2022", logLevel: "warning", write: false, banner };
-    const { outputFiles } = await build({ entryPoints: [join(dist, "index.js")], ...shared, ...options });
+    const { outputFiles } = await build({ entryPoints: [join(dist, `${entry}.js`)], ...shared, ...options });
     return outputFiles[0].text;
   };
-  const common = await bundle({ format: "cjs" });
-  replace(join(dist, "index.cjs"), common);
-  replace(join(dist, "galley.js"), await bundle({ format: "esm", minify: true, legalComments: "none" }));
+  replace(join(dist, "galley.js"), await bundle("index", { format: "esm", minify: true, legalComments: "none" }));
 
   const files = new Map([
     ["package.json", `${JSON.stringify(published(manifest), null, 2)}\n`],
     ["README.md", readFileSync(join(folder, "README.md"), "utf8")],
     ["LICENSE", readFileSync(join(folder, "../LICENSE"), "utf8")],
-    ["dist/index.cjs", common],
   ]);
-  for (const name of reachable(dist, "index.js")) files.set(`dist/${name}`, plain(dist, name));
-  for (const name of reachable(dist, "index.d.ts")) {
+  const modules = new Set();
+  const typings = new Set();
+  for (const entry of ENTRIES) {
+    const common = await bundle(entry, { format: "cjs" });
+    replace(join(dist, `${entry}.cjs`), common);
+    files.set(`dist/${entry}.cjs`, common);
+    reachable(dist, `${entry}.js`, modules);
+    reachable(dist, `${entry}.d.ts`, typings);
+  }
+  for (const name of modules) files.set(`dist/${name}`, plain(dist, name));
+  for (const name of typings) {
     const types = plain(dist, name).replace(IMPORTS, (_, before, path, after) => before + swap(path, ".js") + after);
     const commonTypes = types.replace(IMPORTS, (_, before, path, after) => before + swap(path, ".cjs") + after);
     files.set(`dist/${name}`, types);
@@ -51,8 +59,12 @@ export function replace(path, content) {
 
 /** The manifest without what only this repository's tests use. */
 function published({ exports, ...manifest }) {
-  const { "galley-source": _, ...main } = exports["."];
-  return { ...manifest, exports: { ...exports, ".": main } };
+  const entries = Object.entries(exports).map(([name, entry]) => {
+    if (typeof entry === "string") return [name, entry];
+    const { "galley-source": _, ...ways } = entry;
+    return [name, ways];
+  });
+  return { ...manifest, exports: Object.fromEntries(entries) };
 }
 
 /** A file and all that it imports, so that neither leftovers of a build nor the server's half of the language slip in. */

@@ -50,12 +50,7 @@ function scopesOf(principal: Principal): ScopeSet | undefined {
   return principal.kind === "key" || principal.kind === "admin" ? principal.scopes : undefined;
 }
 
-function requireDocuments(
-  { kind }: Principal,
-  scopes: ScopeSet | undefined,
-  collection: string,
-  action: Action,
-): Node {
+function requireDocuments({ kind }: Principal, scopes: ScopeSet | undefined, collection: string, action: Action): Node {
   if (kind === "anonymous") throw unauthenticated();
   if (!scopes) throw new GalleyError("permission_denied", "the access rules do not allow this");
   // Whoever asked: no scope, not even `*`, opens the server's own collections.
@@ -116,7 +111,10 @@ export function authorizeOwn(principal: Principal): OwnScope {
 }
 
 function unauthenticated(): GalleyError {
-  return new GalleyError("unauthenticated", "this needs someone who is signed in, or a service key: send `Authorization: Bearer …`");
+  return new GalleyError(
+    "unauthenticated",
+    "this needs someone who is signed in, or a service key: send `Authorization: Bearer …`",
+  );
 }
 
 function noSuchCollection(): GalleyError {

@@ -1,7 +1,7 @@
 import { type FaultCode, Faults } from "#protocol/errors";
 import { fitsUtf8 } from "#protocol/values";
-import { isCommonPassword } from "./listed-passwords.ts";
 import { isKeyRun } from "./key-runs.ts";
+import { isCommonPassword } from "./listed-passwords.ts";
 import { cores, repeatedPart, withoutLeet } from "./password-forms.ts";
 
 /** What a password is judged by; accounts.md 3. */

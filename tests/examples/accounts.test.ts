@@ -9,8 +9,5 @@ onEachEngine(t, async (t, engine) => {
   t.teardown(() => app.close());
   const lines: string[] = [];
   await walkThrough({ url: app.url, outbox: join(app.folder, "outbox"), log: (line) => lines.push(line) });
-  t.match(
-    lines.join("\n"),
-    /proven: false.*by mail: true.*2 devices.*good.*hears: ended.*Ada Lovelace.*gone: null/s,
-  );
+  t.match(lines.join("\n"), /proven: false.*by mail: true.*2 devices.*good.*hears: ended.*Ada Lovelace.*gone: null/s);
 });

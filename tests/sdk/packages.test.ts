@@ -40,22 +40,32 @@ const USE = `
     return (await tx.collection("todos").get(made._id)).n;
   });
   const error = await todos.delete("none").catch((thrown) => thrown);
+  const { keys } = admin(db);
+  const { key, secret } = await keys.create({ name: "x", scopes: ["documents:todos:get"] });
+  await keys.delete(key.id);
+  const refused = await keys.rotate("..").catch((thrown) => thrown);
+  console.log(secret.slice(0, 4), ApiError.is(refused, "invalid_argument"), db.auth.user, typeof db.auth.signIn);
   console.log(found.title, found.at.getTime(), String(found.size), n, ApiError.is(error, "not_found"));
   db.close();
 `;
 
 t.test("ES modules and CommonJS both use the package that npm installs, with its types", async (t) => {
   const folder = await consumer(t, join(DIST, "galley.tgz"), {
-    "use.mjs": `import { ApiError, createClient } from "@galley/sdk";${USE}`,
-    "use.cjs": `const { ApiError, createClient } = require("@galley/sdk"); (async () => {${USE}})();`,
-    "types.mts": typed('import { createClient } from "@galley/sdk";'),
-    "types.cts": typed('import { createClient } from "@galley/sdk";'),
+    "use.mjs": `import { ApiError, createClient } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";${USE}`,
+    "use.cjs": `const { ApiError, createClient } = require("@galley/sdk"); const { admin } = require("@galley/sdk/admin");
+      (async () => {${USE}})();`,
+    "types.mts": typed(
+      'import { createClient, type Me } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";',
+    ),
+    "types.cts": typed(
+      'import { createClient, type Me } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";',
+    ),
     "inside.mts": 'import "@galley/sdk/dist/http.js";',
   });
   const settings = { cwd: folder, env: { ...CLEAN_ENV, GALLEY_URL: app.url, GALLEY_KEY: app.key } };
   for (const file of ["use.mjs", "use.cjs"]) {
     const { stdout, stderr } = await run(process.execPath, [file], settings);
-    t.equal(stdout, "x 7 5 2 true\n", file);
+    t.equal(stdout, "gsk_ true null function\nx 7 5 2 true\n", file);
     t.equal(stderr, "", file);
   }
   const tsc = (...options: string[]) =>
@@ -76,7 +86,8 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
   t.notOk("dependencies" in manifest || "scripts" in manifest);
   t.notMatch(JSON.stringify(manifest), /galley-source/);
   const files = readdirSync(installed, { recursive: true, encoding: "utf8" });
-  for (const name of ["README.md", "LICENSE", "dist/index.js", "dist/index.cjs"]) t.ok(files.includes(name), name);
+  for (const name of ["README.md", "LICENSE", "dist/index.js", "dist/index.cjs", "dist/admin.cjs"])
+    t.ok(files.includes(name), name);
   t.notOk(
     files.some((name) => /\.map$|buildinfo|(?<!\.d)\.ts$/.test(name)),
     "nothing of the workshop",
@@ -89,6 +100,8 @@ function typed(imports: string): string {
   return `${imports}
     const db = createClient<{ todos: { title: string } }>({ url: "http://localhost" });
     export const title: Promise<string | undefined> = db.collection("todos").get("a").then((todo) => todo?.title);
+    export const me: Promise<Me | null> = db.auth.ready;
+    export const disabled: Promise<string | null | undefined> = admin(db).users.get("a").then((user) => user?.disabledAt);
     // @ts-expect-error no such field
     db.collection("todos").find({ titel: "x" });
   `;
