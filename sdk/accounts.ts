@@ -53,7 +53,7 @@ export function createAccounts(door: Door, { session, devices, key, admin }: Acc
   const enter = (path: string, values: object): Promise<Entered> =>
     session.alone(async (grant) => {
       const at = Date.now();
-      const answer = (await send(call("POST", path, values), grant)) as Entered;
+      const answer = (await send({ ...call("POST", path, values), grant })) as Entered;
       if (answer.session) {
         const { deviceToken, ...held } = answer.session;
         await devices.set(deviceKey, deviceToken);
@@ -96,7 +96,7 @@ export function createAccounts(door: Door, { session, devices, key, admin }: Acc
     update: async (values) => learn(await ask("PATCH", "me", values)),
     deleteAccount: () =>
       session.alone(async (grant) => {
-        await send(call("DELETE", "me", { confirm: "delete" }), grant);
+        await send({ ...call("DELETE", "me", { confirm: "delete" }), grant });
         await session.keep(null);
       }),
     async forgotPassword(email) {
@@ -122,7 +122,7 @@ export function createAccounts(door: Door, { session, devices, key, admin }: Acc
     },
     async restore() {
       const tokens = await session.refresh();
-      const user = (await send(call("GET", "me"), async () => tokens.accessToken)) as Me;
+      const user = (await send({ ...call("GET", "me"), grant: async () => tokens.accessToken })) as Me;
       return { user, ...tokens };
     },
   };

@@ -1,5 +1,5 @@
 import { refused } from "./error.ts";
-import type { Http } from "./http.ts";
+import type { Call, Http } from "./http.ts";
 import { bodyOf, createWriter, type Operation } from "./operations.ts";
 import type { BatchReply } from "./protocol/api.ts";
 import type { Batch, BatchOptions, BatchResult } from "./types/batch.ts";
@@ -28,11 +28,12 @@ export async function commit(
   http: Http,
   order: WriteOrder,
   operations: readonly Operation[],
-  options: BatchOptions = {},
+  options: BatchOptions & Pick<Call, "grant"> = {},
 ): Promise<BatchResult[]> {
   if (operations.length === 0) return [];
-  const { signal } = options;
-  const call = { method: "POST", path: "batch", body: bodyOf(operations), headers: writeKey(options), signal } as const;
+  const { signal, grant } = options;
+  const headers = writeKey(options);
+  const call = { method: "POST", path: "batch", body: bodyOf(operations), headers, signal, grant } as const;
   const documents = operations.map(({ collection, id }) => `${collection}/${id}`);
   const { results } = (await order.run(documents, (turn) => http.send({ ...call, turn }))) as BatchReply;
   return results.map(({ id, v = 0 }) => ({ id, version: v }));

@@ -56,23 +56,19 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   });
   const order = createWriteOrder();
   const collection = (name: string): AnyCollection => createCollection(http, order, name);
-  /** What a transaction uses: what somebody read, nobody else writes on. */
-  const transactionCore = (): Core => {
-    const mine = http.pinned();
-    return {
-      collection: (name) => createCollection(mine, order, name),
-      writer: createWriter,
-      commit: (operations, batch) => commit(mine, order, operations, batch),
-      wait: (n, error, signal) => http.sleep(waitBefore(n - 1, error), signal),
-      ApiError,
-    };
-  };
   const client = {
     auth: createAuth(session.auth, accounts),
     collection,
     batch: (fn: (b: Batch<AnySchema>) => void, batch?: BatchOptions) => runBatch(http, order, fn, batch),
     async transaction<R>(fn: (tx: Transaction<AnySchema>) => Promise<R>, transaction?: TransactionOptions) {
-      const core = transactionCore();
+      const core: Core = {
+        grant: http.claim(),
+        collection,
+        writer: createWriter,
+        commit: (operations, batch) => commit(http, order, operations, batch),
+        wait: (n, error, signal) => http.sleep(waitBefore(n - 1, error), signal),
+        ApiError,
+      };
       return (await import("./transaction.ts").catch(notLoaded)).runTransaction(core, fn, transaction);
     },
     close() {

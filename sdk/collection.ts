@@ -11,9 +11,12 @@ import type { One, Query } from "./types/question.ts";
 import { makeId, writeKey } from "./write-key.ts";
 import type { WriteOrder } from "./write-order.ts";
 
+/** `grant` is the SDK's own: a read that belongs to other requests. */
+type Reading = ReadOptions & Shape & Pick<Call, "grant">;
+
 /** A collection below the types that know its documents. */
 export interface AnyCollection {
-  get(id: string, options?: ReadOptions & Shape): One<Doc<Json>>;
+  get(id: string, options?: Reading): One<Doc<Json>>;
   find(filter?: Json, options?: ReadOptions & Shape): Query<Doc<Json>>;
   create(value: Json, options?: WriteOptions): Promise<Doc<Json>>;
   set(id: string, value: Json, options?: WriteOptions): Promise<Doc<Json>>;
@@ -26,33 +29,24 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
   const routeOf = (id: string): string => `${route}/${encodePart(id, "id")}`;
 
   /** Sends a write when all earlier ones of its document are answered. */
-  async function write(
-    call: Call,
-    id: string,
-    options: WriteOptions = {},
-    { send }: Pick<Http, "send"> = http,
-  ): Promise<Doc<Json>> {
+  async function write(call: Call, id: string, options: WriteOptions = {}): Promise<Doc<Json>> {
     const { ifVersion, signal } = options;
     const headers = {
       ...writeKey(options),
       ...(ifVersion !== undefined && (ifVersion === 0 ? { "if-none-match": "*" } : { "if-match": `"${ifVersion}"` })),
     };
-    const sent = order.run([`${collection}/${id}`], (turn) => send({ ...call, headers, signal, turn }));
+    const sent = order.run([`${collection}/${id}`], (turn) => http.send({ ...call, headers, signal, turn }));
     return (await sent) as Doc<Json>;
   }
 
-  function get(
-    id: string,
-    { select, expand, signal }: ReadOptions & Shape = {},
-    { send }: Pick<Http, "send"> = http,
-  ): One<Doc<Json>> {
+  function get(id: string, { select, expand, signal, grant }: Reading = {}): One<Doc<Json>> {
     const shape = ordered({ select, expand });
     const query = parameters(shape);
     if (query === undefined) throw refused("select", 'expects names without ","');
     const path = routeOf(id) + query;
     return question(keyOf("get", collection, encode(id, "id"), encode(shape, "get")), async () => {
       try {
-        const reply = await send({ method: "GET", path, signal });
+        const reply = await http.send({ method: "GET", path, signal, grant });
         if (!shape.expand) return reply as Doc<Json>;
         const { attach } = await import("./expand.ts").catch(notLoaded);
         return attach((reply as Expanded<Doc<Json>>).document, reply as Expanded<Doc<Json>>);
@@ -64,7 +58,7 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
   }
 
   return {
-    get: (id, options) => get(id, options),
+    get,
     find(filter = {}, { signal, ...options } = {}) {
       const shape = encode(ordered(options), "find");
       return findQuery({ http, collection, route, filter: encodeObject(filter, "filter", true), shape, signal });
@@ -83,15 +77,15 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
       // The id itself makes a repeat harmless: it needs no key unless the caller wants one.
       const idempotencyKey = options?.idempotencyKey ?? false;
       // Whoever asked for it made it, or nobody did.
-      const mine = http.pinned();
+      const grant = http.claim();
       const send = (): Promise<Doc<Json>> =>
-        write({ method: "POST", path: route, body, onRetry }, id, { ...options, idempotencyKey }, mine);
+        write({ method: "POST", path: route, body, onRetry, grant }, id, { ...options, idempotencyKey });
       try {
         return await send();
       } catch (error) {
         if (!retried || !ApiError.is(error, "already_exists")) throw error;
         // Nobody else could guess the id: what exists was made by the first try. If it is gone, someone deleted it.
-        return (await get(id, { signal: options?.signal }, mine)) ?? (await send());
+        return (await get(id, { signal: options?.signal, grant })) ?? (await send());
       }
     },
     async set(id, value, options) {

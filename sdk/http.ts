@@ -19,7 +19,9 @@ export interface Call {
   /** Other than document writes, whose keys make a repeat harmless: it could act twice, so nothing may be in doubt. */
   readonly once?: boolean;
   /** Milliseconds, where it has less than others. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
+  /** Taken before, where several requests belong together; else that of whoever is signed in now. */
+  readonly grant?: Grant | undefined;
 }
 
 /**
@@ -33,14 +35,10 @@ export type Grant = (refused?: { readonly token: string; readonly error: ApiErro
 
 /** The only way out of the SDK: URL, token, codec, timeout, abort, retry, error; sdk.md 5. */
 export interface Http {
-  /**
-   * Sends, and sends again where that may help. Resolves with the decoded body of the reply.
-   *
-   * @param grant that of whoever is signed in now, if absent
-   */
-  send(call: Call, grant?: Grant): Promise<unknown>;
-  /** The same for several requests that belong together: whose it is is settled now. */
-  pinned(): Http;
+  /** Sends, and sends again where that may help. Resolves with the decoded body of the reply. */
+  send(call: Call): Promise<unknown>;
+  /** The grant of a request that is made now. */
+  readonly claim: () => Grant;
   /** Waits, unless the signal or {@link close} ends it. @throws ApiError `aborted` */
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<unknown>;
   /** Aborts every request, for good. */
@@ -83,7 +81,8 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     return text && decode(text);
   }
 
-  async function send(call: Call, grant = claim()): Promise<unknown> {
+  async function send(call: Call): Promise<unknown> {
+    const { grant = claim() } = call;
     const limit = startLimit([closing.signal, call.signal]);
     const time = Math.min(timeout, call.timeout ?? timeout);
     /** Whether some try may have had its effect although no answer said so. */
@@ -125,19 +124,15 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     }
   }
 
-  const http: Http = {
+  return {
     send,
-    pinned() {
-      const grant = claim();
-      return { ...http, send: (call) => send(call, grant) };
-    },
+    claim,
     async sleep(milliseconds, signal) {
       const limit = startLimit([closing.signal, signal]);
       await limit.sleep(milliseconds).finally(limit.end);
     },
     close: () => closing.abort(new Error("the client was closed")),
   };
-  return http;
 }
 
 /** Whether the server refused the token: a new one may help, once; the end of its session is told in any case. */

@@ -130,7 +130,7 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
 
   async function post(path: string, refreshToken: string | undefined, timeout?: number): Promise<unknown> {
     const body = JSON.stringify({ refreshToken });
-    return send({ method: "POST", path: `auth/${path}`, body, headers, timeout }, async () => undefined);
+    return send({ method: "POST", path: `auth/${path}`, body, headers, timeout, grant: async () => undefined });
   }
 
   async function refresh(refreshToken?: string): Promise<Tokens> {

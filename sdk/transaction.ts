@@ -1,5 +1,6 @@
 import type { AnyCollection } from "./collection.ts";
 import type { ApiError } from "./error.ts";
+import type { Grant } from "./http.ts";
 import type { createWriter, Operation } from "./operations.ts";
 import type { GalleyError } from "./protocol/errors.ts";
 import type { BatchOptions, Transaction, TransactionOptions } from "./types/batch.ts";
@@ -13,10 +14,12 @@ const ATTEMPTS = 5;
  * is first used, shares no module with the core: bundlers would tear the core into pieces for it.
  */
 export interface Core {
+  /** What somebody has read, nobody else writes on. */
+  readonly grant: Grant;
   collection(name: string): AnyCollection;
   writer: typeof createWriter;
   /** Sends operations as one batch. */
-  commit(operations: readonly Operation[], options: BatchOptions): Promise<unknown>;
+  commit(operations: readonly Operation[], options: BatchOptions & { readonly grant: Grant }): Promise<unknown>;
   /** Waits before try `n` + 1, the first being 1. @throws ApiError `aborted` */
   wait(n: number, error: ApiError, signal: AbortSignal | undefined): Promise<unknown>;
   ApiError: typeof ApiError;
@@ -46,7 +49,7 @@ export async function runTransaction<R>(
     const result = await fn(createTransaction(core, reads, writes, signal));
     Object.freeze(writes);
     try {
-      await core.commit(guarded(writes, reads), signal ? { signal } : {});
+      await core.commit(guarded(writes, reads), { signal, grant: core.grant });
       return result;
     } catch (error) {
       if (n >= attempts || !core.ApiError.is(error, "version_conflict", "contention")) throw error;
@@ -65,7 +68,7 @@ function createTransaction(
     const key = `${collection}/${id}`;
     const held = reads.get(key);
     if (held) return held.document;
-    const answer = core.collection(collection).get(id, signal && { signal });
+    const answer = core.collection(collection).get(id, { signal, grant: core.grant });
     const document = answer.then((found) => {
       made.version = found?._v ?? 0;
       return found;

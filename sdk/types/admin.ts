@@ -137,7 +137,7 @@ export interface KeyInfo {
   readonly lastUsedFrom?: string;
 }
 
-/** What is set while the server runs, by group; docs/accounts.md lists all. Scopes `admin:settings:read` and `:write`. */
+/** What is set while the server runs, by group. Scopes `admin:settings:read` and `:write`. */
 export interface AdminSettings {
   get(): Promise<Settings>;
   /**
@@ -167,8 +167,11 @@ export interface SessionLives {
 }
 
 export type SettingsChange = Change<Settings>;
-type Change<T> = { readonly [K in keyof T]?: (T[K] extends Group ? Change<T[K]> : T[K]) | null };
-type Group = { readonly [member: string]: unknown };
+type Change<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]?: Change<T[K]> | null }
+    : T;
 
 /** What was done by whom, kept for a year. Scope `admin:audit:read`. */
 export interface AdminAudit {

@@ -3,12 +3,17 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import t from "tap";
 
-const CORE_LIMIT = 5 * 1024;
+/** Of all that sdk.md gives the core, which is to hold the files' half too. */
+const CORE_LIMIT = 7 * 1024;
+/** What is loaded with the first sign-in, and what an admin's script imports. */
+const ACCOUNTS_LIMIT = 1024;
+const ADMIN_LIMIT = 1024;
 const SDK = join(import.meta.dirname, "../../sdk");
 
-t.test("the core is at most 5 KB as an app's bundle holds it, and needs nothing else", async (t) => {
+/** Bundles an entry as an app does. */
+async function bundle(entry: string) {
   const { metafile, outputFiles } = await build({
-    entryPoints: { core: join(SDK, "index.ts") },
+    entryPoints: { [entry]: join(SDK, `${entry}.ts`) },
     conditions: ["galley-source"],
     bundle: true,
     splitting: true,
@@ -20,19 +25,27 @@ t.test("the core is at most 5 KB as an app's bundle holds it, and needs nothing 
     outdir: "out",
     absWorkingDir: SDK,
   });
+  const bytesOf = (name: string) => {
+    const file = outputFiles.find(({ path }) => path.endsWith(name));
+    return gzipSync(file?.contents ?? "", { level: 9 }).length;
+  };
   const loadedFirst = new Set<string>();
   const load = (name: string): void => {
     if (loadedFirst.has(name)) return;
     loadedFirst.add(name);
     for (const { path, kind } of metafile.outputs[name]?.imports ?? []) if (kind === "import-statement") load(path);
   };
-  load("out/core.js");
-  const bytes = [...loadedFirst].reduce((sum, name) => {
-    const file = outputFiles.find(({ path }) => path.endsWith(name));
-    return sum + gzipSync(file?.contents ?? "", { level: 9 }).length;
-  }, 0);
+  load(`out/${entry}.js`);
+  return { metafile, bytesOf, bytes: [...loadedFirst].reduce((sum, name) => sum + bytesOf(name), 0) };
+}
+
+t.test("the core is at most 7 KB as an app's bundle holds it, and needs nothing else", async (t) => {
+  const { metafile, bytesOf, bytes } = await bundle("index");
   t.ok(bytes > 0 && bytes <= CORE_LIMIT, `${bytes} bytes of ${CORE_LIMIT}`);
   t.comment(`core: ${bytes} bytes`);
+  const accounts = Object.keys(metafile.outputs).find((name) => name.includes("/accounts-")) ?? "";
+  t.ok(bytesOf(accounts) > 100 && bytesOf(accounts) <= ACCOUNTS_LIMIT, `${bytesOf(accounts)} bytes of accounts`);
+  t.comment(`accounts, loaded at first use: ${bytesOf(accounts)} bytes`);
   for (const [name, { imports }] of Object.entries(metafile.outputs)) {
     t.notOk(
       imports.some(({ external }) => external),
@@ -42,9 +55,21 @@ t.test("the core is at most 5 KB as an app's bundle holds it, and needs nothing 
   for (const input of Object.keys(metafile.inputs)) t.notMatch(input, /node_modules/);
 });
 
+t.test("the admin's part is a file of its own, which holds nothing of the core", async (t) => {
+  const { metafile, bytes } = await bundle("admin");
+  t.ok(bytes > 0 && bytes <= ADMIN_LIMIT, `${bytes} bytes of ${ADMIN_LIMIT}`);
+  t.comment(`admin: ${bytes} bytes`);
+  const [output] = Object.values(metafile.outputs);
+  const held = Object.entries(output?.inputs ?? {}).flatMap(([name, { bytesInOutput }]) =>
+    bytesInOutput ? [name] : [],
+  );
+  t.strictSame(held.sort(), ["admin.ts", "door.ts"]);
+});
+
 t.test("importing the SDK does nothing: what is not used is left out whole", async (t) => {
+  const imports = 'import { ApiError, createClient } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";';
   const { outputFiles } = await build({
-    stdin: { contents: 'import { ApiError, createClient } from "@galley/sdk";', resolveDir: SDK },
+    stdin: { contents: imports, resolveDir: SDK },
     conditions: ["galley-source"],
     bundle: true,
     format: "esm",
