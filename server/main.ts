@@ -1,5 +1,9 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { ERRORS, GalleyError } from "#protocol/errors";
 import { type App, createApp } from "./app.ts";
 import { type ConfigSources, readConfig } from "./config.ts";
+
+const RETRY_MILLISECONDS = 1000;
 
 /**
  * Runs Galley until it is told to stop, by SIGTERM or SIGINT, and has answered what was in flight. A second signal does
@@ -20,15 +24,30 @@ export async function serve(sources: ConfigSources): Promise<void> {
       { mode, dataDir, console: `${url}/console/` },
       `Galley listens on ${url}, its console is at ${url}/console/`,
     );
-    void app.setUpLink().then((link) => {
-      if (link !== undefined) app.log.info({}, `Set-up link (works once): ${link}`);
-    });
+    void tellSetUpLink(app);
     const signal = await stopped;
     app.log.info({ signal }, "stopping: answering what is in flight");
   } finally {
     await app.close();
   }
   app.log.info({}, "stopped");
+}
+
+/** Tells how the first owner comes in, once the store answers. */
+async function tellSetUpLink({ log, setUpLink }: App): Promise<void> {
+  for (;;) {
+    try {
+      const link = await setUpLink();
+      if (link !== undefined) log.info({}, `Set-up link (works once): ${link}`);
+      return;
+    } catch (error) {
+      if (!(error instanceof GalleyError && ERRORS[error.code].retryable)) {
+        log.warn({ err: error }, "the set-up link cannot be made; `galley admin create` makes the first owner");
+        return;
+      }
+    }
+    await wait(RETRY_MILLISECONDS, undefined, { ref: false });
+  }
 }
 
 function stopSignal(): Promise<NodeJS.Signals> {
