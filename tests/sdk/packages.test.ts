@@ -61,6 +61,8 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
       'import { createClient, type Me } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";',
     ),
     "inside.mts": 'import "@galley/sdk/dist/http.js";',
+    "docs.mts": examples("docs/sdk.md"),
+    "readme.mts": examples("sdk/README.md"),
   });
   const settings = { cwd: folder, env: { ...CLEAN_ENV, GALLEY_URL: app.url, GALLEY_KEY: app.key } };
   for (const file of ["use.mjs", "use.cjs"]) {
@@ -77,7 +79,10 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
       () => "",
       ({ stdout, stderr }) => `${stdout}${stderr}`,
     );
-  t.equal(await tsc("--module", "nodenext", "types.mts", "types.cts"), "");
+  t.equal(
+    await tsc("--module", "nodenext", "--target", "es2022", "types.mts", "types.cts", "docs.mts", "readme.mts"),
+    "",
+  );
   t.equal(await tsc("--module", "esnext", "--moduleResolution", "bundler", "types.mts"), "");
   t.match(await tsc("--module", "nodenext", "inside.mts"), /Cannot find module/, "what is inside is not for use");
 
@@ -105,6 +110,15 @@ function typed(imports: string): string {
     // @ts-expect-error no such field
     db.collection("todos").find({ titel: "x" });
   `;
+}
+
+/** A page's examples as one program; what they take from the app around them is declared. */
+function examples(page: string): string {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  const blocks = [...text.matchAll(/^```ts(?: run)?\n([\s\S]*?)^```/gm)].map((match) => match[1]);
+  return `declare const process: { env: Record<string, string | undefined> };
+    declare function ask(what: string): Promise<string>;
+    ${blocks.join("\n")}`;
 }
 
 t.test("npm installs the SDK from the server's address, and an empty Vite app builds with it", async (t) => {
