@@ -19,7 +19,11 @@ export type { Admins, SessionAnswer, UserAdmin, Visit };
 export interface Accounts {
   signUp(scope: AccountScope, body: SignUpBody | InvitedBody, visit: Visit): Promise<Step>;
   signIn(scope: AccountScope, body: SignInBody, visit: Visit): Promise<SessionAnswer>;
-  signInAsGuest(scope: AccountScope, body: { readonly deviceName?: string }, visit: Visit): Promise<SessionAnswer>;
+  signInAsGuest(
+    scope: AccountScope,
+    body: { readonly profile?: unknown; readonly deviceName?: string },
+    visit: Visit,
+  ): Promise<SessionAnswer>;
   refresh(token: string, visit: Visit): Promise<Refreshed>;
   signOut(principal: Principal, refreshToken: string | undefined, visit: Visit): Promise<void>;
   me(scope: OwnScope): Promise<Me>;

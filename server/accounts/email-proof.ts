@@ -174,17 +174,19 @@ export async function resendProof(
     mail.wake();
     return next as Next;
   }
-  const person = principal.kind === "user" ? await findPerson(parts, "user", principal.id) : undefined;
-  if (!person) throw secretInvalid();
-  const { user, credential } = person;
-  if (user.email === undefined || user.emailProvenAt) {
+  const unproven = async () => {
+    const person = principal.kind === "user" ? await findPerson(parts, "user", principal.id) : undefined;
+    if (person?.user.email !== undefined && !person.user.emailProvenAt) return person;
     throw new GalleyError("failed_precondition", "your address is proven, or you have none: there is nothing to mail");
-  }
-  await limits.takeMail(accountKey(user.pool, user.emailKey ?? ""));
-  const { next, writes } = proofMail(parts, user, credential);
-  await store.commit([...(await secrets.voided(user.id, ["email-proof"])), ...writes]);
+  };
+  await limits.takeMail(accountKey("user", (await unproven()).user.emailKey ?? ""));
+  const { answer } = await decideAndCommit(parts, async () => {
+    const { user, credential } = await unproven();
+    const { next, writes } = proofMail(parts, user, credential);
+    return { writes: [...(await secrets.voided(user.id, ["email-proof"])), ...writes], answer: next };
+  });
   mail.wake();
-  return next as Next;
+  return answer as Next;
 }
 
 /**
@@ -205,32 +207,37 @@ export async function changeEmail(
   faults.throwIfAny();
   limits.take("mail", visit.address);
   await limits.takeMail(accountKey(principal.kind, address.key));
-  const person = await findPerson(parts, principal.kind, principal.id);
-  if (!person) throw secretInvalid();
-  const { user, credential } = person;
-  const taken = await findUserByEmail(store, principal.kind, address.key);
-  const { next, writes } = mailSecret(
-    parts,
-    {
-      kind: taken ? "nothing" : "email-change",
-      pool: principal.kind,
-      user: user.id,
-      credentialVersion: credential.credentialVersion,
-      data: { ...address, session: principal.session },
-      lifeSeconds: LIVES.proof,
-      codeSeconds: LIVES.code,
-    },
-    {
-      kind: taken ? "already-registered" : "verify",
-      to: taken ?? { ...user, email: address.email },
-      page: "email-change",
-    },
-  );
-  await store.commit([
-    ...(await secrets.voided(user.id, ["email-change", "nothing"])),
-    ...writes,
-    audit.line({ action: "email-change-asked", by: user.id, visit }),
-  ]);
+  const { answer } = await decideAndCommit(parts, async () => {
+    const person = await findPerson(parts, principal.kind, principal.id);
+    if (!person) throw new GalleyError("failed_precondition", "this account has no address: sign up with one");
+    const { user, credential } = person;
+    const taken = await findUserByEmail(store, principal.kind, address.key);
+    const { next, writes } = mailSecret(
+      parts,
+      {
+        kind: taken ? "nothing" : "email-change",
+        pool: principal.kind,
+        user: user.id,
+        credentialVersion: credential.credentialVersion,
+        data: { ...address, session: principal.session },
+        lifeSeconds: LIVES.proof,
+        codeSeconds: LIVES.code,
+      },
+      {
+        kind: taken ? "already-registered" : "verify",
+        to: taken ?? { ...user, email: address.email },
+        page: "email-change",
+      },
+    );
+    return {
+      writes: [
+        ...(await secrets.voided(user.id, ["email-change", "nothing"])),
+        ...writes,
+        audit.line({ action: "email-change-asked", by: user.id, visit }),
+      ],
+      answer: next,
+    };
+  });
   mail.wake();
-  return next as Next;
+  return answer as Next;
 }

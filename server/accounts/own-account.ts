@@ -12,14 +12,14 @@ import { liveSessions, newUserId } from "./people.ts";
 import { type Me, meOf, type SessionInfo, sessionInfoOf } from "./present.ts";
 import { fresh } from "./record.ts";
 import type { SessionRecord } from "./sessions.ts";
-import { signUpClosed } from "./sign-up.ts";
+import { demandProfileRight, signUpClosed } from "./sign-up.ts";
 import { findUser, removeUser, type UserRecord, writeUser } from "./users.ts";
 
 /** Makes a guest: a user without a way to sign in, who may become somebody and keep the id. */
 export async function signInAsGuest(
   parts: AccountParts,
   { principal }: AccountScope,
-  body: { readonly deviceName?: string },
+  body: { readonly profile?: unknown; readonly deviceName?: string },
   visit: Visit,
 ): Promise<SessionAnswer> {
   if (parts.settings().signUp.open !== true) throw signUpClosed();
@@ -27,6 +27,7 @@ export async function signInAsGuest(
     throw new GalleyError("failed_precondition", "you are signed in: sign out before you go on as a guest");
   }
   parts.limits.take("guest", visit.address);
+  if (body.profile !== undefined) demandProfileRight(visit);
   const { answer } = await decideAndCommit(parts, async () => {
     const now = parts.clock();
     const user: UserRecord = {

@@ -57,7 +57,7 @@ export async function signUp(
   const profile = readProfile(body, faults);
   const password = readNewPassword(body.password, { pool: "user", email: body.email, settings }, faults);
   faults.throwIfAny();
-  if (body.profile !== undefined) demandProfileRight(principal);
+  if (body.profile !== undefined) demandProfileRight(visit);
 
   // Also if the address is taken: the time must not tell.
   const who = { account: accountKey("user", address.key), network: networkOf(visit.address) };
@@ -158,7 +158,11 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
     };
     const proofs = proven ? ["password", "email"] : ["password"];
     const carried = await carriedBy(parts, principal, "user");
-    const entered = await enter(parts, { user, visit, proofs, deviceName, carried });
+    const entered = await enter(parts, {
+      ...{ user, visit, proofs, deviceName, carried },
+      // A guest's sessions were nobody's proof of anything.
+      ...(before && { endsOthers: true }),
+    });
     return {
       ...(proof && { consumes: proof }),
       writes: [
@@ -212,9 +216,16 @@ function demandNobody(principal: Principal): void {
   throw new GalleyError("failed_precondition", "you are signed in to an account: sign out before you make another");
 }
 
-/** A profile is a document like any other, so the app's rules decide who may create it. */
-function demandProfileRight(principal: Principal): void {
-  authorize(principal, "users").require("create");
+/**
+ * A profile is a document like any other, created as the new person: the app's rules decide whether they may.
+ * @throws GalleyError `permission_denied`
+ */
+export function demandProfileRight({ address }: Visit): void {
+  const newcomer: Principal = {
+    ...{ kind: "user", id: "new", session: "", provedAt: 0, guest: false, email: undefined, roles: [], claims: {} },
+    address,
+  };
+  authorize(newcomer, "users").require("create");
 }
 
 export function signUpClosed(): GalleyError {
