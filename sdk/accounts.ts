@@ -1,7 +1,7 @@
 import type { Door } from "./door.ts";
 import type { ApiError } from "./error.ts";
 import type { Call } from "./http.ts";
-import type { Held, OwnAuth, Session } from "./session.ts";
+import type { Held, OwnAuth, Session, Tokens } from "./session.ts";
 import type { Keeper } from "./storage.ts";
 import type { Auth, AuthStep, Me, Next, SessionInfo } from "./types/auth.ts";
 
@@ -20,12 +20,12 @@ export interface Accounts extends Omit<Auth, keyof OwnAuth | "sessions"> {
   endSession: Auth["sessions"]["end"];
   endOtherSessions: Auth["sessions"]["endOthers"];
   /** Asks the server's cookie who is signed in. */
-  restore(): Promise<Omit<Held, "id">>;
+  restore(): Promise<Tokens & Pick<Held, "user">>;
 }
 
 /** How the server answers a way in. */
 interface Entered {
-  readonly session?: Omit<Held, "at"> & { readonly deviceToken: string };
+  readonly session?: Omit<Held, "at" | "turn"> & { readonly deviceToken: string };
   readonly next?: Next;
 }
 
@@ -57,7 +57,7 @@ export function createAccounts(door: Door, { session, devices, key, admin }: Acc
       if (answer.session) {
         const { deviceToken, ...held } = answer.session;
         await devices.set(deviceKey, deviceToken);
-        await session.keep({ ...held, at });
+        await session.keep({ ...held, at, turn: 0 });
       }
       return answer;
     });

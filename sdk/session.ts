@@ -17,6 +17,8 @@ export interface Tokens {
 export interface Held extends Tokens {
   readonly id: string;
   readonly user: Me;
+  /** How often its tokens were renewed. */
+  readonly turn: number;
 }
 
 /** The part of `db.auth` that is always there. */
@@ -48,12 +50,14 @@ export interface SessionOptions {
   /** What demands of the server to read its cookie. */
   readonly headers?: Record<string, string>;
   /** Where a cookie holds the refresh token: asks whose it is now, since other tabs sign in and out by it as well. */
-  readonly restore?: () => Promise<Omit<Held, "id">>;
+  readonly restore?: () => Promise<Tokens & Pick<Held, "user">>;
   readonly send: Http["send"];
 }
 
 /** Milliseconds for a refresh with its retries: up to 30 s later the server still knows the token that it replaced. */
 const REFRESH_TIME = 25_000;
+/** Another tab has written; a page that the browser had put aside, deaf to that, is shown again. */
+const CHANGES = ["storage", "pageshow"];
 /** Milliseconds in which the tabs of a browser see what one of them has written. */
 const WRITTEN = 500;
 /** Milliseconds that a token still holds when it is handed out. */
@@ -85,9 +89,10 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
 
   function become(next: Held | null, lost: Why = "out"): void {
     const before = user();
-    held = next;
-    const now = user();
-    if (JSON.stringify(now) === JSON.stringify(before)) return;
+    const now = next?.user ?? null;
+    const same = JSON.stringify(now) === JSON.stringify(before);
+    held = next && { ...next, user: (same ? before : now) as Me };
+    if (same) return;
     const why = now ? (now.id === before?.id ? "changed" : "in") : lost;
     // Each by itself and later: what one throws is the platform's to report, and no caller's code runs under the lock.
     for (const tell of listeners) queueMicrotask(() => listeners.has(tell) && tell(now, why));
@@ -102,14 +107,17 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
   function adopt(): Soon<unknown> {
     return whenever(keeper.get(key), (text) => {
       const next = read(text);
-      return next && next.id === gone ? keep(null) : become(next);
+      if (next && next.id === gone) return keep(null);
+      // Another tab wrote before it saw what this one had written: outdated tokens would end the session.
+      if (next && next.id === held?.id && next.turn < held.turn) return keep({ ...held, user: next.user });
+      return become(next);
     });
   }
 
   function load(): Soon<unknown> {
     if (loaded || loading) return loading;
-    globalThis.addEventListener?.("storage", onStorage);
-    const restored = restore && exclusive(restore).then((found) => keep({ id: "", ...found }), demandNobody);
+    for (const type of CHANGES) globalThis.addEventListener?.(type, onChange);
+    const restored = restore && exclusive(restore).then((found) => keep({ id: "", turn: 0, ...found }), demandNobody);
     loading = whenever(restored, () =>
       whenever(adopt(), () => {
         loaded = true;
@@ -122,8 +130,8 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
     return loading;
   }
 
-  function onStorage(event: StorageEvent): void {
-    if (event.key !== key && event.key !== null) return;
+  function onChange(event: Event & { key?: string | null }): void {
+    if (event.key && event.key !== key) return;
     adopt();
     wrote?.();
   }
@@ -144,7 +152,7 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
    */
   async function renew(needs: (held: Held) => boolean, ended?: ApiError, waited?: boolean): Promise<void> {
     await adopt();
-    if ((waited || ended) && held && needs(held)) {
+    if (!restore && (waited || (ended && locks)) && held && needs(held)) {
       // The lock is there before what its last holder has written.
       await new Promise<void>((resolve) => {
         wrote = resolve;
@@ -162,7 +170,7 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
     try {
       if (ended) throw ended;
       const found = restore ? await restore() : await refresh(mine.refreshToken);
-      await replace((now) => ({ ...now, ...found }));
+      await replace((now) => ({ ...now, ...found, turn: now.turn + 1 }));
     } catch (error) {
       if (ApiError.is(error, "unauthenticated")) await replace(() => null);
       throw error;
@@ -214,6 +222,7 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
       async signOut() {
         await load();
         await changing;
+        await adopt();
         if (!held) return;
         const { id, refreshToken } = held;
         gone = id;
@@ -239,7 +248,9 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
     },
     keep,
     refresh,
-    close: () => globalThis.removeEventListener?.("storage", onStorage),
+    close() {
+      for (const type of CHANGES) globalThis.removeEventListener?.(type, onChange);
+    },
   };
 }
 

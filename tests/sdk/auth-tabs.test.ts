@@ -98,6 +98,15 @@ else {
     const { context, tabs } = await threeTabs(t, origin);
     for (const tab of tabs) await tab.waitForFunction("window.fifty");
     await tabs[0].evaluate(`db.auth.signUp({ email: "bob@example.org", password: "${PASSWORD}", name: "Bob" })`);
+    // A page that was put aside hears of nothing until it is shown again.
+    await tabs[2].evaluate(`window.kept = Object.entries(localStorage); localStorage.clear()`);
+    await tabs[0].waitForFunction("db.auth.user === null");
+    t.equal(await user(tabs[2]), "Bob");
+    await tabs[2].evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
+    t.strictSame([await user(tabs[2]), (await told(tabs[2])).at(-1)], [undefined, "nobody out"]);
+    await tabs[2].evaluate("for (const [key, text] of kept) localStorage.setItem(key, text)");
+    await tabs[2].evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
+    for (const tab of tabs) await tab.waitForFunction("db.auth.user?.name === 'Bob'");
     const later = await openTab(context, origin);
     await later.waitForFunction("window.fifty");
     t.strictSame([await user(later), await told(later)], ["Bob", []]);

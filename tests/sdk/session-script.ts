@@ -18,7 +18,7 @@ export const session = (user: Me, n: number) => ({
 /** The same as it is kept, made that many seconds ago. */
 export function kept(user: Me, n: number, age = 0): string {
   const { deviceToken: _, ...held } = session(user, n);
-  return JSON.stringify({ ...held, at: Date.now() - age * 1000 });
+  return JSON.stringify({ ...held, at: Date.now() - age * 1000, turn: n });
 }
 
 /** A storage over a map; several clients that use one stand for several tabs. */

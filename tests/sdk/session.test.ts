@@ -12,9 +12,10 @@ t.teardown(() => {
 
 const tokens = (n: number) => ({ accessToken: `a${n}`, expiresIn: 900, refreshToken: `r${n}` });
 const SIGN_IN = { email: "ada@example.org", password: "x" };
-/** Signs Ada in as session 1, renews to 2, and answers documents to both. */
+let sessions = 0;
+/** Signs Ada in, in a new session each time, renews to 2, and answers documents to both. */
 const server: Script = (response, { url, headers }) => {
-  if (url === "/v1/auth/sign-in") reply(response, 200, { session: session(ADA, 1) });
+  if (url === "/v1/auth/sign-in") reply(response, 200, { session: { ...session(ADA, 1), id: `new${++sessions}` } });
   else if (url === "/v1/auth/refresh") reply(response, 200, tokens(2));
   else if (url === "/v1/auth/sign-out") reply(response, 204, undefined);
   else if (/a[12]$/.test(headers.authorization ?? "")) reply(response, 200, { documents: [], position: "h.1" });
@@ -43,11 +44,11 @@ t.test("a storage that answers later is waited for, and told of", async (t) => {
   t.strictSame([db.auth.user, await db.auth.ready, tokensAt("documents"), told], [ADA, ADA, ["a1"], ["ada in"]]);
   await db.auth.signOut();
   await db.auth.signIn(SIGN_IN);
-  t.match(JSON.parse(map.get(key) ?? ""), { id: "s1", user: ADA });
+  t.match(JSON.parse(map.get(key) ?? ""), { id: /^new/, user: ADA });
   const out = db.auth.signOut();
   await db.auth.signIn(SIGN_IN);
   await out;
-  t.match(JSON.parse(map.get(key) ?? ""), { id: "s1" }, "and nothing slow undoes what came later");
+  t.match(JSON.parse(map.get(key) ?? ""), { id: /^new/ }, "and nothing slow undoes what came later");
 });
 
 t.test("a sign-out waits for the sign-in that is under way, whatever the storage", async (t) => {
@@ -145,6 +146,32 @@ t.test("listeners hear of every change, each by itself, until they are taken off
   await db.auth.signOut();
   t.strictSame(told, ["ada in", "ada changed", "null out"]);
   t.strictSame(heard, ["in", "in", "changed", "out"]);
+});
+
+t.test("outdated tokens that another tab wrote back do not replace newer ones, nor undo a sign-out", async (t) => {
+  const storage = mapStorage();
+  const { db, key, told } = await play(
+    t,
+    (response, request, n) => {
+      if (request.method === "PATCH") reply(response, 200, { ...ADA, name: "Countess" });
+      else server(response, request, n);
+    },
+    { storage },
+    (key) => storage.map.set(key, kept(ADA, 1, 901)),
+  );
+  const old = JSON.parse(storage.map.get(key) ?? "");
+  await db.collection("todos").find();
+  t.match(JSON.parse(storage.map.get(key) ?? ""), { ...tokens(2), turn: 2 });
+  storage.map.set(key, JSON.stringify({ ...old, user: { ...ADA, locale: "en" } }));
+  await db.auth.update({ name: "Countess" });
+  t.match(JSON.parse(storage.map.get(key) ?? ""), { ...tokens(2), user: { name: "Countess" } });
+  const [before, user] = [storage.map.get(key) ?? "", db.auth.user];
+  await db.auth.update({ name: "Countess" });
+  t.equal(db.auth.user, user, "the same object as long as it says the same");
+  await db.auth.signOut();
+  storage.map.set(key, before);
+  t.match(await errorOf(db.auth.deleteAccount()), { code: "unauthenticated" });
+  t.strictSame([db.auth.user, storage.map.get(key), told.at(-1)], [null, undefined, "null out"]);
 });
 
 t.test("sign-out holds here even if the server cannot be told", async (t) => {
