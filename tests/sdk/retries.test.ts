@@ -234,7 +234,11 @@ t.test("what answers in Galley's place is never taken for a fact", async (t) => 
     [200, "<h1>Log in to the hotel's network</h1>", "network", true],
   ];
   for (const [status, body, code, retryable] of answers) {
-    const { todos } = await play(t, (response) => response.writeHead(status, { location: "/elsewhere" }).end(body), 300);
+    const { todos } = await play(
+      t,
+      (response) => response.writeHead(status, { location: "/elsewhere" }).end(body),
+      300,
+    );
     t.match(await errorOf(todos.get("a")), { code, retryable }, `${status}`);
   }
 });
