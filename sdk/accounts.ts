@@ -1,7 +1,8 @@
 import type { Door } from "./door.ts";
 import type { ApiError } from "./error.ts";
+import type { Held, Tokens } from "./held.ts";
 import type { Call } from "./http.ts";
-import type { Held, OwnAuth, Session, Tokens } from "./session.ts";
+import type { OwnAuth, Session } from "./session.ts";
 import type { Keeper } from "./storage.ts";
 import type { Auth, AuthStep, Me, Next, SessionInfo } from "./types/auth.ts";
 

@@ -1,25 +1,9 @@
 import { ApiError } from "./error.ts";
+import { type Held, idOf, isDue, left, readHeld, type Tokens } from "./held.ts";
 import type { Grant, Http } from "./http.ts";
+import { createLock } from "./lock.ts";
 import { type Keeper, type Soon, whenever } from "./storage.ts";
 import type { Auth, Me, Why } from "./types/auth.ts";
-
-export interface Tokens {
-  readonly accessToken: string;
-  /** Seconds. */
-  readonly expiresIn: number;
-  /** Not there where a cookie holds it. */
-  readonly refreshToken?: string;
-  /** When they were asked for, by the clock of this device: that of the server is of no account. */
-  readonly at: number;
-}
-
-/** The session as it is kept. */
-export interface Held extends Tokens {
-  readonly id: string;
-  readonly user: Me;
-  /** How often its tokens were renewed. */
-  readonly turn: number;
-}
 
 /** The part of `db.auth` that is always there. */
 export type OwnAuth = Pick<Auth, "user" | "ready" | "onChange" | "signOut" | "token">;
@@ -76,15 +60,7 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
   let gone: string | undefined;
   /** Another tab has written something. */
   let wrote: (() => void) | undefined;
-  let line: Promise<unknown> = Promise.resolve();
-
-  /** @param work is told whether somebody else was before it */
-  function exclusive<R>(work: (waited: boolean) => Promise<R>): Promise<R> {
-    const run = locks ? lockedIn(locks, `${key}:refresh`, work) : line.then(() => work(false));
-    line = run.catch(() => {});
-    return run;
-  }
-
+  const exclusive = createLock(locks, `${key}:refresh`);
   const user = (): Me | null => held?.user ?? null;
 
   function become(next: Held | null, lost: Why = "out"): void {
@@ -106,7 +82,7 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
   /** Takes over what is kept: another tab may have changed it. */
   function adopt(): Soon<unknown> {
     return whenever(keeper.get(key), (text) => {
-      const next = read(text);
+      const next = readHeld(text);
       if (next && next.id === gone) return keep(null);
       // Another tab wrote before it saw what this one had written: outdated tokens would end the session.
       if (next && next.id === held?.id && next.turn < held.turn) return keep({ ...held, user: next.user });
@@ -257,34 +233,4 @@ export function createSession({ key, keeper, locks, headers, restore, send }: Se
 /** @throws what was thrown, unless it says that nobody is signed in */
 function demandNobody(error: unknown): void {
   if (!ApiError.is(error, "unauthenticated")) throw error;
-}
-
-/** Runs work under the lock, and tells it whether somebody else had the lock before. */
-async function lockedIn<R>(locks: LockManager, name: string, work: (waited: boolean) => Promise<R>): Promise<R> {
-  const done = await locks.request(name, { ifAvailable: true }, async (lock) => lock && { result: await work(false) });
-  return done ? done.result : locks.request(name, () => work(true));
-}
-
-function idOf(held: Held | null): string {
-  return held?.user.id ?? "";
-}
-
-/** Milliseconds that the token still holds; a clock that was set back knows nothing of it. */
-function left({ at, expiresIn }: Held): number {
-  const age = Date.now() - at;
-  return age < 0 ? 0 : expiresIn * 1000 - age;
-}
-
-/** After 80 % of its life. */
-function isDue(held: Held): boolean {
-  return left(held) <= held.expiresIn * 200;
-}
-
-function read(text: unknown): Held | null {
-  try {
-    const held = JSON.parse(text as string) as Held;
-    return held.user.id ? held : null;
-  } catch {
-    return null;
-  }
 }
