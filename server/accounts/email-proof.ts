@@ -13,7 +13,7 @@ import { personOf } from "./passwords.ts";
 import { endedSessions, findPerson } from "./people.ts";
 import { type SecretKind, type SecretRecord, secretInvalid } from "./secrets.ts";
 import { accountKey } from "./sign-in.ts";
-import { make, proofMail, wantedOf } from "./sign-up.ts";
+import { make, wantedOf } from "./sign-up.ts";
 import { tryPassword } from "./tried-password.ts";
 import { findUserByEmail, writeUser } from "./users.ts";
 
@@ -135,58 +135,6 @@ async function prove(
 function nobodyElse(error: unknown): never {
   if (!(error instanceof GalleyError)) throw error;
   throw error.code === "unique_violation" || error.code === "already_exists" ? secretInvalid() : error;
-}
-
-/**
- * Mails a new code and link, and voids the older ones. Of a pending sign-up by its challenge; of someone signed in, for
- * the address that they have not proven.
- *
- * @throws GalleyError `secret_invalid`, `rate_limited`; `failed_precondition` if there is nothing to prove
- */
-export async function resendProof(
-  parts: AccountParts,
-  { principal }: AccountScope,
-  { challenge }: { readonly challenge?: string },
-  { address }: Visit,
-): Promise<Next> {
-  const { store, secrets, limits, mail } = parts;
-  limits.take("mail", address);
-  if (challenge !== undefined) {
-    const old = await secrets.byChallenge(["sign-up", "nothing"], challenge);
-    await limits.takeMail(countedUnder(old));
-    const wanted = wantedOf(old.data);
-    const { name } = wanted;
-    const owner = old.kind === "nothing" ? await findUserByEmail(store, "user", wanted.address.key) : undefined;
-    const { kind, pool, data } = old;
-    const { next, writes } = mailSecret(
-      parts,
-      {
-        ...{ kind, pool, data, user: undefined, credentialVersion: undefined },
-        ...{ lifeSeconds: LIVES.proof, codeSeconds: LIVES.code },
-      },
-      {
-        kind: kind === "nothing" ? "already-registered" : "verify",
-        to: kind === "nothing" ? (owner ?? {}) : { email: wanted.address.email, ...(name !== undefined && { name }) },
-        page: "sign-up",
-      },
-    );
-    await decideAndCommit(parts, async () => ({ consumes: old, writes, answer: undefined }));
-    mail.wake();
-    return next as Next;
-  }
-  const unproven = async () => {
-    const person = principal.kind === "user" ? await findPerson(parts, "user", principal.id) : undefined;
-    if (person?.user.email !== undefined && !person.user.emailProvenAt) return person;
-    throw new GalleyError("failed_precondition", "your address is proven, or you have none: there is nothing to mail");
-  };
-  await limits.takeMail(accountKey("user", (await unproven()).user.emailKey ?? ""));
-  const { answer } = await decideAndCommit(parts, async () => {
-    const { user, credential } = await unproven();
-    const { next, writes } = proofMail(parts, user, credential);
-    return { writes: [...(await secrets.voided(user.id, ["email-proof"])), ...writes], answer: next };
-  });
-  mail.wake();
-  return answer as Next;
 }
 
 /**

@@ -32,7 +32,7 @@ export interface Mailed {
 }
 
 /** Who a secret is mailed to; without an address the same work is done for nobody. */
-type Recipient = Pick<UserRecord, "email" | "name" | "locale">;
+export type Recipient = Pick<UserRecord, "email" | "name" | "locale">;
 
 /**
  * Makes a secret and the mail that brings it.

@@ -19,7 +19,7 @@ export interface Replies {
   json(reply: FastifyReply, status: number, text: string, more?: HeaderList): void;
   /** Any other body; its type stands in `more`. */
   body(reply: FastifyReply, status: number, body: string | Uint8Array, more: HeaderList, csp?: string): void;
-  empty(reply: FastifyReply, status: number, more?: HeaderList): void;
+  empty(reply: FastifyReply, status: number, more?: HeaderList, csp?: string): void;
   /** The head of a reply whose body the caller writes to `reply.raw`. */
   head(reply: FastifyReply, status: number, more: HeaderList): void;
   /** The headers of a JSON reply to what never became a request. */
@@ -74,8 +74,8 @@ export function createReplies({ secure, allowsOrigin, closing, slow }: ReplyOpti
       reply.hijack();
       reply.raw.writeHead(status, list).end(body);
     },
-    empty(reply, status, more) {
-      const list = headers(reply, more, API_CSP);
+    empty(reply, status, more, csp = API_CSP) {
+      const list = headers(reply, more, csp);
       reply.hijack();
       reply.raw.writeHead(status, list).end();
     },

@@ -57,6 +57,7 @@ export function sendStaticFile(
   csp?: string,
 ): void {
   const headers = ["cache-control", cacheControl, "etag", etag, ...more];
-  if (isKnown(reply.request.headers["if-none-match"], etag)) replies.empty(reply, 304, headers);
+  // The headers of a 304 replace those that the browser kept, its policy too.
+  if (isKnown(reply.request.headers["if-none-match"], etag)) replies.empty(reply, 304, headers, csp);
   else replies.body(reply, 200, body, ["content-type", type, ...headers], csp);
 }

@@ -253,8 +253,13 @@ onEachEngine(t, async (t, engine) => {
     const session = (await signIn(coded.email)).json.session;
     const sent = await post("email/resend", undefined, session.accessToken);
     t.equal(sent.status, 202, sent.text);
-    const { code, token } = await mailed(coded.email, "verify", 2);
-    const { challenge } = sent.json.next;
+    const replaced = await mailed(coded.email, "verify", 2);
+    now += 2 * MINUTE;
+    const again = await post("email/resend", { challenge: sent.json.next.challenge });
+    t.equal(again.status, 202, again.text);
+    const { code, token } = await mailed(coded.email, "verify", 3);
+    const { challenge } = again.json.next;
+    t.equal((await post("email/verify", { challenge: sent.json.next.challenge, code: replaced.code })).status, 401);
     t.equal(
       (await post("email/verify", { token: coded.mail.token }, session.accessToken)).status,
       401,

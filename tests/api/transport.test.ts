@@ -51,6 +51,15 @@ onEachEngine(t, async (t, engine) => {
     },
   ]);
 
+  t.test("a page that the browser has keeps its own policy", async (t) => {
+    const page = await app.send("GET", "/console/", { as: null });
+    const headers = { "if-none-match": page.headers.etag as string };
+    const kept = await app.send("GET", "/console/", { as: null, headers });
+    t.equal(kept.status, 304);
+    t.match(kept.headers["content-security-policy"], /script-src 'self'/);
+    t.equal(kept.headers["content-security-policy"], page.headers["content-security-policy"]);
+  });
+
   rows("a body is JSON in UTF-8, or refused unparsed", [
     ...[
       "application/json",
