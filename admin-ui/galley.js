@@ -1,3 +1,6 @@
+/** The set-up link of a first start leads to the console, which leaves it to the page for links. */
+if (location.hash.startsWith("#/set-up")) location.replace(`/auth/set-up${location.hash}`);
+
 /** Fills in what only the running server knows: its address, and how it is. */
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
 

@@ -57,8 +57,8 @@ export function mailSecret(
   };
 }
 
-function linkOf({ publicUrl }: AccountParts, { link }: NewSecret, page: keyof typeof PAGES): string {
-  return `${publicUrl()}${PAGES[page]}#token=${link}`;
+function linkOf({ publicUrl }: AccountParts, { link, record }: NewSecret, page: keyof typeof PAGES): string {
+  return `${publicUrl()}${PAGES[page]}#token=${link}${record.pool === "admin" ? "&as=admin" : ""}`;
 }
 
 function secretValues(parts: AccountParts, secret: NewSecret, page: keyof typeof PAGES) {

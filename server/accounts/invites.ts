@@ -12,7 +12,7 @@ import type { Person } from "./people.ts";
 import { type SecretRecord, secretInvalid } from "./secrets.ts";
 import { makeFirstOwner } from "./set-up.ts";
 import { accountKey } from "./sign-in.ts";
-import type { SignUpBody } from "./sign-up.ts";
+import { type SignUpBody, signUpClosed } from "./sign-up.ts";
 import type { Pool } from "./users.ts";
 
 export interface InvitedBody extends SignUpBody {
@@ -49,6 +49,8 @@ export async function signUpInvited(
 ): Promise<SessionAnswer> {
   const { store, secrets, hasher, clock, audit, limits } = parts;
   const pool = body.as ?? "user";
+  // `"invite"` is the setting for people who come by invitation alone.
+  if (pool === "user" && parts.settings().signUp.open === false) throw signUpClosed();
   limits.take("code", visit.address);
   const invite = await secrets.byLink(["invite", "set-up"], body.invite);
   if (invite.pool !== pool) throw secretInvalid();

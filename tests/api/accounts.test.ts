@@ -336,6 +336,14 @@ onEachEngine(t, async (t, engine) => {
       const { status, json } = await post(path, body);
       t.match([status, json.error.details.reason], [403, "sign_up_closed"]);
     }
+    const email = "invited-late@example.org";
+    await app.send("POST", "/v1/admin/users", { body: { email } });
+    const { token: invite } = await mailed(email, "invite");
+    const take = () => post("sign-up", { email, invite, password: PASSWORD });
+    t.equal((await take()).status, 403);
+    await settings({ signUp: { open: "invite" } });
+    t.equal((await post("anonymous")).status, 403);
+    t.equal((await take()).status, 201);
   });
 
   t.test("an account is deleted whole, by a fresh proof", async (t) => {

@@ -50,7 +50,7 @@ function readMail(file: string, source: string): ReceivedMail {
     source,
     text,
     link,
-    token: link?.split("#token=")[1],
+    token: /#token=([\w.-]+)/.exec(link ?? "")?.[1],
     code: /\b\d{6}\b/.exec(text)?.[0],
   };
 }

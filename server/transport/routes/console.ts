@@ -39,7 +39,17 @@ export function consoleRoutes(replies: Replies, folder: string): Route[] {
       sendStaticFile(replies, reply, file, cacheControl, HEADERS, CSP);
     },
   } as const;
+  const mailPage = {
+    ...page,
+    errors: [],
+    // One page for all: which it is, it reads from its address.
+    answer: (call: Call<undefined>) => page.answer({ ...call, params: { ...call.params, "*": "auth.html" } }),
+  } as const;
   return [
+    { ...shared, ...mailPage, path: "/auth/verify", summary: "Where a mailed link proves an address" },
+    { ...shared, ...mailPage, path: "/auth/reset", summary: "Where a mailed link sets a new password" },
+    { ...shared, ...mailPage, path: "/auth/invite", summary: "Where an invitation is taken up" },
+    { ...shared, ...mailPage, path: "/auth/set-up", summary: "Where the first owner is made" },
     { ...shared, ...redirect, path: "/", summary: "Leads to the console" },
     { ...shared, ...redirect, path: "/console", summary: "Leads to the console" },
     { ...shared, ...page, path: "/console/", summary: "The admin console" },
