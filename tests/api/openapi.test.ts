@@ -70,7 +70,7 @@ onEachEngine(t, async (t, engine) => {
         for (const code of codes) t.equal(ERRORS[code].status, Number(status), `${name} ${code}`);
         t.match(content, { "application/json": { schema: { $ref: "#/components/schemas/Error" } } });
       }
-      const open = /^\/(?:sdk|console|$)|health|ready|openapi/.test(path);
+      const open = /^\/(?:sdk|console|auth\/|$)|health|ready|openapi/.test(path);
       t.strictSame(operation.security, open ? [] : undefined, `${name} security`);
       t.equal(operation.responses["401"] === undefined, open, `${name} 401`);
     }

@@ -243,6 +243,7 @@ t.test("hashes wait in the order in which they came, and those beyond the bounds
   const order = ["running", "twice", "twice", ...Array.from({ length: 7 }, (_, i) => `a${i}`)];
   t.same(started, [...order, ...Array.from({ length: 55 }, (_, i) => `b${i}`), "after"]);
   add("free", "n0");
+  await nextTurn();
   t.equal(started.at(-1), "free", "it runs at once where nobody waits");
   await end();
 });
