@@ -43,7 +43,7 @@ const REFRESH_TIME = 25_000;
 /** Another tab has written; a page that the browser had put aside, deaf to that, is shown again. */
 const CHANGES = ["storage", "pageshow"];
 /** Milliseconds in which the tabs of a browser see what one of them has written. */
-const WRITTEN = 500;
+const WRITTEN = 2000;
 /** Milliseconds that a token still holds when it is handed out. */
 const HANDED_OUT = 30_000;
 
