@@ -92,7 +92,7 @@ export async function makeConfiguredOwner(
   const faults = new Faults();
   const address = readAddress(email, faults);
   const password = readNewPassword(given, { pool: "admin", email, settings: parts.settings() }, faults);
-  faults.throwIfAny();
+  throwNamed(faults);
   const hash = await parts.hasher.hash(password, { account: accountKey("admin", address.key), network: "start" });
   try {
     await decideAndCommit(parts, async () => {
@@ -106,6 +106,13 @@ export async function makeConfiguredOwner(
     if (error instanceof GalleyError && error.details.reason === "set_up_done") return false;
     throw error;
   }
+}
+
+/** Whoever reads this set two variables, and knows no request body. @throws GalleyError `invalid_argument` */
+function throwNamed({ list }: Faults): void {
+  if (list.length === 0) return;
+  const said = list.map(({ path, message }) => `GALLEY_ADMIN_${path.toUpperCase()}${message.slice(path.length)}`);
+  throw new GalleyError("invalid_argument", said.join("; "), { faults: list });
 }
 
 /** The owner, and the writes of the mark and the credential; the person is the caller's to write. */

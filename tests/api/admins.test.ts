@@ -12,6 +12,21 @@ function tokenOf(link: string): string | null {
   return new URLSearchParams(new URL(link).hash.slice(1)).get("token");
 }
 
+t.test("an owner that the environment names is judged like any other, by the variable's name", async (t) => {
+  const env = { GALLEY_ADMIN_EMAIL: "owner", GALLEY_ADMIN_PASSWORD: "password" };
+  await t.rejects(startApp({ env }), {
+    code: "invalid_argument",
+    message: /^GALLEY_ADMIN_EMAIL: expects .*; GALLEY_ADMIN_PASSWORD: expects /,
+  });
+  const app = await startApp({ env: { GALLEY_ADMIN_EMAIL: "owner@example.org", GALLEY_ADMIN_PASSWORD: PASSWORD } });
+  t.teardown(() => app.close());
+  t.equal(await app.app.setUpLink(), undefined, "then there is nothing to set up");
+  const body = { email: "owner@example.org", password: PASSWORD, as: "admin" };
+  t.match((await app.send("POST", "/v1/auth/sign-in", { body, as: null })).json, {
+    session: { user: { role: "owner" } },
+  });
+});
+
 onEachEngine(t, async (t, engine) => {
   let now = Date.parse("2026-03-01T00:00:00Z");
   const app = await startApp({ engine, clock: () => now });
