@@ -33,3 +33,8 @@ export interface AdminPrincipal extends SignedInPrincipal {
   /** Those of the role. */
   readonly scopes: ScopeSet;
 }
+
+/** Who a principal is, for logs and for what records who did something. */
+export function nameOf(principal: Principal): string {
+  return principal.kind === "anonymous" ? principal.kind : principal.id;
+}

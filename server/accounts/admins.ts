@@ -1,5 +1,6 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import type { AdminScope } from "../access/authorize.ts";
+import { nameOf } from "../access/principal.ts";
 import type { AdminRole } from "../access/scopes.ts";
 import type { DocumentStore, Write } from "../stores/document-store.ts";
 import { pagesOf } from "../stores/pages.ts";
@@ -74,7 +75,13 @@ export function createAdmins(parts: AccountParts): Admins {
           writeUser(store, user, now),
           writeCredential(store, credential, now),
           ...writes,
-          audit.line({ action: "admin-invited", by: whoIs(scope), for: user.id, visit, details: { role: body.role } }),
+          audit.line({
+            action: "admin-invited",
+            by: nameOf(scope.principal),
+            for: user.id,
+            visit,
+            details: { role: body.role },
+          }),
         ]);
       } catch (error) {
         if (!(error instanceof GalleyError) || error.code !== "unique_violation") throw error;
@@ -89,7 +96,13 @@ export function createAdmins(parts: AccountParts): Admins {
       demandFreshOwner(scope);
       const { answer, position } = await decideAndCommit(parts, async () => {
         const admin = await stored(id);
-        const line = audit.line({ action: "admin-changed", by: whoIs(scope), for: id, visit, details: { role } });
+        const line = audit.line({
+          action: "admin-changed",
+          by: nameOf(scope.principal),
+          for: id,
+          visit,
+          details: { role },
+        });
         const changed = { ...admin, role };
         const kept = admin.role === "owner" && role !== "owner" ? await otherOwner(admin) : [];
         return { writes: [writeUser(store, changed, clock()), ...kept, line], answer: changed };
@@ -103,7 +116,7 @@ export function createAdmins(parts: AccountParts): Admins {
       const { position } = await decideAndCommit(parts, async () => {
         const admin = await stored(id);
         const kept = admin.role === "owner" ? await otherOwner(admin) : [];
-        const line = audit.line({ action: "admin-removed", by: whoIs(scope), for: id, visit });
+        const line = audit.line({ action: "admin-removed", by: nameOf(scope.principal), for: id, visit });
         return { writes: [...(await removedPerson(parts, admin)), ...kept, line], answer: undefined };
       });
       await store.barrier(position);
@@ -133,7 +146,7 @@ export function createAdmins(parts: AccountParts): Admins {
       await store.commit([
         ...(await parts.secrets.voided(admin.id, ["password-reset"])),
         ...writes,
-        audit.line({ action: "admin-reset", by: whoIs(scope), for: admin.id, visit }),
+        audit.line({ action: "admin-reset", by: nameOf(scope.principal), for: admin.id, visit }),
       ]);
       return { link };
     },
@@ -199,8 +212,4 @@ async function everyAdmin(store: DocumentStore): Promise<UserRecord[]> {
 
 function noSuchAdmin(): GalleyError {
   return new GalleyError("not_found", "there is no such admin", { outcome: "not_applied" });
-}
-
-function whoIs({ principal }: AdminScope): string {
-  return principal.kind === "anonymous" ? principal.kind : principal.id;
 }

@@ -1,5 +1,4 @@
-import { GalleyError } from "#protocol/errors";
-import { attempts, LostRace } from "../stores/attempts.ts";
+import { attempts, commitOrLose } from "../stores/attempts.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import { fresh, putRecord } from "./record.ts";
 
@@ -22,11 +21,7 @@ export async function databaseEpoch({
     const [row] = await store.get(PLACE.collection, [PLACE.id]);
     if (row) return String(row.value.epoch);
     const epoch = Buffer.from(random(9)).toString("base64url");
-    try {
-      await store.commit([putRecord(store, PLACE.collection, fresh(PLACE.id, clock()), { epoch }, clock())]);
-      return epoch;
-    } catch (error) {
-      throw error instanceof GalleyError && error.code === "version_conflict" ? new LostRace() : error;
-    }
+    await commitOrLose(store, [putRecord(store, PLACE.collection, fresh(PLACE.id, clock()), { epoch }, clock())]);
+    return epoch;
   });
 }

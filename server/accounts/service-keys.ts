@@ -2,11 +2,11 @@ import { GalleyError } from "#protocol/errors";
 import { idFault } from "#protocol/id";
 import { LIMITS } from "#protocol/limits";
 import type { AdminScope } from "../access/authorize.ts";
-import type { Principal } from "../access/principal.ts";
+import { nameOf, type Principal } from "../access/principal.ts";
 import { ScopeSet } from "../access/scopes.ts";
 import type { Log } from "../log.ts";
-import { attempts, LostRace } from "../stores/attempts.ts";
-import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
+import { attempts, commitOrLose } from "../stores/attempts.ts";
+import type { DocumentStore, Write } from "../stores/document-store.ts";
 import { pagesOf } from "../stores/pages.ts";
 import { demandFresh } from "./entry.ts";
 import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
@@ -96,7 +96,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
         scopes: input.scopes ?? [],
         hash: hashSecret(parts.secret),
         createdAt: new Date(now),
-        createdBy: whoIs(scope),
+        createdBy: nameOf(scope.principal),
         networks: input.networks ?? [],
         ...(expiresAt ? { expiresAt } : {}),
       };
@@ -119,7 +119,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
           ...(expiresAt ? { expiresAt } : {}),
         };
       });
-      log.info({ keyId: id, by: whoIs(scope), changed: Object.keys(input) }, "service key changed");
+      log.info({ keyId: id, by: nameOf(scope.principal), changed: Object.keys(input) }, "service key changed");
       return infoOf(key);
     },
 
@@ -132,7 +132,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
         hash: hashSecret(parts.secret),
         ...(overlap > 0 ? { previous: { hash: stored.hash, until: new Date(clock() + overlap * 1000) } } : {}),
       }));
-      log.info({ keyId: id, by: whoIs(scope), overlap }, "service key rotated");
+      log.info({ keyId: id, by: nameOf(scope.principal), overlap }, "service key rotated");
       return { key: infoOf(key), secret: formatKey(parts) };
     },
 
@@ -141,7 +141,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
         const { version } = await stored(id);
         await commit({ kind: "delete", collection: KEYS, id, expect: version });
       });
-      log.warn({ keyId: id, by: whoIs(scope) }, "service key revoked");
+      log.warn({ keyId: id, by: nameOf(scope.principal) }, "service key revoked");
     },
 
     close: () => verifier.close(),
@@ -174,13 +174,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
    * be noted at any moment; that is a race to run again.
    */
   async function commit(write: Write): Promise<void> {
-    let position: Position;
-    try {
-      position = await store.commit([write]);
-    } catch (error) {
-      throw error instanceof GalleyError && error.code === "version_conflict" ? new LostRace() : error;
-    }
-    await store.barrier(position);
+    await store.barrier(await commitOrLose(store, [write]));
   }
 }
 
@@ -192,10 +186,6 @@ function demandCover({ principal }: AdminScope, scopes: readonly string[]): void
     scope: missing,
     outcome: "not_applied",
   });
-}
-
-function whoIs({ principal }: AdminScope): string {
-  return principal.kind === "anonymous" ? principal.kind : principal.id;
 }
 
 function infoOf(key: KeyRecord): KeyInfo {

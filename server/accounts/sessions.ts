@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
-import { attempts, LostRace } from "../stores/attempts.ts";
-import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
+import { attempts, commitOrLose } from "../stores/attempts.ts";
+import type { DocumentStore, Write } from "../stores/document-store.ts";
 import type { DerivedKeys } from "./derived-keys.ts";
 import { deviceOf, networkOf, type Visit } from "./device.ts";
 import { fresh, recordsWhere, removeRecord } from "./record.ts";
@@ -160,7 +160,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (behind === 1 && now - session.rotatedAt.getTime() <= GRACE) return session;
     // Nobody has a right mac for a token that was not made yet.
     if (behind < 0) throw sessionEnded();
-    const position = await commit([sessions.end(session), ...(await onReuse(session, visit))]);
+    const position = await commitOrLose(store, [sessions.end(session), ...(await onReuse(session, visit))]);
     await store.barrier(position);
     throw sessionEnded();
   }
@@ -176,16 +176,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       network: networkOf(visit.address),
     };
     const write = writeSession(store, next, now);
-    await commit([write]);
+    await commitOrLose(store, [write]);
     return { ...next, version: write.kind === "put" ? write.version : next.version };
-  }
-
-  async function commit(writes: readonly Write[]): Promise<Position> {
-    try {
-      return await store.commit(writes);
-    } catch (error) {
-      throw error instanceof GalleyError && error.code === "version_conflict" ? new LostRace() : error;
-    }
   }
 
   /** The session of a token that was made here, whatever has become of it. */

@@ -1,9 +1,9 @@
-import { GalleyError } from "#protocol/errors";
 import { encodeValue } from "#protocol/values";
 import type { AdminScope } from "../access/authorize.ts";
+import { nameOf } from "../access/principal.ts";
 import type { Log } from "../log.ts";
-import { attempts, LostRace } from "../stores/attempts.ts";
-import type { DocumentStore, Position, StoredCollection, Write } from "../stores/document-store.ts";
+import { attempts, commitOrLose } from "../stores/attempts.ts";
+import type { DocumentStore, StoredCollection, Write } from "../stores/document-store.ts";
 import type { Audit } from "./audit.ts";
 import type { Visit } from "./device.ts";
 import type { MailTemplates } from "./mail-templates.ts";
@@ -152,19 +152,11 @@ export async function createSettings(options: SettingsOptions): Promise<Settings
     });
     // Another node may have done the same a moment ago: then it is waited for as well.
     if (writes.length === 0) return { after, position: store.position() };
-    const by = principal.kind === "anonymous" ? principal.kind : principal.id;
+    const by = nameOf(principal);
     const changed = differences(settingsOf(before), after);
     const line = audit.line({ action: "settings-changed", by, ...(visit && { visit }), details: { changed } });
-    const position = await commit([...writes, line]);
+    const position = await commitOrLose(store, [...writes, line]);
     log.info({ by, changed }, "settings changed");
     return { after, position };
-  }
-
-  async function commit(writes: readonly Write[]): Promise<Position> {
-    try {
-      return await store.commit(writes);
-    } catch (error) {
-      throw error instanceof GalleyError && error.code === "version_conflict" ? new LostRace() : error;
-    }
   }
 }

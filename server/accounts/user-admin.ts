@@ -2,6 +2,7 @@ import type { Node } from "#protocol/ast";
 import { Faults, GalleyError } from "#protocol/errors";
 import { idFault } from "#protocol/id";
 import type { AdminScope } from "../access/authorize.ts";
+import { nameOf } from "../access/principal.ts";
 import type { Write } from "../stores/document-store.ts";
 import { type Decision, decideAndCommit } from "./commit.ts";
 import { type CredentialRecord, writeCredential } from "./credentials.ts";
@@ -95,7 +96,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
           writeUser(store, user, now),
           writeCredential(store, credential, now),
           ...mailInvite(parts, { user, credential }).writes,
-          audit.line({ action: "user-made", by: whoIs(scope), for: user.id, visit }),
+          audit.line({ action: "user-made", by: nameOf(scope.principal), for: user.id, visit }),
         ]);
       } catch (error) {
         if (!(error instanceof GalleyError) || error.code !== "unique_violation") throw error;
@@ -127,7 +128,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
     async remove(scope, id, visit) {
       await barred(async () => {
         const writes = await removedPerson(parts, await stored(id));
-        const line = audit.line({ action: "user-removed", by: whoIs(scope), for: id, visit });
+        const line = audit.line({ action: "user-removed", by: nameOf(scope.principal), for: id, visit });
         return { writes: [...writes, line], answer: undefined };
       });
     },
@@ -151,7 +152,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
     async signOut(scope, id, visit) {
       await barred(async () => {
         const writes = await endedSessions(parts, await stored(id));
-        const line = audit.line({ action: "user-signed-out", by: whoIs(scope), for: id, visit });
+        const line = audit.line({ action: "user-signed-out", by: nameOf(scope.principal), for: id, visit });
         return { writes: [...writes, line], answer: undefined };
       });
     },
@@ -163,7 +164,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
         throw new GalleyError("failed_precondition", "the user is disabled, or has no address to mail to");
       }
       await mailReset(parts, "user", person);
-      audit.note({ action: "reset-sent", by: whoIs(scope), for: id, visit });
+      audit.note({ action: "reset-sent", by: nameOf(scope.principal), for: id, visit });
     },
 
     async sessions(_scope, id) {
@@ -188,7 +189,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
   ): Promise<UserInfo> {
     return barred(async () => {
       const { user, writes } = await change(await stored(id));
-      const line = audit.line({ action, by: whoIs(scope), for: id, visit });
+      const line = audit.line({ action, by: nameOf(scope.principal), for: id, visit });
       return { writes: [writeUser(store, user, clock()), ...writes, line], answer: userInfoOf(user) };
     });
   }
@@ -217,8 +218,4 @@ function readRights({ roles, claims }: UserChange, faults: Faults): Partial<Pick
     ...(roles && { roles: [...new Set(roles)] }),
     ...(claims !== undefined && { claims: readPlain(claims, "claims", MAX_CLAIMS, faults) }),
   };
-}
-
-function whoIs({ principal }: AdminScope): string {
-  return principal.kind === "anonymous" ? principal.kind : principal.id;
 }

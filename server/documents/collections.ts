@@ -1,5 +1,5 @@
 import { GalleyError } from "#protocol/errors";
-import type { AdminScope } from "../access/authorize.ts";
+import { nameOf } from "../access/principal.ts";
 import type { Log } from "../log.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
@@ -34,7 +34,7 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
     async create(scope, body) {
       const { name, schema, indexes } = parseCreation(body);
       const made = await definitions.locked(name, () => definitions.create(name, { schema, indexes }));
-      log.info({ collection: name, by: whoIs(scope) }, "collection declared");
+      log.info({ collection: name, by: nameOf(scope.principal) }, "collection declared");
       return describe(made);
     },
 
@@ -53,7 +53,7 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
           });
         }),
       );
-      log.info({ collection: name, by: whoIs(scope), changed: Object.keys(change) }, "collection changed");
+      log.info({ collection: name, by: nameOf(scope.principal), changed: Object.keys(change) }, "collection changed");
       return describe(changed);
     },
 
@@ -62,7 +62,7 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
         known(name);
         await definitions.drop(name);
       });
-      log.warn({ collection: name, by: whoIs(scope) }, "collection dropped");
+      log.warn({ collection: name, by: nameOf(scope.principal) }, "collection dropped");
     },
 
     async check(_scope, name, body) {
@@ -116,8 +116,4 @@ function hasChanged(): GalleyError {
   return new GalleyError("version_conflict", "the definition has changed since that version was read", {
     outcome: "not_applied",
   });
-}
-
-function whoIs({ principal }: AdminScope): string {
-  return principal.kind === "anonymous" ? principal.kind : principal.id;
 }
