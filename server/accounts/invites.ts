@@ -10,7 +10,7 @@ import type { AccountParts } from "./parts.ts";
 import { personOf } from "./passwords.ts";
 import type { Person } from "./people.ts";
 import { type SecretRecord, secretInvalid } from "./secrets.ts";
-import { makeFirstOwner } from "./set-up.ts";
+import { makeFirstOwner, ownerMark } from "./set-up.ts";
 import { accountKey } from "./sign-in.ts";
 import { type SignUpBody, signUpClosed } from "./sign-up.ts";
 import type { Pool } from "./users.ts";
@@ -79,6 +79,7 @@ export async function signUpInvited(
         ...entered.writes,
         writeCredential(store, { ...credential, password: hash, credentialVersion }, now),
         ...(await othersOf(parts, invite, user.id)),
+        ...(user.role === "owner" ? await ownerMark(parts, user) : []),
         audit.line({ action: "invite-taken", by: user.id, visit }),
       ],
       answer: entered,

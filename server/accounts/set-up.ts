@@ -1,4 +1,5 @@
 import { Faults, GalleyError } from "#protocol/errors";
+import type { Write } from "../stores/document-store.ts";
 import { decideAndCommit } from "./commit.ts";
 import { type CredentialRecord, writeCredential } from "./credentials.ts";
 import type { Visit } from "./device.ts";
@@ -49,6 +50,16 @@ export async function makeSetUpLink(parts: AccountParts): Promise<string | undef
     return { writes: [...(await parts.secrets.voided(NOBODY)), write], answer: link };
   });
   return `${parts.publicUrl()}/console/#/set-up?code=${answer}`;
+}
+
+/** What an owner who came in another way writes: then there is nothing to set up, and the link is void. */
+export async function ownerMark(parts: AccountParts, { id }: UserRecord): Promise<Write[]> {
+  if (await isSetUp(parts)) return [];
+  return [markOf(parts, id), ...(await parts.secrets.voided(NOBODY))];
+}
+
+function markOf({ store, clock }: AccountParts, owner: string): Write {
+  return putRecord(store, MARK.collection, fresh(MARK.id, clock()), { owner }, clock());
 }
 
 /** Makes the first owner by the set-up link, and signs them in. @throws GalleyError `set_up_done`, `secret_invalid` */
@@ -116,7 +127,8 @@ function throwNamed({ list }: Faults): void {
 }
 
 /** The owner, and the writes of the mark and the credential; the person is the caller's to write. */
-function ownerWrites({ store, clock, random }: AccountParts, { address, password, name, locale, data }: Owner) {
+function ownerWrites(parts: AccountParts, { address, password, name, locale, data }: Owner) {
+  const { store, clock, random } = parts;
   const now = clock();
   const stored = fresh(newUserId(now, random), now);
   const user: UserRecord = {
@@ -131,8 +143,7 @@ function ownerWrites({ store, clock, random }: AccountParts, { address, password
     ...(locale !== undefined && { locale }),
   };
   const credential: CredentialRecord = { ...stored, credentialVersion: 1, password };
-  const mark = putRecord(store, MARK.collection, fresh(MARK.id, now), { owner: user.id }, now);
-  return { user, writes: [mark, writeCredential(store, credential, now)] };
+  return { user, writes: [markOf(parts, user.id), writeCredential(store, credential, now)] };
 }
 
 function setUpDone(): GalleyError {

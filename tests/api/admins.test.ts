@@ -27,6 +27,19 @@ t.test("an owner that the environment names is judged like any other, by the var
   });
 });
 
+t.test("an owner whom the machine invites leaves nothing to set up", async (t) => {
+  const app = await startApp();
+  t.teardown(() => app.close());
+  const link = (await app.app.setUpLink()) as string;
+  const email = "owner@example.org";
+  const made = await app.send("POST", "/v1/admin/settings/admins", { body: { email, role: "owner" } });
+  const enter = (invite: string | null | undefined) =>
+    app.send("POST", "/v1/auth/sign-up", { body: { as: "admin", invite, email, password: PASSWORD }, as: null });
+  t.equal((await enter(tokenOf(made.json.link))).status, 201);
+  t.equal(await app.app.setUpLink(), undefined);
+  t.equal((await enter(link.split("code=")[1])).status, 401, "the link from before is void");
+});
+
 onEachEngine(t, async (t, engine) => {
   let now = Date.parse("2026-03-01T00:00:00Z");
   const app = await startApp({ engine, clock: () => now });
