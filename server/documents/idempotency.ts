@@ -80,8 +80,10 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
     try {
       return await run((answer) => recordWrite(id, row?.version ?? 0, request, answer));
     } catch (error) {
-      // A twin on another node may have been faster, and what stands in the way here is its effect.
+      // A twin on another node may have been faster, and what stands in the way here is its effect. A store that cannot
+      // be reached stood in the way of both, and to ask it once more would only keep the caller waiting.
       if (!(error instanceof GalleyError) || error.details.outcome !== "not_applied") throw error;
+      if (error.code === "unavailable" || error.code === "timeout") throw error;
       const now = await recordOf(id).catch(() => undefined);
       if (now && now.version !== row?.version && isAlive(now)) return replay(answerOf(now, request));
       throw error;

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
 import type { Node, SortKey } from "#protocol/ast";
 import { Faults, GalleyError } from "#protocol/errors";
@@ -8,6 +9,7 @@ import { hasNumericSegment } from "#protocol/paths";
 import { parseSort } from "#protocol/sort";
 import type { ObjectValue } from "#protocol/values";
 import { decodeValue } from "#protocol/values";
+import { ROOT } from "../support/own-modules.ts";
 
 /** One case as it is handed to an engine. `documents` have an `_id` and no other server field. */
 export interface FilterCase {
@@ -46,7 +48,7 @@ export function runFilterCases(engine: string, ids: (run: FilterCase) => string[
 }
 
 function readCases(): Recorded[] {
-  return JSON.parse(readFileSync(new URL("filter-cases.json", import.meta.url), "utf8")) as Recorded[];
+  return JSON.parse(readFileSync(join(ROOT, "tests/contract/filter-cases.json"), "utf8")) as Recorded[];
 }
 
 function prepare(recorded: Recorded): FilterCase {

@@ -1,4 +1,5 @@
 /** The real MinIO that the file store is to be tested on: that it comes, works, and leaves nothing behind. */
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -9,6 +10,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import t from "tap";
 import { clientOf, useMinio } from "../support/minio.ts";
+import { LOADER, ownModule } from "../support/own-modules.ts";
 
 const minio = await useMinio(t);
 const skip = minio ? false : "there is no MinIO";
@@ -31,11 +33,11 @@ t.test("an object is stored, read in part, described and deleted", { skip }, asy
 t.test("no server and no file is left when the process that opened it is killed", { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "galley-killed-"));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const module = JSON.stringify(join(import.meta.dirname, "../support/minio.ts"));
+  const module = JSON.stringify(ownModule("tests/support/minio").href);
   const script = `const { endpoint } = await (await import(${module})).openMinio(); console.log(endpoint); setInterval(() => {}, 1e6);`;
   // A server that was given to us would not be started by the child.
   const { GALLEY_TEST_S3_ENDPOINT: _, ...env } = process.env;
-  const owner = spawn(process.execPath, ["--import=tsx", "--input-type=module", "-e", script], {
+  const owner = spawn(process.execPath, [...LOADER, "--input-type=module", "-e", script], {
     env: { ...env, TMPDIR: folder },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -7,6 +7,7 @@ import t, { type Test } from "tap";
 import type { Commit, Write } from "../../server/stores/document-store.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
 import { createSqliteTail } from "../../server/stores/sqlite/tail.ts";
+import { ownModule } from "../support/own-modules.ts";
 import {
   built,
   count,
@@ -205,7 +206,7 @@ t.test("more writes than the disk can take are refused at once, and none is lost
 
 t.test("a writer that ends by itself leaves unknown ends, starts anew, and hides no gap", async (t) => {
   const folder = newFolder(t);
-  const thread = new URL("sqlite-crashing-thread.ts", import.meta.url);
+  const thread = ownModule("tests/contract/sqlite-crashing-thread");
   const store = await openSqliteStore({ folder, clock, thread });
   t.teardown(() => store.close());
   await store.ensureCollection({ name: "notes", indexes: [] });

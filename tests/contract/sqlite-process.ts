@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { LOADER, ownModule } from "../support/own-modules.ts";
 
 /** A `sqlite-child.ts` at work. */
 export interface StoreProcess {
@@ -17,11 +18,11 @@ export interface StoreProcess {
   ended(): Promise<number | null>;
 }
 
-const CHILD = fileURLToPath(new URL("sqlite-child.ts", import.meta.url));
+const CHILD = fileURLToPath(ownModule("tests/contract/sqlite-child"));
 
 /** @param wrap a command that runs the process, with its arguments; the process's own follow them */
 export function startStoreProcess(task: string, folder: string, wrap: readonly string[] = []): StoreProcess {
-  const own = [process.execPath, "--import=tsx", "--conditions=galley-source", CHILD, task, folder];
+  const own = [process.execPath, ...LOADER, CHILD, task, folder];
   const [command = "", ...args] = [...wrap, ...own];
   const child: ChildProcess = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   const told: unknown[] = [];

@@ -1,10 +1,13 @@
 /** fault-cases.md F01, F03, F05, F34: the process is ended, in every way, while writes are under way. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { integrityOf, killRounds } from "../support/kill-rounds.ts";
 import { Ledger, sendTo } from "../support/ledger.ts";
+import { LOADER, ownModule } from "../support/own-modules.ts";
 import { chooseSeed } from "../support/seeded.ts";
 import { PROCESS_KEY, type ServerProcess, startGalley, startProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
@@ -29,7 +32,7 @@ t.test("F01 kill -9 among 1,000 concurrent writes loses nothing acknowledged and
 
 t.test("F03 killed after the commit and before the answer, a repeat with the same key has one effect", async (t) => {
   const folder = temporaryFolder(t);
-  const args = ["--import=tsx", "--conditions=galley-source", "tests/support/dying-galley.ts"];
+  const args = [...LOADER, fileURLToPath(ownModule("tests/support/dying-galley"))];
   let server = await startProcess(args, { DYING_FOLDER: folder, DIE_AT: "before-reply" });
   const send = sendTo(() => server.url, PROCESS_KEY);
   const document = { title: "once" };

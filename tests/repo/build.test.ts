@@ -15,9 +15,9 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import t from "tap";
+import { ROOT } from "../support/own-modules.ts";
 import { CLEAN_ENV, run } from "../support/programs.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 const PARTS = [
   "sdk",
   "server",

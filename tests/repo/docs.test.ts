@@ -8,8 +8,8 @@ import { parseUpdate } from "#protocol/update";
 import { withTables } from "../bench/harness/performance-page.ts";
 import { WORKLOADS } from "../bench/workloads.ts";
 import { startApp } from "../support/app.ts";
+import { ROOT } from "../support/own-modules.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 const PAGES = [
   "README.md",

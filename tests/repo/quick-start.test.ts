@@ -4,10 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { ROOT } from "../support/own-modules.ts";
 import { CLEAN_ENV } from "../support/programs.ts";
 import { startProcess } from "../support/server-process.ts";
-
-const ROOT = join(import.meta.dirname, "..", "..");
 
 /** Every block of docs/quick-start.md that is marked `sh run`, in order, as one shell session would run them. */
 function script(): string {

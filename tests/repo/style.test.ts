@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { ROOT } from "../support/own-modules.ts";
 import { listSources } from "./sources.ts";
 import { breaches } from "./walls.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
 const SOURCES = listSources(ROOT, ["sdk", "server", "admin-ui", "tests", "docs/examples"]);
 
 t.test("no source file passes the size where one idea became two", async (t) => {

@@ -4,8 +4,7 @@ import { build } from "esbuild";
 import t from "tap";
 import { startApp } from "../support/app.ts";
 import { mailFor } from "../support/mailbox.ts";
-
-const ROOT = join(import.meta.dirname, "../..");
+import { ROOT } from "../support/own-modules.ts";
 
 /** Blocks of a page by the mark behind their fence. */
 function blocks(page: string, mark: string): string[] {

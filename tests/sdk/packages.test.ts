@@ -5,9 +5,9 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import t, { type Test } from "tap";
 import { startApp } from "../support/app.ts";
+import { ROOT } from "../support/own-modules.ts";
 import { build, CLEAN_ENV, run } from "../support/programs.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 const DIST = join(ROOT, "sdk/dist");
 const PROGRAMS = createRequire(import.meta.url);
 const program = (name: string, path: string) => join(dirname(PROGRAMS.resolve(`${name}/package.json`)), path);

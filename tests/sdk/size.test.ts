@@ -2,13 +2,14 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import t from "tap";
+import { ROOT } from "../support/own-modules.ts";
 
 /** Of all that sdk.md gives the core, which is to hold the files' half too. */
 const CORE_LIMIT = 7 * 1024;
 /** What is loaded with the first sign-in, and what an admin's script imports. */
 const ACCOUNTS_LIMIT = 1024;
 const ADMIN_LIMIT = 1024;
-const SDK = join(import.meta.dirname, "../../sdk");
+const SDK = join(ROOT, "sdk");
 
 /** Bundles an entry as an app does. */
 async function bundle(entry: string) {

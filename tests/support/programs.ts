@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { ROOT } from "./own-modules.ts";
 
 const exec = promisify(execFile);
-const BUILD = join(import.meta.dirname, "../../build.mjs");
+const BUILD = join(ROOT, "build.mjs");
 
 /** What npm and the test runner hand down to their children would make a program behave as a part of this repository. */
 export const CLEAN_ENV: NodeJS.ProcessEnv = Object.fromEntries(

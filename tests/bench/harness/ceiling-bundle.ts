@@ -1,8 +1,9 @@
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { ROOT } from "../../support/own-modules.ts";
 
-const BENCH = join(import.meta.dirname, "..");
+const BENCH = join(ROOT, "tests/bench");
 
 /** Makes a ceiling one file of JavaScript, in this repository, whose packages it needs. @returns its path */
 export async function bundleCeiling(name: string): Promise<string> {

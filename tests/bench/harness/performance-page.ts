@@ -1,9 +1,11 @@
 /** The figures of docs/performance.md, which stand there exactly as the last runs kept them. */
+
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ROOT } from "../../support/own-modules.ts";
 import { type KeptResults, type ReportRow, resultsFile, type Workload } from "./report.ts";
 
-export const PAGE = join(import.meta.dirname, "../../../docs/performance.md");
+export const PAGE = join(ROOT, "docs/performance.md");
 const BEGIN = "<!-- Written by `npm run bench`; changes by hand are lost. -->";
 const END = "<!-- End of what is written. -->";
 

@@ -1,10 +1,14 @@
 /** What a server process costs, and how the contestants are started. */
+
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ROOT } from "../../support/own-modules.ts";
 import { PROCESS_KEY, type ServerProcess, startGalley, startProcess } from "../../support/server-process.ts";
 import { until } from "../../support/until.ts";
 import { bundleCeiling } from "./ceiling-bundle.ts";
 
-const LOOP_DELAY = `--import=${new URL("./loop-delay.mjs", import.meta.url).href}`;
+const LOOP_DELAY = `--import=${pathToFileURL(join(ROOT, "tests/bench/harness/loop-delay.mjs")).href}`;
 
 const TICKS_PER_SECOND = 100; // sysconf(_SC_CLK_TCK) on Linux
 const PAGE_BYTES = 4096;

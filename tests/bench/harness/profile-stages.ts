@@ -1,8 +1,10 @@
 /** Where in the request's path a sample of a profile was taken. */
+
 import { existsSync, readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ROOT } from "../../support/own-modules.ts";
 import type { CallFrame, CpuProfile, ProfileNode } from "./profiled-galley.ts";
 
 export const STAGES = [
@@ -116,8 +118,6 @@ function judge(node: ProfileNode, parents: ReadonlyMap<number, ProfileNode>, fil
   return "other";
 }
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-
 /** Finds the source file of a frame: `server/…`, `sdk/…`, `node_modules/…`, `node:…`, or nothing for V8's own. */
 function createFileFinder(): FileFinder {
   const maps = new Map<string, SourceMap>();
@@ -125,7 +125,7 @@ function createFileFinder(): FileFinder {
   function find({ url, lineNumber, columnNumber }: CallFrame): string {
     if (!url.startsWith("file:")) return url;
     const path = fileURLToPath(url);
-    const local = path.slice(ROOT.length);
+    const local = path.slice(ROOT.length + 1);
     if (!local.startsWith("server/dist/profile/") || !existsSync(`${path}.map`)) return local;
     let map = maps.get(path);
     if (map === undefined) {

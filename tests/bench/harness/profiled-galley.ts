@@ -1,12 +1,14 @@
 /** Galley bundled as it is shipped, with a map back to its sources, and its CPU time sampled from start to end. */
+
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { type BuildOptions, build } from "esbuild";
+import { ROOT } from "../../support/own-modules.ts";
 import { startProcess } from "../../support/server-process.ts";
 import { BENCH_KEY, type Served, whenReady } from "./process.ts";
 
-const SERVER = fileURLToPath(new URL("../../../server/", import.meta.url));
+const SERVER = join(ROOT, "server");
 /** As deep as what is shipped, and in this repository, whose packages it needs. */
 const BUNDLE = join(SERVER, "dist/profile");
 /** A file, because the writer's thread would inherit what is given as text. */

@@ -1,7 +1,9 @@
 /** What a benchmark tells: rows of ours against a ceiling, with the target that benchmarks.md names. */
+
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
+import { ROOT } from "../../support/own-modules.ts";
 import type { SharedMongod } from "./engines.ts";
 
 export interface ReportRow {
@@ -61,7 +63,7 @@ export interface KeptResults {
 }
 
 export function resultsFile(name: string): string {
-  return join(import.meta.dirname, "..", "results", `${name}.json`);
+  return join(ROOT, "tests/bench/results", `${name}.json`);
 }
 
 export function saveResults(name: string, rows: readonly ReportRow[]): void {

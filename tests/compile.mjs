@@ -1,0 +1,60 @@
+/**
+ * Makes JavaScript of the tests and of all that they test, in tests/dist, laid out as the sources are. Through a loader of
+ * TypeScript each of the test files, and each writer's thread that one starts, would take three times as long to load.
+ * Only what changed since the last time is made anew.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { transform } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SOURCES = ["sdk", "server", "tests", "docs/examples"];
+const SKIPPED = new Set(["node_modules", "dist", "results"]);
+const DIST = join(ROOT, "tests/dist");
+const OF_THIS_FILE = statSync(fileURLToPath(import.meta.url)).mtimeMs;
+
+/** A specifier in the forms that the sources use; what it is in the compiled tree only differs in its ending. */
+const SPECIFIER = /(\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*)\.ts"/g;
+const PROTOCOL = /(\bfrom\s*|\bimport\s*\(?\s*)"#protocol\/([^"]*)"/g;
+
+const sources = SOURCES.flatMap((folder) => listFiles(join(ROOT, folder))).filter((path) => isSource(path));
+const results = new Map(sources.map((path) => [resultOf(path), path]));
+mkdirSync(DIST, { recursive: true });
+for (const path of listFiles(DIST)) if (!results.has(path)) rmSync(path);
+await Promise.all([...results].map(([result, source]) => compile(source, result)));
+
+async function compile(source, result) {
+  const made = statSync(result, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (made > Math.max(OF_THIS_FILE, statSync(source).mtimeMs)) return;
+  const { code } = await transform(readFileSync(source, "utf8"), {
+    loader: "ts",
+    format: "esm",
+    target: "node20.19",
+    sourcemap: "inline",
+    sourcesContent: false,
+    sourcefile: relative(dirname(result), source),
+  });
+  const up = relative(dirname(result), join(DIST, "sdk/protocol")).split(sep).join("/");
+  mkdirSync(dirname(result), { recursive: true });
+  writeFileSync(
+    result,
+    code.replace(SPECIFIER, '$1"$2.js"').replace(PROTOCOL, (_, word, name) => `${word}"${up}/${name}.js"`),
+  );
+}
+
+function resultOf(source) {
+  return join(DIST, relative(ROOT, source)).replace(/\.ts$/, ".js");
+}
+
+function isSource(path) {
+  return path.endsWith(".ts") && !path.endsWith(".d.ts");
+}
+
+function listFiles(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : listFiles(path);
+    return [path];
+  });
+}
