@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
 import type { AccountServices } from "./accounts/accounts.ts";
-import type { ServiceKeys } from "./accounts/service-keys.ts";
+import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";
 import type { Log } from "./log.ts";
 import type { DocumentStore } from "./stores/document-store.ts";

@@ -2,20 +2,12 @@ import { GalleyError } from "#protocol/errors";
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import { startSweep } from "../stores/expired.ts";
-import { createAccessTokens } from "./access-token.ts";
-import { createAdmins } from "./admins.ts";
-import { AUDIT, createAudit } from "./audit.ts";
+import { AUDIT, createAudit } from "./audit/audit.ts";
 import type { Accounts, Admins, UserAdmin, Visit } from "./contract.ts";
-import { CREDENTIALS } from "./credentials.ts";
-import { deriveKeys } from "./derived-keys.ts";
-import { createDeviceTokens } from "./device-token.ts";
-import { changeEmail, verifyEmail } from "./email-proof.ts";
-import { resendProof } from "./email-resend.ts";
-import { databaseEpoch } from "./epoch.ts";
-import { signUpInvited } from "./invites.ts";
-import { createLimits, LIMITS_RECORDS } from "./limits.ts";
-import { createMail, MAIL, type MailTransport } from "./mail.ts";
-import { notice } from "./notices.ts";
+import { createAdmins } from "./flows/admins.ts";
+import { changeEmail, verifyEmail } from "./flows/email-proof.ts";
+import { resendProof } from "./flows/email-resend.ts";
+import { signUpInvited } from "./flows/invites.ts";
 import {
   changeMe,
   deleteMe,
@@ -25,20 +17,28 @@ import {
   readMe,
   signInAsGuest,
   signOut,
-} from "./own-account.ts";
+} from "./flows/own-account.ts";
+import { changePassword, forgotPassword, resetPassword } from "./flows/passwords.ts";
+import { refresh } from "./flows/refresh.ts";
+import { makeConfiguredOwner, makeSetUpLink } from "./flows/set-up.ts";
+import { signIn } from "./flows/sign-in.ts";
+import { signUp } from "./flows/sign-up.ts";
+import { createUserAdmin } from "./flows/user-admin.ts";
+import { createLimits, LIMITS_RECORDS } from "./limits/limits.ts";
+import { createMail, MAIL, type MailTransport } from "./mail/mail.ts";
+import { notice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
-import { createPasswordHasher } from "./password-hash.ts";
-import { changePassword, forgotPassword, resetPassword } from "./passwords.ts";
-import { createPrincipalTable } from "./principals.ts";
-import { refresh } from "./refresh.ts";
-import { createSecrets, SECRETS, secretInvalid } from "./secrets.ts";
-import { createSessions, SESSIONS, type SessionRecord } from "./sessions.ts";
-import { makeConfiguredOwner, makeSetUpLink } from "./set-up.ts";
-import { createSettings, SETTINGS, type SettingsService } from "./settings.ts";
-import { signIn } from "./sign-in.ts";
-import { signUp } from "./sign-up.ts";
-import { createTokenVerifier, type TokenVerifier } from "./token-verifier.ts";
-import { createUserAdmin } from "./user-admin.ts";
+import { CREDENTIALS } from "./passwords/credentials.ts";
+import { createPasswordHasher } from "./passwords/password-hash.ts";
+import { deriveKeys } from "./secrets/derived-keys.ts";
+import { databaseEpoch } from "./secrets/epoch.ts";
+import { createSecrets, SECRETS, secretInvalid } from "./secrets/secrets.ts";
+import { createAccessTokens } from "./sessions/access-token.ts";
+import { createDeviceTokens } from "./sessions/device-token.ts";
+import { createPrincipalTable } from "./sessions/principals.ts";
+import { createSessions, SESSIONS, type SessionRecord } from "./sessions/sessions.ts";
+import { createTokenVerifier, type TokenVerifier } from "./sessions/token-verifier.ts";
+import { createSettings, SETTINGS, type SettingsService } from "./settings/settings.ts";
 import { findUser, USER_COLLECTIONS } from "./users.ts";
 
 export interface AccountOptions {

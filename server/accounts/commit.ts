@@ -1,7 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
-import { consumption, type SecretRecord, secretInvalid } from "./secrets.ts";
+import { consumption, type SecretRecord, secretInvalid } from "./secrets/secrets.ts";
 
 /** What was decided on what was read. */
 export interface Decision<T> {

@@ -1,16 +1,16 @@
 import type { AccountScope, AdminScope, OwnScope } from "../access/authorize.ts";
 import type { Principal } from "../access/principal.ts";
-import type { Admins } from "./admins.ts";
-import type { Visit } from "./device.ts";
-import type { VerifyBody } from "./email-proof.ts";
 import type { Next, SessionAnswer } from "./entry.ts";
+import type { Admins } from "./flows/admins.ts";
+import type { VerifyBody } from "./flows/email-proof.ts";
+import type { InvitedBody } from "./flows/invites.ts";
+import type { Refreshed } from "./flows/refresh.ts";
+import type { SignInBody } from "./flows/sign-in.ts";
+import type { SignUpBody, Step } from "./flows/sign-up.ts";
+import type { UserAdmin } from "./flows/user-admin.ts";
 import type { ProfileBody } from "./inputs.ts";
-import type { InvitedBody } from "./invites.ts";
 import type { Me, SessionInfo } from "./present.ts";
-import type { Refreshed } from "./refresh.ts";
-import type { SignInBody } from "./sign-in.ts";
-import type { SignUpBody, Step } from "./sign-up.ts";
-import type { UserAdmin } from "./user-admin.ts";
+import type { Visit } from "./sessions/device.ts";
 import type { Pool } from "./users.ts";
 
 export type { Admins, SessionAnswer, UserAdmin, Visit };

@@ -1,10 +1,10 @@
 import { GalleyError } from "#protocol/errors";
 import type { Principal } from "../access/principal.ts";
 import type { Write } from "../stores/document-store.ts";
-import type { Visit } from "./device.ts";
 import type { AccountParts } from "./parts.ts";
 import { type Me, meOf } from "./present.ts";
-import type { SessionRecord } from "./sessions.ts";
+import type { Visit } from "./sessions/device.ts";
+import type { SessionRecord } from "./sessions/sessions.ts";
 import type { Pool, UserRecord } from "./users.ts";
 import { writeUser } from "./users.ts";
 

@@ -1,8 +1,8 @@
 import type { Faults } from "#protocol/errors";
 import { decodeValue, encodeValue, isObjectValue, type ObjectValue, utf8Length } from "#protocol/values";
 import { type Address, readEmail } from "./email.ts";
-import { normalPassword, passwordFault } from "./password-policy.ts";
-import type { Settings } from "./settings.ts";
+import { normalPassword, passwordFault } from "./passwords/password-policy.ts";
+import type { Settings } from "./settings/settings.ts";
 import type { Pool } from "./users.ts";
 
 /** Characters of a person's name; accounts.md 1. */

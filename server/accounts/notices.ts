@@ -1,6 +1,6 @@
 import type { Write } from "../stores/document-store.ts";
 import type { Entered } from "./entry.ts";
-import type { MailKind, MailRequest } from "./mail.ts";
+import type { MailKind, MailRequest } from "./mail/mail.ts";
 import type { AccountParts } from "./parts.ts";
 import type { UserRecord } from "./users.ts";
 

@@ -1,14 +1,14 @@
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
-import type { AccessTokens } from "./access-token.ts";
-import type { Audit } from "./audit.ts";
-import type { DeviceTokens } from "./device-token.ts";
-import type { Limits } from "./limits.ts";
-import type { Mail } from "./mail.ts";
-import type { PasswordHasher } from "./password-hash.ts";
-import type { Secrets } from "./secrets.ts";
-import type { Sessions } from "./sessions.ts";
-import type { Settings } from "./settings.ts";
+import type { Audit } from "./audit/audit.ts";
+import type { Limits } from "./limits/limits.ts";
+import type { Mail } from "./mail/mail.ts";
+import type { PasswordHasher } from "./passwords/password-hash.ts";
+import type { Secrets } from "./secrets/secrets.ts";
+import type { AccessTokens } from "./sessions/access-token.ts";
+import type { DeviceTokens } from "./sessions/device-token.ts";
+import type { Sessions } from "./sessions/sessions.ts";
+import type { Settings } from "./settings/settings.ts";
 
 /** What the ways in and out of accounts are built from; accounts.ts makes them, in order. */
 export interface AccountParts {

@@ -1,8 +1,8 @@
 import { ID_RANDOM_BYTES, newId } from "#protocol/id";
 import type { Write } from "../stores/document-store.ts";
-import { type CredentialRecord, findCredential } from "./credentials.ts";
 import type { AccountParts } from "./parts.ts";
-import type { SessionRecord } from "./sessions.ts";
+import { type CredentialRecord, findCredential } from "./passwords/credentials.ts";
+import type { SessionRecord } from "./sessions/sessions.ts";
 import { findUser, type Pool, type UserRecord } from "./users.ts";
 
 /** A person with what proves that someone is this person. */

@@ -1,6 +1,6 @@
 import type { ObjectValue } from "#protocol/values";
 import type { AdminRole } from "../access/scopes.ts";
-import type { SessionRecord } from "./sessions.ts";
+import type { SessionRecord } from "./sessions/sessions.ts";
 import type { UserRecord } from "./users.ts";
 
 /**

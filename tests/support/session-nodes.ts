@@ -3,15 +3,15 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deriveKeys } from "../../server/accounts/derived-keys.ts";
 import { fresh, putRecord } from "../../server/accounts/record.ts";
+import { deriveKeys } from "../../server/accounts/secrets/derived-keys.ts";
 import {
   createSessions,
   SESSIONS,
   type SessionLives,
   type SessionStart,
   type Sessions,
-} from "../../server/accounts/sessions.ts";
+} from "../../server/accounts/sessions/sessions.ts";
 import { type Pool, USER_COLLECTIONS, type UserRecord, writeUser } from "../../server/accounts/users.ts";
 import type { DocumentStore } from "../../server/stores/document-store.ts";
 import { openMongoStore } from "../../server/stores/mongodb/store.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { GalleyError } from "#protocol/errors";
 import { authorizeAdmin } from "../../server/access/authorize.ts";
-import { AUDIT, type AuditLine, type AuditQuestion, createAudit } from "../../server/accounts/audit.ts";
+import { AUDIT, type AuditLine, type AuditQuestion, createAudit } from "../../server/accounts/audit/audit.ts";
 import type { DocumentStore, Write } from "../../server/stores/document-store.ts";
 import { sweepExpired } from "../../server/stores/expired.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";

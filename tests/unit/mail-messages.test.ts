@@ -2,14 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { DEFAULT_TEMPLATES } from "../../server/accounts/mail-defaults.ts";
-import { composeMessage } from "../../server/accounts/mail-message.ts";
-import { createOutbox } from "../../server/accounts/mail-outbox.ts";
-import { MAIL_KINDS, type MailRecord } from "../../server/accounts/mail-records.ts";
-import { renderMail } from "../../server/accounts/mail-rendering.ts";
-import { createSmtpTransport } from "../../server/accounts/mail-smtp.ts";
-import { type MailTemplates, templateFault } from "../../server/accounts/mail-templates.ts";
-import type { OutgoingMail } from "../../server/accounts/mail-transport.ts";
+import { DEFAULT_TEMPLATES } from "../../server/accounts/mail/mail-defaults.ts";
+import { composeMessage } from "../../server/accounts/mail/mail-message.ts";
+import { createOutbox } from "../../server/accounts/mail/mail-outbox.ts";
+import { MAIL_KINDS, type MailRecord } from "../../server/accounts/mail/mail-records.ts";
+import { renderMail } from "../../server/accounts/mail/mail-rendering.ts";
+import { createSmtpTransport } from "../../server/accounts/mail/mail-smtp.ts";
+import { type MailTemplates, templateFault } from "../../server/accounts/mail/mail-templates.ts";
+import type { OutgoingMail } from "../../server/accounts/mail/mail-transport.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { readMail, startSmtp } from "../support/smtp.ts";
 

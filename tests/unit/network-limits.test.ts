@@ -1,9 +1,9 @@
 /** Limits of networks, in memory: accounts.md 8, N01. */
 import t from "tap";
-import { createNetworkLimits, limitedNetwork } from "../../server/accounts/network-limits.ts";
-import { RateTable } from "../../server/accounts/rate-table.ts";
-import type { LimitSettings } from "../../server/accounts/settings.ts";
-import { settingsOf } from "../../server/accounts/settings-input.ts";
+import { createNetworkLimits, limitedNetwork } from "../../server/accounts/limits/network-limits.ts";
+import { RateTable } from "../../server/accounts/limits/rate-table.ts";
+import type { LimitSettings } from "../../server/accounts/settings/settings.ts";
+import { settingsOf } from "../../server/accounts/settings/settings-input.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

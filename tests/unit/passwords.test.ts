@@ -3,9 +3,9 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import t from "tap";
-import { createHashQueue } from "../../server/accounts/hash-queue.ts";
-import { createPasswordHasher } from "../../server/accounts/password-hash.ts";
-import { normalPassword, passwordFault } from "../../server/accounts/password-policy.ts";
+import { createHashQueue } from "../../server/accounts/passwords/hash-queue.ts";
+import { createPasswordHasher } from "../../server/accounts/passwords/password-hash.ts";
+import { normalPassword, passwordFault } from "../../server/accounts/passwords/password-policy.ts";
 import { run } from "../support/programs.ts";
 import { pick, seeded } from "../support/seeded.ts";
 

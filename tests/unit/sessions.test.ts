@@ -1,10 +1,10 @@
 /** Sessions and refresh tokens on both engines, on MongoDB with two nodes: accounts.md 5.2, U06 and U07. */
 import t, { type Test } from "tap";
-import type { AccessClaims } from "../../server/accounts/access-token.ts";
-import { createPrincipalTable, type PrincipalTable } from "../../server/accounts/principals.ts";
 import { fresh } from "../../server/accounts/record.ts";
-import { formatRefreshToken, macOf, parseRefreshToken } from "../../server/accounts/refresh-token.ts";
-import { SESSIONS, type SessionRecord } from "../../server/accounts/sessions.ts";
+import type { AccessClaims } from "../../server/accounts/sessions/access-token.ts";
+import { createPrincipalTable, type PrincipalTable } from "../../server/accounts/sessions/principals.ts";
+import { formatRefreshToken, macOf, parseRefreshToken } from "../../server/accounts/sessions/refresh-token.ts";
+import { SESSIONS, type SessionRecord } from "../../server/accounts/sessions/sessions.ts";
 import { findUser, type Pool, removeUser, type UserRecord, writeUser } from "../../server/accounts/users.ts";
 import type { DocumentStore, Write } from "../../server/stores/document-store.ts";
 import { onEachEngine } from "../support/engines.ts";

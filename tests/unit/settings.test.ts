@@ -2,11 +2,11 @@
 import { randomBytes } from "node:crypto";
 import t, { type Test } from "tap";
 import { authorizeAdmin } from "../../server/access/authorize.ts";
-import { appUrlFault } from "../../server/accounts/app-url.ts";
-import { AUDIT, createAudit } from "../../server/accounts/audit.ts";
+import { AUDIT, createAudit } from "../../server/accounts/audit/audit.ts";
 import { fresh, putRecord } from "../../server/accounts/record.ts";
-import { createSettings, SETTINGS, type SettingsService } from "../../server/accounts/settings.ts";
-import { changedSettings, settingsOf } from "../../server/accounts/settings-input.ts";
+import { appUrlFault } from "../../server/accounts/settings/app-url.ts";
+import { createSettings, SETTINGS, type SettingsService } from "../../server/accounts/settings/settings.ts";
+import { changedSettings, settingsOf } from "../../server/accounts/settings/settings-input.ts";
 import type { Commit, DocumentStore } from "../../server/stores/document-store.ts";
 import { type Engine, onEachEngine } from "../support/engines.ts";
 import { keyPrincipal } from "../support/services.ts";

@@ -1,12 +1,17 @@
 /** What accounts hand out and check by themselves, without a store: keys, seals, tokens, and what a device tells. */
 import { createHmac, createPrivateKey, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import t, { type Test } from "tap";
-import { type AccessClaims, createAccessTokens } from "../../server/accounts/access-token.ts";
-import { deriveKeys, type KeyPurpose } from "../../server/accounts/derived-keys.ts";
-import { deviceOf, networkOf } from "../../server/accounts/device.ts";
-import { createDeviceTokens } from "../../server/accounts/device-token.ts";
-import { formatRefreshToken, isMadeOf, macOf, parseRefreshToken } from "../../server/accounts/refresh-token.ts";
-import { createSeal } from "../../server/accounts/seal.ts";
+import { deriveKeys, type KeyPurpose } from "../../server/accounts/secrets/derived-keys.ts";
+import { createSeal } from "../../server/accounts/secrets/seal.ts";
+import { type AccessClaims, createAccessTokens } from "../../server/accounts/sessions/access-token.ts";
+import { deviceOf, networkOf } from "../../server/accounts/sessions/device.ts";
+import { createDeviceTokens } from "../../server/accounts/sessions/device-token.ts";
+import {
+  formatRefreshToken,
+  isMadeOf,
+  macOf,
+  parseRefreshToken,
+} from "../../server/accounts/sessions/refresh-token.ts";
 
 const NEW = "the newer secret of the tests, over 32 bytes";
 const OLD = "the older secret of the tests, over 32 bytes";

@@ -1,5 +1,5 @@
 import type { Accounts, Admins, AuditLog, MailLog, SettingsRoutes, UserAdmin } from "../../accounts/contract.ts";
-import type { ServiceKeys } from "../../accounts/service-keys.ts";
+import type { ServiceKeys } from "../../accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "../../documents/contract.ts";
 import type { RouteTools } from "../lines.ts";
 import type { RefreshCookie } from "../refresh-cookie.ts";

@@ -1,6 +1,6 @@
 import { type AdminScope, authorizeAdmin } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
-import type { ServiceKeys } from "../../accounts/service-keys.ts";
+import type { ServiceKeys } from "../../accounts/keys/service-keys.ts";
 import type { Replies } from "../reply.ts";
 import type { Call, Route } from "../route.ts";
 import { object, type Schema } from "../schema.ts";

@@ -1,12 +1,12 @@
 // Judged by the compiler: what stands here must compile, and each line under `@ts-expect-error` must not.
 import { type AuthStep, createClient, type KeyStorage, type Me, type Next, type SessionInfo } from "@galley/sdk";
 import { type AdminInfo, type AuditLine, admin, type KeyInfo, type Settings, type UserInfo } from "@galley/sdk/admin";
-import type { AdminInfo as ServerAdminInfo } from "../../../server/accounts/admins.ts";
-import type { AuditLine as ServerAuditLine } from "../../../server/accounts/audit.ts";
+import type { AuditLine as ServerAuditLine } from "../../../server/accounts/audit/audit.ts";
 import type { Next as ServerNext } from "../../../server/accounts/entry.ts";
+import type { AdminInfo as ServerAdminInfo } from "../../../server/accounts/flows/admins.ts";
+import type { KeyInfo as ServerKeyInfo } from "../../../server/accounts/keys/service-keys.ts";
 import type * as present from "../../../server/accounts/present.ts";
-import type { KeyInfo as ServerKeyInfo } from "../../../server/accounts/service-keys.ts";
-import type { StoredSettings } from "../../../server/accounts/settings.ts";
+import type { StoredSettings } from "../../../server/accounts/settings/settings.ts";
 import { db, type Same, same } from "./schema.ts";
 
 /** What the server answers is what the SDK says, member by member. */

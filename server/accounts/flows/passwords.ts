@@ -1,0 +1,176 @@
+import { Faults, GalleyError } from "#protocol/errors";
+import type { AccountScope, OwnScope } from "../../access/authorize.ts";
+import { decideAndCommit } from "../commit.ts";
+import { answerOf, badCredentials, enter, type SessionAnswer } from "../entry.ts";
+import { readAddress, readNewPassword } from "../inputs.ts";
+import { notice } from "../notices.ts";
+import type { AccountParts } from "../parts.ts";
+import { writeCredential } from "../passwords/credentials.ts";
+import { tryPassword } from "../passwords/tried-password.ts";
+import { endedSessions, findPerson, type Person } from "../people.ts";
+import { secretInvalid } from "../secrets/secrets.ts";
+import { networkOf, type Visit } from "../sessions/device.ts";
+import { findUserByEmail, type Pool, writeUser } from "../users.ts";
+import { LIVES, mailSecret } from "./email-secrets.ts";
+import { accountKey } from "./sign-in.ts";
+
+/**
+ * Mails a link by which a forgotten password is replaced. Whether somebody has the address is told to nobody: for one that
+ * nobody has the same is stored, and no mail leaves.
+ *
+ * @throws GalleyError `invalid_argument`, `rate_limited`
+ */
+export async function forgotPassword(
+  parts: AccountParts,
+  _scope: AccountScope,
+  body: { readonly email: string; readonly as?: Pool },
+  { address: from }: Visit,
+): Promise<void> {
+  const pool = body.as ?? "user";
+  const faults = new Faults();
+  const address = readAddress(body.email, faults);
+  faults.throwIfAny();
+  parts.limits.take("mail", from);
+  await parts.limits.takeMail(accountKey(pool, address.key));
+  const found = await findUserByEmail(parts.store, pool, address.key);
+  const person = found && (await findPerson(parts, pool, found.id));
+  await mailReset(parts, pool, person);
+}
+
+/** Stores and mails a reset link, in place of older ones; for nobody, what looks like it. */
+export async function mailReset(parts: AccountParts, pool: Pool, person: Person | undefined): Promise<void> {
+  const { writes } = mailSecret(
+    parts,
+    {
+      kind: person ? "password-reset" : "nothing",
+      pool,
+      user: person?.user.id ?? "nobody",
+      credentialVersion: person?.credential.credentialVersion ?? 0,
+      data: {},
+      lifeSeconds: LIVES.reset,
+    },
+    { kind: "reset", to: person?.user ?? {}, page: "password-reset" },
+  );
+  // The newest link alone holds: one mail that went astray is worth nothing once another was asked for.
+  const older = await parts.secrets.voided(person?.user.id ?? "nobody", ["password-reset", "nothing"]);
+  await parts.store.commit([...older, ...writes]).catch((error: unknown) => {
+    // Somebody else asked at the same time, and has been mailed.
+    if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
+  });
+  parts.mail.wake();
+}
+
+/**
+ * Sets a new password by a mailed link: every session and every open secret of the person ends, nobody is signed in, and
+ * the address is proven.
+ *
+ * @throws GalleyError `secret_invalid`; `invalid_argument` with the link still good
+ */
+export async function resetPassword(
+  parts: AccountParts,
+  _scope: AccountScope,
+  body: { readonly token: string; readonly password: string },
+  visit: Visit,
+): Promise<void> {
+  const { store, secrets, hasher, audit, clock, limits } = parts;
+  limits.take("code", visit.address);
+  const first = await secrets.byLink(["password-reset"], body.token);
+  const { email, emailKey = "" } = (await personOf(parts, first)).user;
+  const settings = parts.settings();
+  const faults = new Faults();
+  const password = readNewPassword(body.password, { pool: first.pool, email, settings }, faults);
+  faults.throwIfAny();
+  const account = accountKey(first.pool, emailKey);
+  const hash = await hasher.hash(password, { account, network: networkOf(visit.address) });
+  const { position } = await decideAndCommit(parts, async () => {
+    const secret = await secrets.byLink(["password-reset"], body.token);
+    const { user, credential } = await personOf(parts, secret);
+    const now = clock();
+    const others = (await secrets.voided(user.id)).filter(({ id }) => id !== secret.id);
+    return {
+      consumes: secret,
+      writes: [
+        writeCredential(
+          store,
+          { ...credential, password: hash, credentialVersion: credential.credentialVersion + 1 },
+          now,
+        ),
+        writeUser(store, { ...user, emailProvenAt: user.emailProvenAt ?? new Date(now) }, now),
+        ...(await endedSessions(parts, user)),
+        ...others,
+        ...(await limits.reopened(account)),
+        ...notice(parts, user, "password-changed"),
+        audit.line({ action: "password-reset", by: user.id, visit }),
+      ],
+      answer: undefined,
+    };
+  });
+  parts.mail.wake();
+  await store.barrier(position);
+}
+
+/** Whose secret it is, if it was made under the credentials of today. @throws GalleyError `secret_invalid` */
+export async function personOf(
+  parts: AccountParts,
+  secret: { readonly pool: Pool; readonly user?: string; readonly credentialVersion?: number },
+): Promise<Person> {
+  const person = secret.user === undefined ? undefined : await findPerson(parts, secret.pool, secret.user);
+  if (!person || person.credential.credentialVersion !== secret.credentialVersion) throw secretInvalid();
+  return person;
+}
+
+/**
+ * Replaces a password by someone who knows it: all other sessions end, this one goes on under a new id.
+ *
+ * @throws GalleyError `bad_credentials`, `invalid_argument`
+ */
+export async function changePassword(
+  parts: AccountParts,
+  { principal }: OwnScope,
+  body: { readonly current: string; readonly password: string },
+  visit: Visit,
+): Promise<SessionAnswer> {
+  const { store, secrets, hasher, audit, clock, sessions } = parts;
+  const pool = principal.kind;
+  const person = await findPerson(parts, pool, principal.id);
+  if (!person) throw badCredentials();
+  const { email, emailKey = "" } = person.user;
+  const faults = new Faults();
+  const password = readNewPassword(body.password, { pool, email, settings: parts.settings() }, faults);
+  faults.throwIfAny();
+  const who = { account: accountKey(pool, emailKey), network: networkOf(visit.address) };
+  const { right, attempt } = await tryPassword(parts, {
+    ...{ account: who.account, password: body.current, at: "current", address: visit.address },
+    stored: person.credential.password,
+  });
+  if (!right) {
+    audit.note({ action: "password-change-failed", by: principal.id, visit });
+    throw badCredentials();
+  }
+  const hash = await hasher.hash(password, who);
+  const { answer, position } = await decideAndCommit(parts, async () => {
+    const now = await findPerson(parts, pool, principal.id);
+    if (!now || now.credential.password !== person.credential.password) throw badCredentials();
+    const { user, credential } = now;
+    const carried = await sessions.find(principal.session);
+    const entered = await enter(parts, { user, visit, proofs: ["password"], carried, endsOthers: true });
+    return {
+      writes: [
+        ...entered.writes,
+        writeCredential(
+          store,
+          { ...credential, password: hash, credentialVersion: credential.credentialVersion + 1 },
+          clock(),
+        ),
+        ...(await secrets.voided(user.id)),
+        ...attempt.cleared(),
+        ...notice(parts, user, "password-changed"),
+        audit.line({ action: "password-changed", by: user.id, visit }),
+      ],
+      answer: entered,
+    };
+  });
+  parts.mail.wake();
+  await store.barrier(position);
+  return answerOf(parts, answer);
+}

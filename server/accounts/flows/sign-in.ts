@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { Faults, GalleyError } from "#protocol/errors";
+import type { AccountScope } from "../../access/authorize.ts";
+import { decideAndCommit } from "../commit.ts";
+import { answerOf, badCredentials, carriedBy, enter, type SessionAnswer } from "../entry.ts";
+import { readAddress } from "../inputs.ts";
+import { newDeviceNotice } from "../notices.ts";
+import type { AccountParts } from "../parts.ts";
+import { type CredentialRecord, checkCredential, findCredential, writeCredential } from "../passwords/credentials.ts";
+import type { Waiting } from "../passwords/hash-queue.ts";
+import { normalPassword } from "../passwords/password-policy.ts";
+import { tryPassword } from "../passwords/tried-password.ts";
+import { networkOf, type Visit } from "../sessions/device.ts";
+import { findUser, findUserByEmail, type Pool, type UserRecord } from "../users.ts";
+
+export interface SignInBody {
+  readonly email: string;
+  readonly password: string;
+  readonly as?: Pool;
+  readonly deviceToken?: string;
+  readonly deviceName?: string;
+}
+
+/** An id that nobody has: what is looked up for an address that nobody has. */
+const NOBODY = "nobody";
+
+/**
+ * Signs in by address and password. An address that nobody has, a person without a password and a closed account take
+ * the same steps as a wrong password, so that neither the answer nor its time tells them apart (accounts.md 8.2).
+ *
+ * @throws GalleyError `bad_credentials`, `rate_limited`
+ */
+export async function signIn(
+  parts: AccountParts,
+  { principal }: AccountScope,
+  body: SignInBody,
+  visit: Visit,
+): Promise<SessionAnswer> {
+  const { store, devices, audit } = parts;
+  const pool = body.as ?? "user";
+  const faults = new Faults();
+  const address = readAddress(body.email, faults);
+  faults.throwIfAny();
+
+  const known = await findUserByEmail(store, pool, address.key);
+  const proven = await findCredential(store, known?.id ?? NOBODY);
+  const device = known && body.deviceToken !== undefined ? devices.knows(body.deviceToken, pool, known.id) : undefined;
+  const account = accountKey(pool, address.key);
+  const { right, outdated, attempt } = await tryPassword(parts, {
+    ...{ account, password: body.password, at: "password", device, address: visit.address },
+    stored: known && !known.disabledAt ? proven?.password : undefined,
+  });
+  if (!right || !known) {
+    audit.note({ action: "sign-in-failed", by: "anonymous", ...(known && { for: known.id }), visit });
+    throw badCredentials();
+  }
+  const rehashed = outdated
+    ? await rehash(parts, body.password, { account, network: networkOf(visit.address) })
+    : undefined;
+  const { answer } = await decideAndCommit(parts, async () => {
+    const { user, credential } = await stillThere(parts, known, proven);
+    const entered = await enter(parts, {
+      user,
+      visit,
+      proofs: ["password"],
+      deviceName: body.deviceName,
+      carried: await carriedBy(parts, principal, pool),
+    });
+    return {
+      writes: [
+        ...entered.writes,
+        ...attempt.cleared(),
+        rehashed === undefined
+          ? checkCredential(credential)
+          : writeCredential(store, { ...credential, password: rehashed }, parts.clock()),
+        ...(device === undefined ? newDeviceNotice(parts, entered) : []),
+        audit.line({ action: "sign-in", by: user.id, visit }),
+      ],
+      answer: entered,
+    };
+  });
+  parts.mail.wake();
+  return answerOf(parts, answer);
+}
+
+/** The password by the parameters of today; undefined when there is no room for that now: the next sign-in tries again. */
+async function rehash({ hasher }: AccountParts, password: string, who: Waiting): Promise<string | undefined> {
+  return hasher.hash(normalPassword(password), who).catch((error: unknown) => {
+    if (error instanceof GalleyError && error.code === "rate_limited") return undefined;
+    throw error;
+  });
+}
+
+/** The person and the credential as they are now, if what was proven still counts. */
+async function stillThere({ store }: AccountParts, { pool, id }: UserRecord, proven: CredentialRecord | undefined) {
+  const [user, credential] = [await findUser(store, pool, id), await findCredential(store, id)];
+  if (!user || user.disabledAt || !credential || credential.password !== proven?.password) throw badCredentials();
+  return { user, credential };
+}
+
+/** What limits count an address under, whether somebody has it or not. */
+export function accountKey(pool: Pool, emailKey: string): string {
+  return createHash("sha256").update(`${pool} ${emailKey}`).digest("hex");
+}

@@ -1,0 +1,221 @@
+import type { Node } from "#protocol/ast";
+import { Faults, GalleyError } from "#protocol/errors";
+import { idFault } from "#protocol/id";
+import type { AdminScope } from "../../access/authorize.ts";
+import { nameOf } from "../../access/principal.ts";
+import type { Write } from "../../stores/document-store.ts";
+import { type Decision, decideAndCommit } from "../commit.ts";
+import { MAX_CLAIMS, type ProfileBody, readAddress, readPlain, readProfile } from "../inputs.ts";
+import type { AccountParts } from "../parts.ts";
+import { type CredentialRecord, writeCredential } from "../passwords/credentials.ts";
+import { endedSessions, findPerson, newUserId } from "../people.ts";
+import { type SessionInfo, sessionInfoOf, type UserInfo, userInfoOf } from "../present.ts";
+import { fresh } from "../record.ts";
+import type { Visit } from "../sessions/device.ts";
+import { findUser, readUser, type UserRecord, userCollection, writeUser } from "../users.ts";
+import { mailInvite } from "./invites.ts";
+import { removedPerson } from "./own-account.ts";
+import { mailReset } from "./passwords.ts";
+
+const MAX_ROLES = 16;
+const ROLE = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$/;
+const PAGE = 50;
+
+export interface NewUserBody {
+  readonly email: string;
+  readonly name?: string;
+  readonly roles?: readonly string[];
+  readonly claims?: unknown;
+  /** The admin vouches for the address. */
+  readonly proven?: boolean;
+}
+
+export interface UserChange extends ProfileBody {
+  readonly roles?: readonly string[];
+  readonly claims?: unknown;
+}
+
+/** Users as admins manage them: accounts.md 7.5. Admins never choose or see a password. */
+export interface UserAdmin {
+  /** By id; `q`: an id, or how an address begins. */
+  list(scope: AdminScope, query: { q?: string; after?: string }): Promise<{ users: UserInfo[]; next?: string }>;
+  /** Makes a user and mails an invitation. @throws GalleyError `already_exists` */
+  create(scope: AdminScope, body: NewUserBody, visit: Visit): Promise<UserInfo>;
+  get(scope: AdminScope, id: string): Promise<UserInfo>;
+  change(scope: AdminScope, id: string, body: UserChange, visit: Visit): Promise<UserInfo>;
+  remove(scope: AdminScope, id: string, visit: Visit): Promise<void>;
+  /** Nobody comes in by this account, and who is in is out. */
+  disable(scope: AdminScope, id: string, body: { reason?: string }, visit: Visit): Promise<UserInfo>;
+  enable(scope: AdminScope, id: string, visit: Visit): Promise<UserInfo>;
+  /** Ends every session. */
+  signOut(scope: AdminScope, id: string, visit: Visit): Promise<void>;
+  sendReset(scope: AdminScope, id: string, visit: Visit): Promise<void>;
+  sessions(scope: AdminScope, id: string): Promise<{ sessions: SessionInfo[] }>;
+}
+
+export function createUserAdmin(parts: AccountParts): UserAdmin {
+  const { store, clock, random, audit, mail, secrets, sessions } = parts;
+
+  return {
+    async list(_scope, { q, after }) {
+      const query = {
+        collection: userCollection("user"),
+        filter: filterOf(q),
+        sort: [{ path: ["_id"], descending: false }],
+        limit: PAGE,
+        budget: { candidates: Number.POSITIVE_INFINITY, milliseconds: 10_000 },
+      };
+      const { rows, more } = await store.find(after === undefined ? query : { ...query, after: [after] });
+      const last = rows.at(-1);
+      return {
+        users: rows.map((row) => userInfoOf(readUser("user", row))),
+        ...(more && last && { next: last.id }),
+      };
+    },
+
+    async create(scope, body, visit) {
+      const faults = new Faults();
+      const address = readAddress(body.email, faults);
+      const rights = readRights(body, faults);
+      const { name } = readProfile(body.name === undefined ? {} : { name: body.name }, faults);
+      faults.throwIfAny();
+      const now = clock();
+      const stored = fresh(newUserId(now, random), now);
+      const user: UserRecord = {
+        ...stored,
+        ...{ pool: "user", guest: false, data: {}, roles: [], claims: {} },
+        ...rights,
+        email: address.email,
+        emailKey: address.key,
+        ...(name !== undefined && { name }),
+        ...(body.proven === true && { emailProvenAt: new Date(now) }),
+      };
+      const credential: CredentialRecord = { ...stored, credentialVersion: 1 };
+      try {
+        await store.commit([
+          writeUser(store, user, now),
+          writeCredential(store, credential, now),
+          ...mailInvite(parts, { user, credential }).writes,
+          audit.line({ action: "user-made", by: nameOf(scope.principal), for: user.id, visit }),
+        ]);
+      } catch (error) {
+        if (!(error instanceof GalleyError) || error.code !== "unique_violation") throw error;
+        throw new GalleyError("already_exists", "there is a user with this address", { outcome: "not_applied" });
+      }
+      mail.wake();
+      return userInfoOf(user);
+    },
+
+    get: async (_scope, id) => userInfoOf(await stored(id)),
+
+    async change(scope, id, body, visit) {
+      const faults = new Faults();
+      const profile = readProfile(body, faults);
+      const rights = readRights(body, faults);
+      faults.throwIfAny();
+      return changing(scope, id, visit, "user-changed", async (user) => {
+        const { name, locale, ...kept } = { ...user, ...profile, ...rights };
+        const changed: UserRecord = {
+          ...kept,
+          data: profile.data ?? user.data,
+          ...(name !== undefined && { name }),
+          ...(locale !== undefined && { locale }),
+        };
+        return { user: changed, writes: [] };
+      });
+    },
+
+    async remove(scope, id, visit) {
+      await barred(async () => {
+        const writes = await removedPerson(parts, await stored(id));
+        const line = audit.line({ action: "user-removed", by: nameOf(scope.principal), for: id, visit });
+        return { writes: [...writes, line], answer: undefined };
+      });
+    },
+
+    disable: (scope, id, { reason }, visit) =>
+      changing(scope, id, visit, "user-disabled", async ({ disabledReason: _, ...user }) => ({
+        user: {
+          ...user,
+          disabledAt: user.disabledAt ?? new Date(clock()),
+          ...(reason !== undefined && { disabledReason: reason.slice(0, 500) }),
+        },
+        writes: [...(await endedSessions(parts, user)), ...(await secrets.voided(id))],
+      })),
+
+    enable: (scope, id, visit) =>
+      changing(scope, id, visit, "user-enabled", async ({ disabledAt: _, disabledReason: __, ...user }) => ({
+        user,
+        writes: [],
+      })),
+
+    async signOut(scope, id, visit) {
+      await barred(async () => {
+        const writes = await endedSessions(parts, await stored(id));
+        const line = audit.line({ action: "user-signed-out", by: nameOf(scope.principal), for: id, visit });
+        return { writes: [...writes, line], answer: undefined };
+      });
+    },
+
+    async sendReset(scope, id, visit) {
+      const { email } = await stored(id);
+      const person = await findPerson(parts, "user", id);
+      if (email === undefined || !person) {
+        throw new GalleyError("failed_precondition", "the user is disabled, or has no address to mail to");
+      }
+      await mailReset(parts, "user", person);
+      audit.note({ action: "reset-sent", by: nameOf(scope.principal), for: id, visit });
+    },
+
+    async sessions(_scope, id) {
+      const { id: user } = await stored(id);
+      const all = await sessions.ofUser("user", user);
+      return { sessions: all.map((session) => sessionInfoOf(session, undefined)) };
+    },
+  };
+
+  async function stored(id: string): Promise<UserRecord> {
+    const found = idFault(id) === undefined ? await findUser(store, "user", id) : undefined;
+    if (found) return found;
+    throw new GalleyError("not_found", "there is no such user", { outcome: "not_applied" });
+  }
+
+  async function changing(
+    scope: AdminScope,
+    id: string,
+    visit: Visit,
+    action: string,
+    change: (user: UserRecord) => Promise<{ user: UserRecord; writes: readonly Write[] }>,
+  ): Promise<UserInfo> {
+    return barred(async () => {
+      const { user, writes } = await change(await stored(id));
+      const line = audit.line({ action, by: nameOf(scope.principal), for: id, visit });
+      return { writes: [writeUser(store, user, clock()), ...writes, line], answer: userInfoOf(user) };
+    });
+  }
+
+  /** Commits, and answers once every node goes by it. */
+  async function barred<T>(decide: () => Promise<Decision<T>>): Promise<T> {
+    const { answer, position } = await decideAndCommit(parts, decide);
+    await store.barrier(position);
+    return answer;
+  }
+}
+
+function filterOf(q: string | undefined): Node {
+  if (q === undefined || q === "") return { kind: "true" };
+  const byId: Node = { kind: "compare", op: "eq", path: ["_id"], value: q };
+  const byAddress: Node = { kind: "text", at: "start", path: ["emailKey"], text: q.toLowerCase() };
+  return { kind: "or", of: [byId, byAddress] };
+}
+
+function readRights({ roles, claims }: UserChange, faults: Faults): Partial<Pick<UserRecord, "roles" | "claims">> {
+  if (roles && roles.length > MAX_ROLES) faults.add("roles", "too_many_values", `expects at most ${MAX_ROLES}`);
+  for (const [i, role] of (roles ?? []).slice(0, MAX_ROLES).entries()) {
+    if (!ROLE.test(role)) faults.add(`roles.${i}`, "bad_value", "expects letters, digits and _ . : - only, at most 64");
+  }
+  return {
+    ...(roles && { roles: [...new Set(roles)] }),
+    ...(claims !== undefined && { claims: readPlain(claims, "claims", MAX_CLAIMS, faults) }),
+  };
+}
