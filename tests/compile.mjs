@@ -3,7 +3,7 @@
  * TypeScript each of the test files, and each writer's thread that one starts, would take three times as long to load.
  * Only what changed since the last time is made anew.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
@@ -18,7 +18,9 @@ const OF_THIS_FILE = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 const SPECIFIER = /(\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*)\.ts"/g;
 const PROTOCOL = /(\bfrom\s*|\bimport\s*\(?\s*)"#protocol\/([^"]*)"/g;
 
-const sources = SOURCES.flatMap((folder) => listFiles(join(ROOT, folder))).filter((path) => isSource(path));
+const sources = SOURCES.flatMap((folder) => listFiles(join(ROOT, folder))).filter(
+  (path) => isSource(path) || isData(path),
+);
 const results = new Map(sources.map((path) => [resultOf(path), path]));
 mkdirSync(DIST, { recursive: true });
 for (const path of listFiles(DIST)) if (!results.has(path)) rmSync(path);
@@ -27,6 +29,8 @@ await Promise.all([...results].map(([result, source]) => compile(source, result)
 async function compile(source, result) {
   const made = statSync(result, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (made > Math.max(OF_THIS_FILE, statSync(source).mtimeMs)) return;
+  mkdirSync(dirname(result), { recursive: true });
+  if (isData(source)) return copyFileSync(source, result);
   const { code } = await transform(readFileSync(source, "utf8"), {
     loader: "ts",
     format: "esm",
@@ -36,7 +40,6 @@ async function compile(source, result) {
     sourcefile: relative(dirname(result), source),
   });
   const up = relative(dirname(result), join(DIST, "sdk/protocol")).split(sep).join("/");
-  mkdirSync(dirname(result), { recursive: true });
   writeFileSync(
     result,
     code.replace(SPECIFIER, '$1"$2.js"').replace(PROTOCOL, (_, word, name) => `${word}"${up}/${name}.js"`),
@@ -49,6 +52,11 @@ function resultOf(source) {
 
 function isSource(path) {
   return path.endsWith(".ts") && !path.endsWith(".d.ts");
+}
+
+/** What modules read that lies beside them. */
+function isData(path) {
+  return path.endsWith(".json") && !/(?:package|tsconfig)\.json$/.test(path);
 }
 
 function listFiles(folder) {

@@ -16,6 +16,8 @@ export interface MongodSettings {
   readonly oplogSize?: number;
   /** Seconds between checkpoints, after which history past its size goes; mongod's own default if left out. */
   readonly syncDelay?: number;
+  /** For what it keeps in memory; a quarter by default. */
+  readonly cacheGigabytes?: number;
 }
 
 export interface MongodProcess {
@@ -106,9 +108,10 @@ function createMongodProcess(
   };
 }
 
-function argumentsFor(port: number, { replicaSet, oplogSize = 64, syncDelay }: MongodSettings): string[] {
+function argumentsFor(port: number, settings: MongodSettings): string[] {
+  const { replicaSet, oplogSize = 64, syncDelay, cacheGigabytes = 0.25 } = settings;
   const address = ["--bind_ip", "127.0.0.1", "--port", String(port), "--nounixsocket"];
-  const small = ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", String(oplogSize)];
+  const small = ["--wiredTigerCacheSizeGB", String(cacheGigabytes), "--oplogSize", String(oplogSize)];
   const parameters = ["--setParameter", "diagnosticDataCollectionEnabled=false"];
   const faults = ["--setParameter", "enableTestCommands=1"];
   const set = replicaSet === undefined ? [] : ["--replSet", replicaSet];

@@ -20,8 +20,8 @@ export interface OwnMongod extends Mongod {
 }
 
 /**
- * The MongoDB of a test file; call it once, with the root test, whose end ends the server. A server for each file costs
- * 1.2 s of one core, and no test can harm another's.
+ * The MongoDB of a test file; call it once, with the root test. `npm test` gives all files one server, and each file its
+ * own databases there; a file run by itself starts its own server.
  *
  * @returns undefined, with a skip that tells the reason, if there is none to be had
  * @throws Error in place of that skip if `GALLEY_REQUIRE_SERVERS` is 1
@@ -60,6 +60,24 @@ export async function unlessAbsent<T extends { close(): Promise<void> }>(
 export async function openMongod(): Promise<Mongod> {
   const given = process.env.GALLEY_TEST_MONGODB_URL;
   return given ? useServer(given) : startMongod(await findMongod(), {});
+}
+
+/** Settings of a server for many files at once: the writes of one must not push those of another out of the history. */
+const FOR_MANY = { oplogSize: 4096, cacheGigabytes: 1 };
+
+/**
+ * A server for all the test files of a run, each of which is to be given its URL as `GALLEY_TEST_MONGODB_URL`.
+ *
+ * @returns undefined if one is given already, or if there is none to be had, which each file tells
+ */
+export async function openSharedMongod(): Promise<OwnMongod | undefined> {
+  if (process.env.GALLEY_TEST_MONGODB_URL) return undefined;
+  try {
+    return await startMongod(await findMongod(), FOR_MANY);
+  } catch (error) {
+    if (error instanceof NotToBeHad) return undefined;
+    throw error;
+  }
 }
 
 export function newDatabase(): string {
