@@ -43,6 +43,8 @@ export interface Entered {
   readonly user: UserRecord;
   readonly session: SessionRecord;
   readonly writes: readonly Write[];
+  /** Whether they end another session: then the answer waits until every node goes by that. */
+  readonly ends: boolean;
 }
 
 /** Starts the session of someone who has just proven who they are: every way in ends here. */
@@ -60,7 +62,8 @@ export async function enter(parts: AccountParts, entry: Entry): Promise<Entered>
     ...(carried?.pool === user.pool && { replaces: carried }),
     ...(endsOthers && { endsOthers }),
   });
-  return { user, session: started.session, writes: [writeUser(store, user, now), ...started.writes] };
+  const writes = [writeUser(store, user, now), ...started.writes];
+  return { user, session: started.session, writes, ends: started.ends };
 }
 
 /** The tokens of a session, made after its commit. */

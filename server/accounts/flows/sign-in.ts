@@ -57,7 +57,7 @@ export async function signIn(
   const rehashed = outdated
     ? await rehash(parts, body.password, { account, network: networkOf(visit.address) })
     : undefined;
-  const { answer } = await decideAndCommit(parts, async () => {
+  const { answer, position } = await decideAndCommit(parts, async () => {
     const { user, credential } = await stillThere(parts, known, proven);
     const entered = await enter(parts, {
       user,
@@ -80,6 +80,7 @@ export async function signIn(
     };
   });
   parts.mail.wake();
+  if (answer.ends) await store.barrier(position);
   return answerOf(parts, answer);
 }
 

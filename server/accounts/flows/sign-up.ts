@@ -138,7 +138,7 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
   const { clock, audit } = parts;
   const { visit, principal, deviceName, proof, worked } = arrival;
   const proven = proof !== undefined;
-  const { answer } = await decideAndCommit(parts, async () => {
+  const { answer, position } = await decideAndCommit(parts, async () => {
     const before = await guestOf(parts, wanted);
     const now = clock();
     const stored = before?.user ?? fresh(newUserId(now, parts.random), now);
@@ -176,6 +176,7 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
     };
   }).catch(addressTaken);
   parts.mail.wake();
+  if (answer.ends) await parts.store.barrier(position);
   return answerOf(parts, answer);
 }
 

@@ -6,6 +6,7 @@ import type { DerivedKeys } from "../secrets/derived-keys.ts";
 import { findUser, type Pool } from "../users.ts";
 import { deviceOf, networkOf, type Visit } from "./device.ts";
 import { formatRefreshToken, isMadeOf, macOf, parseRefreshToken, type RefreshToken } from "./refresh-token.ts";
+import { sessionEnded } from "./session-ended.ts";
 import { isOver, readSession, SESSIONS, type SessionRecord, writeSession } from "./session-records.ts";
 
 export { SESSIONS, type SessionRecord } from "./session-records.ts";
@@ -34,9 +35,12 @@ export interface SessionStart {
 export interface Sessions {
   /**
    * A new session, and the writes that store it, end `replaces` and end the oldest beyond `most`. Commit them with a write
-   * of the person: so of two sign-ins at once one is decided after the other, and none outlives the person's end.
+   * of the person: so of two sign-ins at once one is decided after the other, and none outlives the person's end. `ends`:
+   * they end another session, so that the answer has to wait until every node goes by that.
    */
-  start(request: SessionStart): Promise<{ readonly session: SessionRecord; readonly writes: Write[] }>;
+  start(
+    request: SessionStart,
+  ): Promise<{ readonly session: SessionRecord; readonly writes: Write[]; readonly ends: boolean }>;
   /** The newest refresh token of a session. */
   refreshTokenOf(session: SessionRecord): string;
   /**
@@ -92,7 +96,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (replaces && replaces.endedAt === undefined) ending.push(replaces);
       const past = others.filter((one) => isOver(one, now)).slice(MOST_ENDED);
       const writes = [...ending.map(sessions.end), ...past.map(sessions.remove)];
-      return { session, writes: [writeSession(store, session, now), ...writes] };
+      return { session, writes: [writeSession(store, session, now), ...writes], ends: ending.length > 0 };
     },
 
     refreshTokenOf(session) {
@@ -194,14 +198,6 @@ export function createSessions(options: SessionsOptions): Sessions {
 function idleUntil(idle: number, endsAt: Date): Pick<SessionRecord, "idleEndsAt" | "expiresAt"> {
   const end = Math.min(idle, endsAt.getTime());
   return { idleEndsAt: new Date(end), expiresAt: new Date(end + KEPT) };
-}
-
-/** Ended, gone, forged, of an older database: whoever asks is told one thing, and the session is none the worse for it. */
-function sessionEnded(): GalleyError {
-  return new GalleyError("unauthenticated", "the session has ended: sign in again", {
-    reason: "session_ended",
-    outcome: "not_applied",
-  });
 }
 
 function tokenInvalid(): GalleyError {
