@@ -11,7 +11,7 @@ import { build } from "esbuild";
 import { replace } from "../sdk/pack.mjs";
 
 /** Native code, and what pino starts in a thread of its own by name. */
-const EXTERNAL = ["better-sqlite3", "pino-pretty", "@node-rs/argon2"];
+const EXTERNAL = ["better-sqlite3", "pino-pretty", "@node-rs/argon2", "@node-rs/bcrypt"];
 
 /** CommonJS libraries in an ES module still ask for Node's own modules by `require`. */
 const BANNER =

@@ -303,11 +303,18 @@ t.test("weaker hashes and those of other programs are right, and outdated", asyn
     // From the manual of passlib, which writes these forms.
     ["$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E", true],
     ["$pbkdf2-sha256$6400$.6UI/S.nXIk8jcbdHx3Fhg$98jZicV16ODfEsEZeYPGHU3kbrUrvUEXOPimVSQDD44", true],
+    // As libxcrypt writes them.
+    ["$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu", true],
+    ["$2a$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu", true],
+    ["$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu", true],
     ["$pbkdf2-sha256$i=6400$+6UI/S+nXIk8jcbdHx3Fhg$98jZicV16ODfEsEZeYPGHU3kbrUrvUEXOPimVSQDD44", true],
   ] as const) {
     t.same(await hasher.verify("password", stored, who), { right: true, outdated }, stored);
     t.same(await hasher.verify("passwort", stored, who), { right: false, outdated: false }, stored);
   }
+  const long = "$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i";
+  t.match(await hasher.verify("x".repeat(80), long, who), { right: true }, "as long as it was in that program");
+  t.match(await hasher.verify("x".repeat(71), long, who), { right: false });
 });
 
 t.test("no hash, or one that cannot be read, or that would cost too much, is nobody's password", async (t) => {
@@ -317,7 +324,14 @@ t.test("no hash, or one that cannot be read, or that would cost too much, is nob
     undefined,
     "",
     "password",
-    "$2b$12$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+    // The right hash at a cost that nobody uses, and other forms of one that is right.
+    "$2b$15$abcdefghijklmnopqrstuud8FCJu2l81aoyYV98WuKUccG1aDRvp.",
+    ...["$2$", "$2x$", "$2c$", "$2B$", "2b$"].map(
+      (id) => `${id}05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu`,
+    ),
+    "$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu\n",
+    "$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2aw",
+    "$2b$03$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu",
     `$argon2id$v=19$m=4194304,t=2,p=1${tail}`,
     `$argon2id$v=19$m=262144,t=99,p=1${tail}`,
     `$argon2id$v=19$m=19456,t=0,p=1${tail}`,

@@ -7,6 +7,11 @@ const MIB = 1024 * 1024;
 const MOST_ITERATIONS = 5_000_000;
 const MOST_MEMORY = 256 * MIB;
 const MOST_BLOCKS = 2 ** 22;
+/** 2^14 rounds of bcrypt take a second or two. */
+const MOST_BCRYPT_COST = 14;
+const LEAST_BCRYPT_COST = 4;
+/** `$2b$`, `$2a$` as most programs write, `$2y$` as PHP does; not `$2x$`, which stands for a mistake of old. */
+const BCRYPT = /^\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}$/;
 /** Bytes of a hash: fewer could be met by chance. */
 const LEAST_HASH = 16;
 
@@ -29,6 +34,16 @@ export function importedCheck(stored: Phc): HashCheck | undefined {
   if (hash.length < LEAST_HASH) return undefined;
   const derive = id === "scrypt" ? scryptOf(stored) : pbkdf2Of(stored);
   return derive && (async (password) => timingSafeEqual(await derive(password, salt, hash.length), hash));
+}
+
+/**
+ * The same of bcrypt, which has a form of its own. It knows the first 72 bytes of a password only: a longer one is right as
+ * it was in the program that it comes from, until it is hashed anew.
+ */
+export function bcryptCheck(stored: string): HashCheck | undefined {
+  const cost = Number(BCRYPT.exec(stored)?.[1]);
+  if (!(cost >= LEAST_BCRYPT_COST && cost <= MOST_BCRYPT_COST)) return undefined;
+  return async (password) => (await import("@node-rs/bcrypt")).verify(password, stored);
 }
 
 type Derive = (password: Uint8Array, salt: Uint8Array, bytes: number) => Promise<Uint8Array>;

@@ -1,5 +1,5 @@
 import { createHashQueue, type HashQueueOptions, type Waiting } from "./hash-queue.ts";
-import { type HashCheck, importedCheck } from "./imported-hashes.ts";
+import { bcryptCheck, type HashCheck, importedCheck } from "./imported-hashes.ts";
 import { formatPhc, type Phc, parsePhc } from "./phc.ts";
 
 /** Stores passwords as argon2id, and checks them; accounts.md 3. Each takes its turn in the hash queue. */
@@ -66,14 +66,13 @@ export function createPasswordHasher({ random, ...options }: PasswordHasherOptio
       }),
     verify(password, stored, who, count) {
       const judge = async () => {
-        const phc = stored === undefined ? undefined : parsePhc(stored);
-        const check = phc && stored !== undefined ? checkOf(phc, stored) : undefined;
-        if (!phc || !check) {
+        const known = stored === undefined ? undefined : readHash(stored);
+        if (!known) {
           await (await argon2()).verify(dummy, utf8(password));
           return { right: false, outdated: false };
         }
-        const right = await check(utf8(password));
-        return { right, outdated: right && isOutdated(phc) };
+        const right = await known.check(utf8(password));
+        return { right, outdated: right && known.outdated };
       };
       return queue.run(who, judge, count);
     },
@@ -85,7 +84,15 @@ function argon2() {
   return import("@node-rs/argon2");
 }
 
-/** Undefined for a hash that cannot be checked here. */
+/** How a stored hash is checked, and whether it should be made anew; undefined if it cannot be checked here. */
+function readHash(stored: string): { readonly check: HashCheck; readonly outdated: boolean } | undefined {
+  const bcrypt = bcryptCheck(stored);
+  if (bcrypt) return { check: bcrypt, outdated: true };
+  const phc = parsePhc(stored);
+  const check = phc && checkOf(phc, stored);
+  return check && { check, outdated: isOutdated(phc) };
+}
+
 function checkOf(phc: Phc, stored: string): HashCheck | undefined {
   const { id, costs, salt, hash } = phc;
   if (!ARGON2.test(id)) return importedCheck(phc);
