@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { GalleyError } from "#protocol/errors";
 import type { SessionAnswer } from "../accounts/contract.ts";
+import { sessionEnded } from "../accounts/sessions/session-ended.ts";
 import type { Replies } from "./reply.ts";
 import type { Call } from "./route.ts";
 
@@ -67,9 +68,7 @@ export function createRefreshCookie({ replies, secure, isOwnOrigin }: RefreshCoo
       const given = (call.body as { refreshToken?: string } | undefined)?.refreshToken;
       if (given !== undefined) return { token: given, fromCookie: false };
       const held = cookieOf(call.request, name);
-      if (held === undefined) {
-        throw new GalleyError("unauthenticated", "send the refresh token", { reason: "session_ended" });
-      }
+      if (held === undefined) throw sessionEnded();
       demandOwnPage(call.request, isOwnOrigin);
       return { token: held, fromCookie: true };
     },

@@ -11,6 +11,7 @@ import { liveSessions, newUserId } from "../people.ts";
 import { type Me, meOf, type SessionInfo, sessionInfoOf } from "../present.ts";
 import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
+import { sessionEnded } from "../sessions/session-ended.ts";
 import type { SessionRecord } from "../sessions/sessions.ts";
 import { findUser, removeUser, type UserRecord, writeUser } from "../users.ts";
 import { demandProfileRight, signUpClosed } from "./sign-up.ts";
@@ -176,5 +177,5 @@ async function ending(
 async function self({ store }: AccountParts, { principal }: OwnScope): Promise<UserRecord> {
   const user = await findUser(store, principal.kind, principal.id);
   if (user && !user.disabledAt) return user;
-  throw new GalleyError("unauthenticated", "the account is gone", { reason: "session_ended" });
+  throw sessionEnded();
 }

@@ -1,8 +1,8 @@
-import { GalleyError } from "#protocol/errors";
 import type { Commit, DocumentStore } from "../../stores/document-store.ts";
 import { HeldRecords } from "../held-records.ts";
 import { findUser, type UserRecord, userCollection } from "../users.ts";
 import type { AccessClaims } from "./access-token.ts";
+import { sessionEnded } from "./session-ended.ts";
 import { liveUntil, readSession, SESSIONS, type SessionRecord } from "./session-records.ts";
 
 /** Someone who is signed in, as they are now. */
@@ -92,11 +92,4 @@ export function createPrincipalTable({
     if (!own || user.disabledAt || clock() >= held.until) throw sessionEnded();
     return { session: held.session, user };
   }
-}
-
-function sessionEnded(): GalleyError {
-  return new GalleyError("unauthenticated", "the session has ended: sign in again", {
-    reason: "session_ended",
-    outcome: "not_applied",
-  });
 }
