@@ -176,6 +176,7 @@ async function mountOver(opening: Opening, config: Config, parts: MountParts): P
   };
   return createTransport({
     verifiers: services,
+    requestLimits: services.requestLimits,
     log,
     cors: createCors(origins, config.mode === "development"),
     trustedProxies: config.trustedProxies,
@@ -218,6 +219,7 @@ async function openServices(config: Config, parts: ServiceParts): Promise<Servic
   const openPeople = async () => {
     const { audit, mail, limits, setUpLink, ...accounts } = await openAccounts({
       ...{ store, clock, random, log, secrets, development, publicUrl },
+      environment: config.variables,
       issuer: config.publicUrl ?? configuredUrl(config),
       transport: mailTransport(config, log),
       owner: config.admin,

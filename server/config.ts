@@ -53,6 +53,16 @@ export interface Config {
   readonly logFormat: "json" | "pretty";
   /** What is odd but no fault, to be logged at start. */
   readonly warnings: readonly string[];
+  /** Every variable, for admins to see what the environment fixes. */
+  readonly variables: Readonly<Record<string, ShownVariable>>;
+}
+
+/** A variable as it may be shown. */
+export interface ShownVariable {
+  /** Whether it, its file or its flag was given. */
+  readonly set: boolean;
+  /** What holds, given or by default; null: nothing. Absent of secrets. */
+  readonly value?: unknown;
 }
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -141,6 +151,7 @@ export function readConfig(sources: ConfigSources): Config {
     logFormat: reader.read("GALLEY_LOG_FORMAT", sources.terminal ? "pretty" : "json", oneOf(LOG_FORMATS)),
     poolThreads: Number(sources.env.UV_THREADPOOL_SIZE) || NODE_POOL_THREADS,
     warnings: reader.warnings,
+    variables: reader.shown,
   };
   reader.checkNames();
   if (!isLoopback(config.host)) {
@@ -155,17 +166,18 @@ export function readConfig(sources: ConfigSources): Config {
     reader.faults.push("GALLEY_MAIL_FROM: is needed with GALLEY_SMTP_URL: the address that mail comes from");
   }
   if (reader.faults.length > 0) throw new ConfigError(reader.faults);
-  for (const list of [config.secrets, config.allowedOrigins, config.trustedProxies, config.warnings])
-    Object.freeze(list);
+  for (const part of [config.secrets, config.allowedOrigins, config.trustedProxies, config.warnings, config.variables])
+    Object.freeze(part);
   return Object.freeze(config);
 }
 
 /** Both or none; whether they are fit for an owner is judged by the rules of accounts. */
 function firstAdmin(reader: Reader): Config["admin"] {
-  const email = reader.read("GALLEY_ADMIN_EMAIL", "", (text) => text);
-  const password = reader.read("GALLEY_ADMIN_PASSWORD", "", (text) => text);
-  if ((email === "") === (password === "")) return email === "" ? undefined : { email, password };
-  const missing = email === "" ? "GALLEY_ADMIN_EMAIL" : "GALLEY_ADMIN_PASSWORD";
+  const email = reader.read("GALLEY_ADMIN_EMAIL", undefined, (text) => text || undefined);
+  const password = reader.read("GALLEY_ADMIN_PASSWORD", undefined, (text) => text || undefined);
+  if (email !== undefined && password !== undefined) return { email, password };
+  if (email === password) return undefined;
+  const missing = email === undefined ? "GALLEY_ADMIN_EMAIL" : "GALLEY_ADMIN_PASSWORD";
   reader.faults.push(`${missing}: is needed too: the first owner has an address and a password`);
   return undefined;
 }
@@ -177,6 +189,7 @@ export function isLoopback(address: string): boolean {
 class Reader {
   readonly faults: string[] = [];
   readonly warnings: string[] = [];
+  readonly shown: Record<string, ShownVariable> = {};
   readonly #sources: ConfigSources;
 
   constructor(sources: ConfigSources) {
@@ -185,11 +198,17 @@ class Reader {
 
   read<T>(name: Variable, fallback: T, parse: Parse<T>): T {
     const given = this.#text(name);
-    if (given === undefined) return fallback;
+    const value = given ? this.#parsed(given, fallback, parse) : fallback;
+    const set = given !== undefined;
+    this.shown[name] = VARIABLES[name] ? { set } : { set, value: value ?? null };
+    return value;
+  }
+
+  #parsed<T>({ text, from }: { readonly text: string; readonly from: string }, fallback: T, parse: Parse<T>): T {
     try {
-      return parse(given.text, this.#sources.mode);
+      return parse(text, this.#sources.mode);
     } catch (error) {
-      this.faults.push(`${given.from}: ${(error as Error).message}`);
+      this.faults.push(`${from}: ${(error as Error).message}`);
       return fallback;
     }
   }

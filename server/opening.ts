@@ -22,6 +22,7 @@ export interface Services {
   readonly admins: AccountServices["admins"];
   readonly settings: AccountServices["settings"];
   readonly tokens: AccountServices["tokens"];
+  readonly requestLimits: AccountServices["requestLimits"];
   readonly auditLog: AccountServices["audit"];
   readonly mailLog: AccountServices["mail"];
   /** Where people begin. */
@@ -51,7 +52,7 @@ export interface Opening {
 const RETRY_MILLISECONDS = 500;
 const NAMES = [
   ...(["documents", "collections", "keys", "accounts", "users", "admins"] as const),
-  ...(["settings", "tokens", "auditLog", "mailLog", "setUp"] as const),
+  ...(["settings", "tokens", "requestLimits", "auditLog", "mailLog", "setUp"] as const),
 ];
 
 /** Opens services over a store that is being opened. Requests are refused until they are there. */

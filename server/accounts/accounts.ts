@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import { startSweep } from "../stores/expired.ts";
 import { AUDIT, createAudit } from "./audit/audit.ts";
-import type { Accounts, Admins, UserAdmin, Visit } from "./contract.ts";
+import type { Accounts, Admins, RequestLimits, UserAdmin, Visit } from "./contract.ts";
 import { createAdmins } from "./flows/admins.ts";
 import { changeEmail, verifyEmail } from "./flows/email-proof.ts";
 import { resendProof } from "./flows/email-resend.ts";
@@ -24,7 +24,9 @@ import { makeConfiguredOwner, makeSetUpLink } from "./flows/set-up.ts";
 import { signIn } from "./flows/sign-in.ts";
 import { signUp } from "./flows/sign-up.ts";
 import { createUserAdmin } from "./flows/user-admin.ts";
+import { keepCollections } from "./kept-collections.ts";
 import { createLimits, LIMITS_RECORDS } from "./limits/limits.ts";
+import { createRequestLimits } from "./limits/request-limits.ts";
 import { createMail, MAIL, type MailTransport } from "./mail/mail.ts";
 import { notice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
@@ -32,13 +34,14 @@ import { CREDENTIALS } from "./passwords/credentials.ts";
 import { createPasswordHasher } from "./passwords/password-hash.ts";
 import { deriveKeys } from "./secrets/derived-keys.ts";
 import { databaseEpoch } from "./secrets/epoch.ts";
+import { demandSecretInUse } from "./secrets/secret-in-use.ts";
 import { createSecrets, SECRETS, secretInvalid } from "./secrets/secrets.ts";
 import { createAccessTokens } from "./sessions/access-token.ts";
 import { createDeviceTokens } from "./sessions/device-token.ts";
 import { createPrincipalTable } from "./sessions/principals.ts";
 import { createSessions, SESSIONS, type SessionRecord } from "./sessions/sessions.ts";
 import { createTokenVerifier, type TokenVerifier } from "./sessions/token-verifier.ts";
-import { createSettings, SETTINGS, type SettingsService } from "./settings/settings.ts";
+import { createSettings, type EnvironmentSettings, SETTINGS, type SettingsService } from "./settings/settings.ts";
 import { findUser, USER_COLLECTIONS } from "./users.ts";
 
 export interface AccountOptions {
@@ -51,6 +54,8 @@ export interface AccountOptions {
   /** The server's secrets, newest first. */
   readonly secrets: readonly string[];
   readonly development: boolean;
+  /** What variables and flags fix, for admins to see. */
+  readonly environment: EnvironmentSettings;
   /** Where links lead, without a slash at the end. */
   readonly publicUrl: () => string;
   /** Who signs access tokens, the same for every node and start. */
@@ -71,26 +76,47 @@ export interface AccountServices {
   readonly audit: AccountParts["audit"];
   readonly mail: AccountParts["mail"];
   readonly limits: AccountParts["limits"];
+  readonly requestLimits: RequestLimits;
   /** Makes the link for the first owner; undefined if there is one. */
   setUpLink(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
-/** Opens accounts on a store: makes the parts in order, then the ways in and out. */
+/** Opens accounts on a store. What was opened is closed again if a later part fails. */
 export async function openAccounts(options: AccountOptions): Promise<AccountServices> {
+  const opened: Closing[] = [];
+  const close = async () => {
+    for (const part of opened.splice(0)) await part.close();
+  };
+  try {
+    return { ...(await openParts(options, opened)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Closing {
+  close(): void | Promise<void>;
+}
+
+/** Makes the parts in order, then the ways in and out. */
+async function openParts(options: AccountOptions, opened: Closing[]): Promise<Omit<AccountServices, "close">> {
   const { store, clock, random, log } = options;
+  const opening = <T extends Closing>(part: T): T => {
+    // The last opened is closed first: it may write by those before.
+    opened.unshift(part);
+    return part;
+  };
   const records = [...USER_COLLECTIONS, CREDENTIALS, SECRETS, SESSIONS, LIMITS_RECORDS, MAIL, AUDIT, SETTINGS];
-  await Promise.all(records.map((collection) => store.ensureCollection(collection)));
+  opening(await keepCollections({ store, log, collections: records }));
   const common = { store, clock, random, log };
   const keys = deriveKeys(options.secrets);
-  const audit = createAudit(common);
-  const settings = await createSettings({ ...common, audit, development: options.development });
-  const mail = createMail({
-    ...common,
-    keys,
-    transport: options.transport,
-    templates: () => settings.current().mail.templates,
-  });
+  await demandSecretInUse({ ...common, keys });
+  const audit = opening(createAudit(common));
+  const { development, environment, transport } = options;
+  const settings = opening(await createSettings({ ...common, audit, development, environment }));
+  const mail = opening(createMail({ ...common, keys, transport, templates: () => settings.current().mail.templates }));
   const sessions = createSessions({
     ...common,
     keys,
@@ -99,7 +125,7 @@ export async function openAccounts(options: AccountOptions): Promise<AccountServ
     onReuse: (session, visit) => reused(session, visit),
   });
   const tokens = createAccessTokens({ keys, issuer: () => options.issuer, epoch: await databaseEpoch(common), clock });
-  const table = createPrincipalTable({ store, clock });
+  const table = opening(createPrincipalTable({ store, clock }));
   const parts: AccountParts = {
     ...common,
     ...{ tokens, sessions, audit, mail },
@@ -114,7 +140,7 @@ export async function openAccounts(options: AccountOptions): Promise<AccountServ
     log.info({}, "there is an owner already: GALLEY_ADMIN_EMAIL and GALLEY_ADMIN_PASSWORD are ignored");
   }
   const swept = records.filter(({ indexes }) => indexes.some(({ paths }) => paths[0] === "expiresAt"));
-  const sweep = startSweep({ store, clock, collections: swept.map(({ name }) => name), warn: log.warn.bind(log) });
+  opening(startSweep({ store, clock, collections: swept.map(({ name }) => name), warn: log.warn.bind(log) }));
 
   /** Somebody used a refresh token that was used before: the session ends, and its person is told. */
   async function reused(session: SessionRecord, visit: Parameters<typeof audit.line>[0]["visit"]) {
@@ -132,14 +158,8 @@ export async function openAccounts(options: AccountOptions): Promise<AccountServ
     audit,
     mail,
     limits: parts.limits,
+    requestLimits: createRequestLimits(() => settings.current().limits, clock),
     setUpLink: () => makeSetUpLink(parts),
-    async close() {
-      table.close();
-      settings.close();
-      await sweep.close();
-      await mail.close();
-      await audit.close();
-    },
   };
 }
 

@@ -9,11 +9,12 @@ import type { SignInBody } from "./flows/sign-in.ts";
 import type { SignUpBody, Step } from "./flows/sign-up.ts";
 import type { UserAdmin } from "./flows/user-admin.ts";
 import type { ProfileBody } from "./inputs.ts";
+import type { RequestLimits } from "./limits/request-limits.ts";
 import type { Me, SessionInfo } from "./present.ts";
 import type { Visit } from "./sessions/device.ts";
 import type { Pool } from "./users.ts";
 
-export type { Admins, SessionAnswer, UserAdmin, Visit };
+export type { Admins, RequestLimits, SessionAnswer, UserAdmin, Visit };
 
 /** What `/v1/auth` serves; accounts.md 6. Bodies have the shapes that their routes demand. */
 export interface Accounts {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GalleyError } from "#protocol/errors";
 import type { Principal } from "../access/principal.ts";
+import type { RequestLimits } from "../accounts/contract.ts";
 import { BodyDeadlines } from "./body-deadlines.ts";
 import type { Failures } from "./failures.ts";
 import type { HttpServer } from "./http-server.ts";
@@ -13,6 +14,7 @@ import type { PathParams, Route } from "./route.ts";
 export interface EntranceOptions {
   readonly server: HttpServer;
   readonly verifiers: Verifiers;
+  readonly requestLimits: RequestLimits;
   readonly addressOf: (request: IncomingMessage) => string;
   readonly failures: Failures;
   readonly load: LoadLimits;
@@ -24,11 +26,12 @@ export interface EntranceOptions {
 export type Entrance = (route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void) => void;
 
 /**
- * What every request passes before its body is read: is there room, may there be such a body, who calls, and may they.
+ * What every request passes before its body is read: is there room, may there be such a body, who calls, how often,
+ * and may they.
  * So nobody without a right makes the server read a body, and no fault in one is told before the verdict on its sender.
  */
 export function createEntrance(options: EntranceOptions): Entrance {
-  const { server, verifiers, addressOf, failures, load, demandOpen } = options;
+  const { server, verifiers, requestLimits, addressOf, failures, load, demandOpen } = options;
   const bodies = new BodyDeadlines(load.bodyMs);
   return (route, request, reply, done) => {
     request.route = route;
@@ -36,6 +39,7 @@ export function createEntrance(options: EntranceOptions): Entrance {
     const fail = (error: unknown) => failures.send(reply, error);
     const judge = (principal: Principal) => {
       try {
+        if (route.counted) requestLimits.take(principal);
         request.scope = route.authorize(principal, request.params as PathParams);
       } catch (error) {
         fail(error);

@@ -34,6 +34,8 @@ export interface Route<S = unknown> {
   readonly cache?: CacheRule;
   /** Open to everyone: no credential is read. */
   readonly open?: true;
+  /** Asks for data: its requests count against `limits.anonymous` and `limits.user` of the settings. */
+  readonly counted?: true;
   /** `ignored`: who calls is told by the body alone. `lenient`: a credential that does not hold counts as none. */
   readonly credential?: "ignored" | "lenient";
   /** Left out of the OpenAPI document: for browsers, not for programs. */

@@ -2,6 +2,7 @@ import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { Faults, GalleyError } from "#protocol/errors";
+import type { RequestLimits } from "../accounts/contract.ts";
 import type { Log } from "../log.ts";
 import { createAddresses } from "./address.ts";
 import type { Cors } from "./cors.ts";
@@ -22,6 +23,7 @@ const MAX_PART = 4096;
 
 export interface TransportOptions {
   readonly verifiers: Verifiers;
+  readonly requestLimits: RequestLimits;
   readonly log: Log;
   readonly cors: Cors;
   readonly trustedProxies: readonly string[];
@@ -44,7 +46,7 @@ export interface Transport {
 
 /** Bytes in, bytes out: builds fastify with the laws of http-api.md "Transport" and mounts the routes. */
 export async function createTransport(options: TransportOptions): Promise<Transport> {
-  const { verifiers, log, cors, load, demandOpen } = options;
+  const { verifiers, requestLimits, log, cors, load, demandOpen } = options;
   let http: HttpServer | undefined;
   const replies = createReplies({
     secure: options.secure,
@@ -67,7 +69,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
 
   answerWithoutRoute(fastify, cors, replies, failures);
   const addressOf = createAddresses(options.trustedProxies);
-  const enter = createEntrance({ server, verifiers, addressOf, failures, load, demandOpen });
+  const enter = createEntrance({ server, verifiers, requestLimits, addressOf, failures, load, demandOpen });
   for (const route of options.routes({ replies, failures, load })) mount(fastify, route, enter);
   await fastify.ready();
   return {

@@ -15,6 +15,7 @@ import { openTwoStores } from "../support/two-stores.ts";
 
 const owner = authorizeAdmin(keyPrincipal(["*"], "k1"), "settings", "write");
 const visit = { address: "192.0.2.7", userAgent: "curl/8", requestId: "r-1" };
+const ENVIRONMENT = { GALLEY_PORT: { set: true, value: 4600 }, GALLEY_SECRET: { set: true } };
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const random = (bytes: number) => randomBytes(bytes);
 
@@ -22,7 +23,7 @@ async function openSettings(t: Teardown, store: DocumentStore, development = fal
   const clock = Date.now;
   await store.ensureCollection(AUDIT);
   const audit = createAudit({ store, clock, random, log });
-  const settings = await createSettings({ store, clock, random, log, audit, development });
+  const settings = await createSettings({ store, clock, random, log, audit, development, environment: ENVIRONMENT });
   t.teardown(() => settings.close());
   return settings;
 }
@@ -43,6 +44,8 @@ t.test("what nobody has set is as the design says", (t) => {
     admin: { idleSeconds: 3600, absoluteSeconds: 43_200, most: 50 },
   });
   t.strictSame(limits, {
+    anonymous: null,
+    user: null,
     network: {
       signInFailuresPerMinute: 100,
       failuresPerMinute: 300,
@@ -116,8 +119,19 @@ t.test("a change is judged whole, and every fault says where it is and what is e
     t.strictSame(faults.length, text === "{}" ? 0 : 1, text);
   }
   t.equal(settingsOf({}).signUp.open, true);
-  t.strictSame(faultsOf({ sessions: { admin: { idleSeconds: 50_000 } } }), ["sessions.admin.idleSeconds"]);
-  t.strictSame(faultsOf({ sessions: { admin: { idleSeconds: 50_000, absoluteSeconds: 50_000 } } }), []);
+  const lives = (sessions: object) => faultsOf({ sessions });
+  t.strictSame(lives({ admin: { idleSeconds: 50_000 } }), ["sessions.admin.idleSeconds"]);
+  t.strictSame(lives({ admin: { idleSeconds: 50_000, absoluteSeconds: 50_000 } }), []);
+  t.strictSame(lives({ user: { idleSeconds: 899 } }), ["sessions.user.idleSeconds"], "no less than an access token's");
+  t.strictSame(lives({ user: { idleSeconds: 900 }, accessSeconds: 901 }), ["sessions.user.idleSeconds"]);
+  t.strictSame(lives({ user: { idleSeconds: 300 }, admin: { idleSeconds: 300 }, accessSeconds: 300 }), []);
+  t.throws(
+    () => changedSettings({}, { sessions: { user: { idleSeconds: 300 } } }),
+    /sessions\.user\.idleSeconds: expects at least sessions\.accessSeconds, which is 900/,
+  );
+  t.strictSame(faultsOf({ limits: { anonymous: 0, user: 1.5 } }), ["limits.anonymous", "limits.user"]);
+  t.strictSame(faultsOf({ limits: { anonymous: null, user: 1 } }), []);
+  t.strictSame(faultsOf({ environment: {} }), ["environment"], "which is for reading");
   t.end();
 });
 
@@ -217,7 +231,7 @@ onEachEngine(t, async (t, engine) => {
       signUp: { confirm: "first" },
     });
     await first.change(owner, { sessions: null, signUp: null, password: null });
-    t.same(await second.all(owner), settingsOf({}));
+    t.same(await second.all(owner), { ...settingsOf({}), environment: ENVIRONMENT });
   });
 
   t.test("a mail template is changed by kind and language", async (t) => {
@@ -265,7 +279,10 @@ onEachEngine(t, async (t, engine) => {
     await second.change(owner, {});
     await store.passed(store.position());
     t.equal(commits.length, 0);
-    t.strictSame(Object.keys(await first.all(owner)), ["app", "signUp", "password", "sessions", "limits", "mail"]);
+    t.strictSame(Object.keys(await first.all(owner)), [
+      ...["app", "signUp", "password", "sessions", "limits", "mail"],
+      "environment",
+    ]);
   });
 
   t.test("a node that starts later has what was changed before, and a mode has its own least for admins", async (t) => {

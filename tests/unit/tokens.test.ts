@@ -15,7 +15,7 @@ import {
 
 const NEW = "the newer secret of the tests, over 32 bytes";
 const OLD = "the older secret of the tests, over 32 bytes";
-const PURPOSES: readonly KeyPurpose[] = ["access", "refresh", "code", "seal", "device"];
+const PURPOSES: readonly KeyPurpose[] = ["access", "refresh", "code", "seal", "device", "check"];
 const NOW = Date.UTC(2026, 0, 31, 10);
 const SECONDS = NOW / 1000;
 const DAY = 24 * 60 * 60 * 1000;
@@ -26,8 +26,8 @@ const ada = { pool: "user", user: "u1", session: "s".repeat(22) } as const;
 t.test("each secret gives one key for each purpose, and none tells another", async (t) => {
   const both = deriveKeys([NEW, OLD]);
   const all = PURPOSES.flatMap((purpose) => both.of(purpose));
-  t.equal(new Set(all.map(({ bytes }) => Buffer.from(bytes).toString("hex"))).size, 10);
-  t.equal(new Set(all.map(({ kid }) => kid)).size, 10);
+  t.equal(new Set(all.map(({ bytes }) => Buffer.from(bytes).toString("hex"))).size, 12);
+  t.equal(new Set(all.map(({ kid }) => kid)).size, 12);
   t.ok(all.every(({ kid, bytes }) => bytes.length === 32 && /^[0-9a-f]{16}$/.test(kid)));
   for (const purpose of PURPOSES) {
     t.same(both.of(purpose)[0], deriveKeys([NEW]).of(purpose)[0], "the first makes");

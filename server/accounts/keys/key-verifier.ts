@@ -46,18 +46,15 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
   // A change reaches this, on every node, before the call that made it is answered: nobody comes in by an old key then.
   const tail = store.tail(
     undefined,
-    ({ changes }) => {
+    ({ changes, dropped }) => {
+      if (dropped?.includes(KEYS)) forgetAll();
       for (const change of changes) {
         if (change.collection !== KEYS) continue;
         epoch++;
         for (const [token, { key }] of remembered) if (key?.id === change.id) remembered.delete(token);
       }
     },
-    () => {
-      epoch++;
-      remembered.clear();
-      return store.ensureCollection({ name: KEYS, indexes: [] });
-    },
+    forgetAll,
   );
 
   const verifier: KeyVerifier = {
@@ -72,6 +69,11 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
     close: () => tail.close(),
   };
   return verifier;
+
+  function forgetAll(): void {
+    epoch++;
+    remembered.clear();
+  }
 
   async function lookUp(token: string, address: string): Promise<Principal> {
     limits.demand("key", address);

@@ -9,6 +9,7 @@ import { attempts, commitOrLose } from "../../stores/attempts.ts";
 import type { DocumentStore, Write } from "../../stores/document-store.ts";
 import { pagesOf } from "../../stores/pages.ts";
 import { demandFresh } from "../entry.ts";
+import { keepCollections } from "../kept-collections.ts";
 import type { NetworkLimits } from "../limits/network-limits.ts";
 import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
 import { parseKeyInput, parseOverlap } from "./key-input.ts";
@@ -68,7 +69,7 @@ const DEFAULT_LIFE = 365 * 24 * 60 * 60 * 1000;
 /** Opens the keys of a store. */
 export async function createServiceKeys(options: ServiceKeyOptions): Promise<ServiceKeys> {
   const { store, clock, random, log } = options;
-  await store.ensureCollection({ name: KEYS, indexes: [] });
+  const kept = await keepCollections({ store, log, collections: [{ name: KEYS, indexes: [] }] });
   const verifier = createKeyVerifier({ ...options, onUse: createLastUse({ store, clock, log }) });
 
   return {
@@ -144,7 +145,10 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
       log.warn({ keyId: id, by: nameOf(scope.principal) }, "service key revoked");
     },
 
-    close: () => verifier.close(),
+    close() {
+      kept.close();
+      verifier.close();
+    },
   };
 
   /** A secret is shown to an admin only who has lately proven who they are. */

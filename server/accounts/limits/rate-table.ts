@@ -32,10 +32,13 @@ export class RateTable {
     return this.#fuller.size + this.#emptier.size;
   }
 
-  /** Milliseconds until it may happen again; 0: now. */
-  wait(key: string, { times, seconds }: Rate, now: number): number {
+  /**
+   * Milliseconds until it may happen again; 0: now.
+   * @param together how often at once
+   */
+  wait(key: string, { times, seconds }: Rate, now: number, together = 1): number {
     const whole = seconds * 1000;
-    const wait = this.#gone(key, whole, now) + whole / times - whole;
+    const wait = this.#gone(key, whole, now) + (together * whole) / times - whole;
     return wait > ROUNDING ? wait : 0;
   }
 
@@ -43,9 +46,9 @@ export class RateTable {
    * Counts that it happened. What happened although it should not, as failures of requests that ran side by side, has to be
    * waited for as well.
    */
-  count(key: string, { times, seconds }: Rate, now: number): void {
+  count(key: string, { times, seconds }: Rate, now: number, together = 1): void {
     const whole = seconds * 1000;
-    const gone = Math.min(this.#gone(key, whole, now) + whole / times, 2 * whole);
+    const gone = Math.min(this.#gone(key, whole, now) + (together * whole) / times, 2 * whole);
     const [into, outOf] = gone > whole / 2 ? [this.#emptier, this.#fuller] : [this.#fuller, this.#emptier];
     outOf.delete(key);
     into.use(key, now + gone);

@@ -7,8 +7,8 @@ export interface DerivedKey {
   readonly bytes: Uint8Array;
 }
 
-/** What keys are for; none of them is good for anything else. */
-export type KeyPurpose = "access" | "refresh" | "code" | "seal" | "device";
+/** What keys are for; none of them is good for anything else. `check`: for nothing, but its name tells secrets apart. */
+export type KeyPurpose = "access" | "refresh" | "code" | "seal" | "device" | "check";
 
 export interface DerivedKeys {
   /** The first makes, all check: so a secret is replaced without ending what it made. */
@@ -34,6 +34,7 @@ export function deriveKeys(secrets: readonly string[]): DerivedKeys {
     code: of("code"),
     seal: of("seal"),
     device: of("device"),
+    check: of("check"),
   };
   return { of: (purpose) => keys[purpose] };
 }

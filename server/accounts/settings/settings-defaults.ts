@@ -25,7 +25,7 @@ export class Setting<T> {
 
 /** A table of settings with the members of `T`, and theirs. */
 export type SettingTable<T> = {
-  readonly [M in keyof T]: [T[M]] extends [boolean | number | string | readonly unknown[] | MailTemplates]
+  readonly [M in keyof T]: [T[M]] extends [boolean | number | string | null | readonly unknown[] | MailTemplates]
     ? Setting<T[M]>
     : SettingTable<T[M]>;
 };
@@ -38,7 +38,7 @@ const MAX_URLS = 50;
 /** Levels below `mail.templates` that a change may name: kind and language. */
 const TEMPLATE_LEVELS = 2;
 
-/** Every setting, one row each: accounts.md 3.1, 5.1, 6.2, 8 and 9.4. */
+/** Every setting, one row each: accounts.md 3.1, 5.1, 6.2, 7.4, 8 and 9.4, http-api.md "Time and load". */
 export const SETTING_TABLE: SettingTable<StoredSettings> = {
   app: {
     name: new Setting<string>("Galley", checkName),
@@ -63,6 +63,8 @@ export const SETTING_TABLE: SettingTable<StoredSettings> = {
     },
   },
   limits: {
+    anonymous: unlimitedOr(1, 1_000_000),
+    user: unlimitedOr(1, 1_000_000),
     network: {
       signInFailuresPerMinute: many(100),
       failuresPerMinute: many(300),
@@ -97,6 +99,11 @@ function integer(fallback: number, least: number, most: number): Setting<number>
     if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
     faults.add(at, "bad_value", `expects a whole number from ${least} to ${most}, got ${shown(value)}`);
   });
+}
+
+/** No limit as long as nobody sets one. */
+function unlimitedOr(least: number, most: number): Setting<number | null> {
+  return new Setting<number | null>(null, integer(least, least, most).check);
 }
 
 function oneOf<T extends boolean | string>(fallback: T, values: readonly T[]): Setting<T> {

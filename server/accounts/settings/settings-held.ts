@@ -22,7 +22,8 @@ export class HeldSettings {
     this.#collection = collection;
     this.#tail = store.tail(
       undefined,
-      ({ changes }) => {
+      ({ changes, dropped }) => {
+        if (dropped?.includes(collection.name)) for (const group of GROUPS) this.#take(group, undefined);
         for (const { collection: name, id, next } of changes) if (name === collection.name) this.#take(id, next);
       },
       () => this.load(),

@@ -9,6 +9,9 @@ export type SetValues = Readonly<Record<string, ObjectValue>>;
 
 export const GROUPS = Object.keys(SETTING_TABLE) as readonly (keyof StoredSettings)[];
 
+/** Beside the groups, what nobody can change while the server runs. */
+const ENVIRONMENT = "environment";
+
 type Table = { readonly [member: string]: Table | Setting<unknown> };
 const TABLE = SETTING_TABLE as unknown as Table;
 
@@ -20,9 +23,14 @@ const TABLE = SETTING_TABLE as unknown as Table;
  */
 export function changedSettings(before: SetValues, change: unknown): SetValues {
   const faults = new Faults();
-  const members = parseMembers(change, "", GROUPS, faults) ?? new Map<string, unknown>();
+  const members = parseMembers(change, "", [...GROUPS, ENVIRONMENT], faults) ?? new Map<string, unknown>();
   const after = { ...before };
-  for (const [group, input] of members) {
+  if (members.has(ENVIRONMENT)) {
+    faults.add(ENVIRONMENT, "bad_value", "is told by the environment: start the server with other variables");
+  }
+  for (const group of GROUPS) {
+    if (!members.has(group)) continue;
+    const input = members.get(group);
     after[group] = (changedIn(TABLE[group] as Table, before[group], input, group, faults) ?? {}) as ObjectValue;
   }
   if (!faults.any) checkLives(settingsOf(after), faults);
@@ -55,15 +63,14 @@ function changedIn(
   return Object.fromEntries(after);
 }
 
+/** A session that ended before its first access token would sign people out who are at work. */
 function checkLives({ sessions }: StoredSettings, faults: Faults): void {
+  const { accessSeconds } = sessions;
   for (const pool of ["user", "admin"] as const) {
     const { idleSeconds, absoluteSeconds } = sessions[pool];
-    if (idleSeconds <= absoluteSeconds) continue;
-    faults.add(
-      `sessions.${pool}.idleSeconds`,
-      "bad_value",
-      `expects at most absoluteSeconds, which is ${absoluteSeconds}`,
-    );
+    const expects = (what: string) => faults.add(`sessions.${pool}.idleSeconds`, "bad_value", `expects ${what}`);
+    if (idleSeconds > absoluteSeconds) expects(`at most sessions.${pool}.absoluteSeconds, which is ${absoluteSeconds}`);
+    if (idleSeconds < accessSeconds) expects(`at least sessions.accessSeconds, which is ${accessSeconds}`);
   }
 }
 

@@ -37,6 +37,10 @@ export interface StoredSettings {
 
 /** Accounts.md 8. */
 export interface LimitSettings {
+  /** Requests for data a minute, of one network without an account; null: any. */
+  readonly anonymous: number | null;
+  /** The same of one user. */
+  readonly user: number | null;
   /** Of one network. */
   readonly network: {
     readonly signInFailuresPerMinute: number;
@@ -71,11 +75,26 @@ export interface Settings extends StoredSettings {
   };
 }
 
+/** What variables and flags fix for as long as the server runs, by the variable's name. */
+export type EnvironmentSettings = Readonly<Record<string, EnvironmentSetting>>;
+
+export interface EnvironmentSetting {
+  /** Whether somebody set it. */
+  readonly set: boolean;
+  /** What holds, set or by default; null: nothing. Absent of secrets, which are shown to nobody. */
+  readonly value?: unknown;
+}
+
+/** All settings, as admins read them. */
+export interface ShownSettings extends StoredSettings {
+  readonly environment: EnvironmentSettings;
+}
+
 /** The settings of this node, which are those of every node once a change of them is answered. */
 export interface SettingsService {
   current(): Settings;
   /** All settings by group. @throws GalleyError `unavailable` as long as this node does not know what others changed */
-  all(scope: AdminScope): Promise<StoredSettings>;
+  all(scope: AdminScope): Promise<ShownSettings>;
   /**
    * Changes what the body names, `{group: {member: value}}`, null for the default.
    *
@@ -83,7 +102,7 @@ export interface SettingsService {
    * @returns all settings, which hold on every node then
    * @throws GalleyError `invalid_argument` with every fault
    */
-  change(scope: AdminScope, body: unknown, visit?: Visit): Promise<StoredSettings>;
+  change(scope: AdminScope, body: unknown, visit?: Visit): Promise<ShownSettings>;
   close(): void;
 }
 
@@ -96,6 +115,7 @@ export interface SettingsOptions {
   readonly log: Log;
   readonly audit: Pick<Audit, "line">;
   readonly development: boolean;
+  readonly environment: EnvironmentSettings;
 }
 
 /** One document a group, named like it. Others know other documents here. */
@@ -105,7 +125,7 @@ const ADMIN_MIN = { development: 8, production: 15 } as const;
 
 /** Loads the settings and follows their changes. */
 export async function createSettings(options: SettingsOptions): Promise<SettingsService> {
-  const { store, clock, random, log, audit, development } = options;
+  const { store, clock, random, log, audit, development, environment } = options;
   const held = new HeldSettings(store, SETTINGS);
   try {
     await held.load();
@@ -128,12 +148,12 @@ export async function createSettings(options: SettingsOptions): Promise<Settings
     },
     async all(_scope) {
       if (!store.nodes.inTouch) await store.nodes.touch();
-      return settingsOf(held.values);
+      return { ...settingsOf(held.values), environment };
     },
     async change(scope, body, visit) {
       const { after, position } = await attempts(random, () => changeOnce(scope, body, visit));
       await store.barrier(position);
-      return after;
+      return { ...after, environment };
     },
     close: () => held.close(),
   };

@@ -1,5 +1,6 @@
 import { LIMITS } from "#protocol/limits";
 import type { Principal } from "../../access/principal.ts";
+import type { RequestLimits } from "../../accounts/contract.ts";
 import type { DocumentService } from "../../documents/contract.ts";
 import { idempotencyOf } from "../conditions.ts";
 import type { Replies } from "../reply.ts";
@@ -9,7 +10,7 @@ import { scopeOf } from "./names.ts";
 import { POSITION } from "./schemas.ts";
 
 /** Up to 500 operations, all or nothing; query-language.md 9. */
-export function batchRoutes(documents: DocumentService, replies: Replies): Route[] {
+export function batchRoutes(documents: DocumentService, replies: Replies, limits: RequestLimits): Route[] {
   return [
     {
       method: "POST",
@@ -20,6 +21,7 @@ export function batchRoutes(documents: DocumentService, replies: Replies): Route
       body: object({ operations: { type: "array", items: { type: "object" }, maxItems: LIMITS.batchOperations } }, [
         "operations",
       ]),
+      counted: true,
       writes: true,
       idempotent: true,
       replies: {
@@ -51,6 +53,7 @@ export function batchRoutes(documents: DocumentService, replies: Replies): Route
       // Each operation names its collection, so each is judged by itself, by the service.
       authorize: (principal) => principal,
       async answer({ scope: principal, body, parameters, request, reply }: Call<Principal>) {
+        limits.takeBatch(principal, (body as { operations: readonly unknown[] }).operations.length);
         const idempotency = idempotencyOf(request);
         const { results, position } = await documents.batch((collection) => scopeOf(principal, collection), body, {
           plain: parameters.types === "plain",

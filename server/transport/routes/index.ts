@@ -1,4 +1,12 @@
-import type { Accounts, Admins, AuditLog, MailLog, SettingsRoutes, UserAdmin } from "../../accounts/contract.ts";
+import type {
+  Accounts,
+  Admins,
+  AuditLog,
+  MailLog,
+  RequestLimits,
+  SettingsRoutes,
+  UserAdmin,
+} from "../../accounts/contract.ts";
 import type { ServiceKeys } from "../../accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "../../documents/contract.ts";
 import type { RouteTools } from "../lines.ts";
@@ -29,6 +37,7 @@ export interface RouteParts extends RouteTools {
   readonly settings: SettingsRoutes;
   readonly auditLog: AuditLog;
   readonly mailLog: MailLog;
+  readonly requestLimits: RequestLimits;
   readonly cookie: RefreshCookie;
   /** Resolves if the store answers. */
   readonly ping: () => Promise<void>;
@@ -44,7 +53,7 @@ export function allRoutes(parts: RouteParts): readonly Route[] {
     ...healthRoutes(replies, parts.ping, parts.clock),
     ...documentRoutes(documents, replies),
     ...queryRoutes(documents, replies),
-    ...batchRoutes(documents, replies),
+    ...batchRoutes(documents, replies, parts.requestLimits),
     ...collectionRoutes(collections, replies),
     ...collectionDataRoutes(collections, parts),
     ...authRoutes(parts.accounts, replies, parts.cookie),

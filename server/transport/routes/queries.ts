@@ -17,9 +17,10 @@ const ERRORS = ["index_required", "query_too_expensive", "field_not_queryable", 
 export function queryRoutes(documents: DocumentService, replies: Replies): Route[] {
   const shared = {
     tag: "Queries",
+    counted: true,
     errors: ERRORS,
     authorize: (principal: Principal, { collection }: PathParams) => scopeFor(principal, collection, "list"),
-  };
+  } as const;
   const page = { 200: { description: "A page of documents", schema: PAGE } };
   return [
     {
