@@ -7,6 +7,7 @@ import type { Accounts, Admins, RequestLimits, UserAdmin, Visit } from "./contra
 import { createAdmins } from "./flows/admins.ts";
 import { changeEmail, verifyEmail } from "./flows/email-proof.ts";
 import { resendProof } from "./flows/email-resend.ts";
+import { signInAsGuest, startGuestSweep } from "./flows/guests.ts";
 import { signUpInvited } from "./flows/invites.ts";
 import {
   changeMe,
@@ -15,7 +16,6 @@ import {
   endSession,
   listSessions,
   readMe,
-  signInAsGuest,
   signOut,
 } from "./flows/own-account.ts";
 import { changePassword, forgotPassword, resetPassword } from "./flows/passwords.ts";
@@ -141,6 +141,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
   }
   const swept = records.filter(({ indexes }) => indexes.some(({ paths }) => paths[0] === "expiresAt"));
   opening(startSweep({ store, clock, collections: swept.map(({ name }) => name), warn: log.warn.bind(log) }));
+  opening(startGuestSweep(parts));
 
   /** Somebody used a refresh token that was used before: the session ends, and its person is told. */
   async function reused(session: SessionRecord, visit: Parameters<typeof audit.line>[0]["visit"]) {

@@ -15,6 +15,8 @@ export interface UserRecord extends Stored {
   readonly emailKey?: string;
   readonly emailProvenAt?: Date;
   readonly guest: boolean;
+  /** Of guests only: when it is looked at whether they are still about. */
+  readonly guestUntil?: Date;
   readonly name?: string;
   readonly locale?: string;
   /** Private preferences of the person. */
@@ -30,11 +32,14 @@ export interface UserRecord extends Stored {
 
 const COLLECTION: Readonly<Record<Pool, string>> = { user: "_users", admin: "_admins" };
 
-/** The collections that this file owns. An address is taken once in each of them. */
-export const USER_COLLECTIONS: readonly StoredCollection[] = Object.values(COLLECTION).map((name) => ({
-  name,
-  indexes: [{ paths: ["emailKey"], unique: true }],
-}));
+/** An address is taken once in each pool. */
+const BY_ADDRESS = { paths: ["emailKey"], unique: true };
+
+/** The collections that this file owns. */
+export const USER_COLLECTIONS: readonly StoredCollection[] = [
+  { name: COLLECTION.user, indexes: [BY_ADDRESS, { paths: ["guestUntil"] }] },
+  { name: COLLECTION.admin, indexes: [BY_ADDRESS] },
+];
 
 export function userCollection(pool: Pool): string {
   return COLLECTION[pool];
@@ -51,6 +56,7 @@ export function readUser(pool: Pool, row: Row): UserRecord {
     claims: (value.claims ?? {}) as ObjectValue,
     ...(value.email !== undefined && { email: String(value.email), emailKey: String(value.emailKey) }),
     ...(value.emailProvenAt instanceof Date && { emailProvenAt: value.emailProvenAt }),
+    ...(value.guestUntil instanceof Date && { guestUntil: value.guestUntil }),
     ...(value.name !== undefined && { name: String(value.name) }),
     ...(value.locale !== undefined && { locale: String(value.locale) }),
     ...(value.role !== undefined && { role: value.role as AdminRole }),
@@ -60,10 +66,11 @@ export function readUser(pool: Pool, row: Row): UserRecord {
   };
 }
 
-/** The write that stores a person over the version that was read. */
+/** The write that stores a person over the version that was read. Who has become somebody is swept away no more. */
 export function writeUser(store: Pick<DocumentStore, "nextVersion">, user: UserRecord, now: number): Write {
-  const { id, version, createdAt, pool, ...fields } = user;
-  return putRecord(store, COLLECTION[pool], { id, version, createdAt }, fields, now);
+  const { id, version, createdAt, pool, guestUntil, ...fields } = user;
+  const kept = { ...fields, guestUntil: user.guest ? guestUntil : undefined };
+  return putRecord(store, COLLECTION[pool], { id, version, createdAt }, kept, now);
 }
 
 export async function findUser(store: DocumentStore, pool: Pool, id: string): Promise<UserRecord | undefined> {

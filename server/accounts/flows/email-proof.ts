@@ -62,7 +62,7 @@ async function demandPassword(
   parts: AccountParts,
   secret: SecretRecord,
   password: string | undefined,
-  { address }: Visit,
+  visit: Visit,
 ): Promise<void> {
   if (password === undefined) {
     throw new GalleyError("unauthenticated", "give the account's password with the link, or open it signed in", {
@@ -73,7 +73,7 @@ async function demandPassword(
   const stored =
     secret.kind === "sign-up" ? String(secret.data.password) : (await personOf(parts, secret)).credential.password;
   const account = accountKey(secret.pool, String(secret.data.key));
-  const tried = { account, password, at: "password", stored, address };
+  const tried = { account, user: secret.user, password, at: "password", stored, visit };
   const { right, attempt } = await tryPassword(parts, tried);
   if (!right) throw secretInvalid();
   await parts.store.commit(attempt.cleared()).catch((error: unknown) => {

@@ -1,48 +1,18 @@
 import { Faults, GalleyError } from "#protocol/errors";
-import type { AccountScope, OwnScope } from "../../access/authorize.ts";
+import type { OwnScope } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import type { Write } from "../../stores/document-store.ts";
 import { decideAndCommit } from "../commit.ts";
-import { answerOf, demandFresh, enter, type SessionAnswer } from "../entry.ts";
+import { demandFresh } from "../entry.ts";
 import { type ProfileBody, readProfile } from "../inputs.ts";
 import type { AccountParts } from "../parts.ts";
 import { findCredential, removeCredential } from "../passwords/credentials.ts";
-import { liveSessions, newUserId } from "../people.ts";
+import { liveSessions } from "../people.ts";
 import { type Me, meOf, type SessionInfo, sessionInfoOf } from "../present.ts";
-import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
 import { sessionEnded } from "../sessions/session-ended.ts";
 import type { SessionRecord } from "../sessions/sessions.ts";
 import { findUser, removeUser, type UserRecord, writeUser } from "../users.ts";
-import { demandProfileRight, signUpClosed } from "./sign-up.ts";
-
-/** Makes a guest: a user without a way to sign in, who may become somebody and keep the id. */
-export async function signInAsGuest(
-  parts: AccountParts,
-  { principal }: AccountScope,
-  body: { readonly profile?: unknown; readonly deviceName?: string },
-  visit: Visit,
-): Promise<SessionAnswer> {
-  if (parts.settings().signUp.open !== true) throw signUpClosed();
-  if (principal.kind !== "anonymous") {
-    throw new GalleyError("failed_precondition", "you are signed in: sign out before you go on as a guest");
-  }
-  parts.limits.take("guest", visit.address);
-  if (body.profile !== undefined) demandProfileRight(visit);
-  const { answer } = await decideAndCommit(parts, async () => {
-    const now = parts.clock();
-    const user: UserRecord = {
-      ...fresh(newUserId(now, parts.random), now),
-      ...{ pool: "user", guest: true, data: {}, roles: [], claims: {} },
-    };
-    const entered = await enter(parts, { user, visit, proofs: ["guest"], deviceName: body.deviceName });
-    return {
-      writes: [...entered.writes, parts.audit.line({ action: "guest", by: user.id, visit })],
-      answer: entered,
-    };
-  });
-  return answerOf(parts, answer);
-}
 
 /** The caller as stored. */
 export async function readMe(parts: AccountParts, scope: OwnScope): Promise<Me> {
@@ -95,8 +65,10 @@ export async function deleteMe(parts: AccountParts, scope: OwnScope, visit: Visi
 }
 
 /** Writes that remove a person and everything that proves or shows them. */
-export async function removedPerson(parts: AccountParts, user: UserRecord): Promise<Write[]> {
-  const { store, secrets, sessions } = parts;
+export async function removedPerson(
+  { store, secrets, sessions }: Pick<AccountParts, "store" | "secrets" | "sessions">,
+  user: UserRecord,
+): Promise<Write[]> {
   const [credential, [profile], all] = await Promise.all([
     findCredential(store, user.id),
     store.get("users", [user.id]),

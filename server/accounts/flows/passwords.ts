@@ -140,7 +140,7 @@ export async function changePassword(
   faults.throwIfAny();
   const who = { account: accountKey(pool, emailKey), network: networkOf(visit.address) };
   const { right, attempt } = await tryPassword(parts, {
-    ...{ account: who.account, password: body.current, at: "current", address: visit.address },
+    ...{ account: who.account, user: person.user.id, password: body.current, at: "current", visit },
     stored: person.credential.password,
   });
   if (!right) {

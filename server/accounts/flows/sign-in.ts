@@ -47,7 +47,7 @@ export async function signIn(
   const device = known && body.deviceToken !== undefined ? devices.knows(body.deviceToken, pool, known.id) : undefined;
   const account = accountKey(pool, address.key);
   const { right, outdated, attempt } = await tryPassword(parts, {
-    ...{ account, password: body.password, at: "password", device, address: visit.address },
+    ...{ account, user: known?.id, password: body.password, at: "password", device, visit },
     stored: known && !known.disabledAt ? proven?.password : undefined,
   });
   if (!right || !known) {
@@ -74,7 +74,7 @@ export async function signIn(
           ? checkCredential(credential)
           : writeCredential(store, { ...credential, password: rehashed }, parts.clock()),
         ...(device === undefined ? newDeviceNotice(parts, entered) : []),
-        audit.line({ action: "sign-in", by: user.id, visit }),
+        audit.line({ action: "sign-in", by: user.id, visit, details: { newDevice: device === undefined } }),
       ],
       answer: entered,
     };

@@ -4,6 +4,7 @@ import { idFault } from "#protocol/id";
 import type { AdminScope } from "../../access/authorize.ts";
 import { nameOf } from "../../access/principal.ts";
 import type { Write } from "../../stores/document-store.ts";
+import type { AuditEvent } from "../audit/audit.ts";
 import { type Decision, decideAndCommit } from "../commit.ts";
 import { MAX_CLAIMS, type ProfileBody, readAddress, readPlain, readProfile } from "../inputs.ts";
 import type { AccountParts } from "../parts.ts";
@@ -47,7 +48,7 @@ export interface UserAdmin {
   /** Nobody comes in by this account, and who is in is out. */
   disable(scope: AdminScope, id: string, body: { reason?: string }, visit: Visit): Promise<UserInfo>;
   enable(scope: AdminScope, id: string, visit: Visit): Promise<UserInfo>;
-  /** Ends every session. */
+  /** Ends every session, and voids every link and code that is on its way. */
   signOut(scope: AdminScope, id: string, visit: Visit): Promise<void>;
   sendReset(scope: AdminScope, id: string, visit: Visit): Promise<void>;
   sessions(scope: AdminScope, id: string): Promise<{ sessions: SessionInfo[] }>;
@@ -113,7 +114,9 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
       const profile = readProfile(body, faults);
       const rights = readRights(body, faults);
       faults.throwIfAny();
-      return changing(scope, id, visit, "user-changed", async (user) => {
+      // What was made of them is for the audit log to keep: roles are rights.
+      const details = { changed: Object.keys(body), ...(rights.roles && { roles: rights.roles }) };
+      return changing(scope, id, { action: "user-changed", visit, details }, async (user) => {
         const { name, locale, ...kept } = { ...user, ...profile, ...rights };
         const changed: UserRecord = {
           ...kept,
@@ -134,7 +137,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
     },
 
     disable: (scope, id, { reason }, visit) =>
-      changing(scope, id, visit, "user-disabled", async ({ disabledReason: _, ...user }) => ({
+      changing(scope, id, { action: "user-disabled", visit }, async ({ disabledReason: _, ...user }) => ({
         user: {
           ...user,
           disabledAt: user.disabledAt ?? new Date(clock()),
@@ -144,14 +147,19 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
       })),
 
     enable: (scope, id, visit) =>
-      changing(scope, id, visit, "user-enabled", async ({ disabledAt: _, disabledReason: __, ...user }) => ({
-        user,
-        writes: [],
-      })),
+      changing(
+        scope,
+        id,
+        { action: "user-enabled", visit },
+        async ({ disabledAt: _, disabledReason: __, ...user }) => ({
+          user,
+          writes: [],
+        }),
+      ),
 
     async signOut(scope, id, visit) {
       await barred(async () => {
-        const writes = await endedSessions(parts, await stored(id));
+        const writes = [...(await endedSessions(parts, await stored(id))), ...(await secrets.voided(id))];
         const line = audit.line({ action: "user-signed-out", by: nameOf(scope.principal), for: id, visit });
         return { writes: [...writes, line], answer: undefined };
       });
@@ -183,13 +191,12 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
   async function changing(
     scope: AdminScope,
     id: string,
-    visit: Visit,
-    action: string,
+    told: Pick<AuditEvent, "action" | "visit" | "details">,
     change: (user: UserRecord) => Promise<{ user: UserRecord; writes: readonly Write[] }>,
   ): Promise<UserInfo> {
     return barred(async () => {
       const { user, writes } = await change(await stored(id));
-      const line = audit.line({ action, by: nameOf(scope.principal), for: id, visit });
+      const line = audit.line({ ...told, by: nameOf(scope.principal), for: id });
       return { writes: [writeUser(store, user, clock()), ...writes, line], answer: userInfoOf(user) };
     });
   }
