@@ -6,21 +6,9 @@ import t, { type Test } from "tap";
 import { type Answered, type Galley, mailFrom, startGalleyAlone } from "../support/galleys.ts";
 import { hammer, type Question } from "../support/hammer.ts";
 import { newDatabase, useMongod, withDatabase } from "../support/mongod.ts";
+import { NO_LIMITS } from "../support/no-limits.ts";
 import { OTHER_PASSWORD, PASSWORD } from "../support/people.ts";
 import { until } from "../support/until.ts";
-
-const HIGH = 1_000_000;
-/** Nothing here is about limits. */
-const NO_LIMITS = {
-  limits: {
-    network: {
-      ...{ failuresPerMinute: HIGH, refreshFailuresPerMinute: HIGH, keyFailuresPerMinute: HIGH },
-      ...{ signUpsPerHour: HIGH, mailsPerHour: HIGH, codesPerHour: HIGH },
-    },
-    account: { mailsPerMinute: 60, mailsPerHour: 500 },
-    session: { refreshesPerMinute: 10_000 },
-  },
-};
 
 interface Session {
   readonly id: string;
