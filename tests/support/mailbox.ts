@@ -39,7 +39,8 @@ export async function mailFor(folder: string, to: string, kind: string, nth = 1)
   return found()[nth - 1] as ReceivedMail;
 }
 
-function readMail(file: string, source: string): ReceivedMail {
+/** Reads a mail as an app without SMTP wrote it into its outbox. */
+export function readMail(file: string, source: string): ReceivedMail {
   const header = (name: string) => new RegExp(`^${name}: (.*)$`, "im").exec(source)?.[1]?.trim() ?? "";
   const text = plainPart(source);
   const link = /https?:\/\/\S+#token=\S+/.exec(text)?.[0];
