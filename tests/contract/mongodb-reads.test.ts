@@ -8,7 +8,7 @@ import { pooledRandom } from "../../server/random-bytes.ts";
 import type { DocumentStore, IndexDefinition } from "../../server/stores/document-store.ts";
 import { type MongoStore, openMongoStore } from "../../server/stores/mongodb/store.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
-import { type Mongod, useMongod } from "../support/mongod.ts";
+import { type Mongod, useOwnMongod } from "../support/mongod.ts";
 import { sendRaw } from "../support/raw-mongodb.ts";
 import {
   type Ask,
@@ -26,7 +26,7 @@ import {
   until,
 } from "./document-store/fixture.ts";
 
-const mongod = await useMongod(t);
+const mongod = await useOwnMongod(t);
 if (mongod) await testReads(mongod);
 
 async function testReads({ url }: Mongod): Promise<void> {
