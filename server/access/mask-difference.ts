@@ -2,6 +2,7 @@ import { type Found, MISSING } from "#protocol/compare";
 import { own, type Path } from "#protocol/paths";
 import { isObjectValue, type ObjectValue, type Value } from "#protocol/values";
 import type { Cover } from "./mask-cover.ts";
+import { valueWithoutCovered } from "./mask-hiding.ts";
 import { sameValue } from "./same-value.ts";
 
 /** The first place, covered, where `before` and `next` differ. Elements of arrays are compared by their index. */
@@ -35,20 +36,28 @@ export function statedPlace(fields: ObjectValue, cover: Cover, at: Path = []): P
 
 /**
  * The first container with a place for something covered that a replacement does not leave a container: an object must
- * stay one, an array must stay as it is. Asks for the place and not for what stands there: whether a replacement is
- * allowed does not tell.
+ * stay one, an array must stay as it is, and be left out of what was sent or stand there without what is covered. Asks for
+ * the place and not for what stands there, and never for a right guess: whether a replacement is allowed does not tell.
  */
-export function lostContainer(before: ObjectValue, next: ObjectValue, cover: Cover, at: Path = []): Path | undefined {
+export function lostContainer(
+  before: ObjectValue,
+  next: ObjectValue,
+  sent: Found,
+  cover: Cover,
+  at: Path = [],
+): Path | undefined {
   for (const [key, beneath] of cover.keys) {
     const stored = own(before, key);
     if (stored === MISSING || beneath.whole) continue;
-    const given = own(next, key);
+    const left = own(next, key);
+    const given = memberOf(sent, key);
     const here = [...at, key];
     if (Array.isArray(stored)) {
-      if (mayHold(stored, beneath) && !sameValue(stored, given)) return here;
+      const asSeen = given === MISSING || sameValue(valueWithoutCovered(stored, beneath), given);
+      if (mayHold(stored, beneath) && !(asSeen && sameValue(stored, left))) return here;
     } else if (isObjectValue(stored)) {
-      if (given === MISSING || !isObjectValue(given)) return here;
-      const place = lostContainer(stored, given, beneath, here);
+      if (left === MISSING || !isObjectValue(left)) return here;
+      const place = lostContainer(stored, left, given, beneath, here);
       if (place) return place;
     }
   }

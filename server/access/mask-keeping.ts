@@ -10,7 +10,7 @@ import { sameValue } from "./same-value.ts";
  * - `unseen`: covered is what the caller may not read. The objects that lead to it are put back whether or not they hold
  *   something covered, so that what becomes of them does not tell. An array is put back whole if it is given as the
  *   caller sees it; otherwise its elements cannot be told from each other, and it is left as it is given.
- * - `seen`: covered is what the caller may read and not write, and only that is put back. Arrays stay as they are given.
+ * - `seen`: only what is covered and there is put back. Arrays stay as they are given.
  */
 type Kind = "unseen" | "seen";
 

@@ -5,12 +5,14 @@ import type { ObjectValue } from "#protocol/values";
 import { Cover } from "./mask-cover.ts";
 
 type Predicate = (document: ObjectValue) => boolean;
+/** Of each document, or the same for every one. */
+export type Verdict = boolean | Predicate;
 
 /** Filters are compiled once: a Node is frozen, and the same one comes back for the same rights. */
 const compiled = new WeakMap<Node, Predicate>();
 
 /** Whether a document passes, decided here where that is the same for every document. */
-export function verdictOf(filter: Node): boolean | Predicate {
+export function verdictOf(filter: Node): Verdict {
   if (filter.kind === "true" || filter.kind === "false") return filter.kind === "true";
   const predicate = compiled.get(filter) ?? compileFilter(filter);
   compiled.set(filter, predicate);
@@ -29,13 +31,9 @@ export interface MaskSet {
 /** How many sets are remembered: filters may fall out in many ways, and documents decide which. */
 const REMEMBERED = 64;
 
-/**
- * Which masks withhold something, by document. Each set is made once.
- *
- * @param masks `withheld` is judged on the document, or the same for every one
- */
+/** Which masks withhold something, by document. Each set is made once. */
 export function createMaskSets(
-  masks: readonly { readonly path: Path; readonly withheld: boolean | Predicate }[],
+  masks: readonly { readonly path: Path; readonly withheld: Verdict }[],
 ): (document: ObjectValue) => MaskSet {
   const always = masks.filter(({ withheld }) => withheld === true).map(({ path }) => path);
   const depends: { path: Path; withheld: Predicate }[] = [];

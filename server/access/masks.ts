@@ -6,7 +6,7 @@ import { changedPlace, lostContainer, statedPlace } from "./mask-difference.ts";
 import { withoutCovered } from "./mask-hiding.ts";
 import { keepCovered } from "./mask-keeping.ts";
 import { beginsWith, overlap } from "./mask-paths.ts";
-import { createMaskSets, verdictOf } from "./mask-sets.ts";
+import { createMaskSets, type Verdict, verdictOf } from "./mask-sets.ts";
 import type { BoundField } from "./rule-tree.ts";
 
 /**
@@ -89,6 +89,10 @@ export function createMasks(fields: readonly BoundField[]): Masks {
     path,
     withheld: immutable || refusal(verdictOf(write ?? read)),
   }));
+  const keeps = own.map(({ path, write, read, immutable }) => ({
+    path,
+    withheld: immutable || either(refusal(verdictOf(write ?? read)), refusal(verdictOf(read))),
+  }));
   const defaults = own.flatMap(({ path, default: value }) => (value === undefined ? [] : [{ path, value }]));
   // Parents first, so that a child's default goes into its parent's.
   defaults.sort((a, b) => a.path.length - b.path.length);
@@ -99,6 +103,7 @@ export function createMasks(fields: readonly BoundField[]): Masks {
   const unseenOwnIn = createMaskSets(reads.filter(({ path }) => path[0]?.startsWith("_") === false));
   const closedAtCreate = createMaskSets(writes);
   const closedIn = createMaskSets(changes);
+  const keptIn = createMaskSets(keeps);
 
   return {
     none: false,
@@ -109,10 +114,10 @@ export function createMasks(fields: readonly BoundField[]): Masks {
     hidden: (document) => unseenIn(document).names,
     fill: (given) => fillDefaults(given, defaults),
     keep(before, next) {
-      const closed = closedIn(before).cover;
+      const { cover } = keptIn(before);
       const unseen = unseenOwnIn(before).cover;
-      // What may be seen goes first: a closed object comes back whole, with what is unseen in it.
-      const kept = closed ? keepCovered(before, next, closed, "seen") : next;
+      // What is covered whole comes back whole first, before a part of it does.
+      const kept = cover ? keepCovered(before, next, cover, "seen") : next;
       return unseen ? keepCovered(before, kept, unseen, "unseen") : kept;
     },
     denied(before, next, named) {
@@ -143,12 +148,17 @@ export function createMasks(fields: readonly BoundField[]): Masks {
   function deniedReplacement(before: Document, next: ObjectValue, sent: ObjectValue): Path | undefined {
     const unseen = unseenOwnIn(before);
     const blind = Cover.of(inBoth(closedIn(before).paths, unseen.paths));
-    return (blind && statedPlace(sent, blind)) ?? (unseen.cover && lostContainer(before, next, unseen.cover));
+    return (blind && statedPlace(sent, blind)) ?? (unseen.cover && lostContainer(before, next, sent, unseen.cover));
   }
 }
 
-function refusal<D>(verdict: boolean | ((document: D) => boolean)): boolean | ((document: D) => boolean) {
+function refusal(verdict: Verdict): Verdict {
   return typeof verdict === "boolean" ? !verdict : (document) => !verdict(document);
+}
+
+function either(one: Verdict, other: Verdict): Verdict {
+  if (typeof one === "boolean") return one || other;
+  return typeof other === "boolean" ? other || one : (document) => one(document) || other(document);
 }
 
 function isPaths(named: readonly Path[] | ObjectValue): named is readonly Path[] {
