@@ -7,10 +7,13 @@ export class Variable {
   readonly name: string;
   /** Milliseconds added to `$now`. */
   readonly offset: number;
+  /** Whether it is the whole operand of `$in`, `$nin` or `$all`, and stands for its elements. */
+  readonly spread: boolean;
 
-  constructor(name: string, offset = 0) {
+  constructor(name: string, { offset = 0, spread = false }: { offset?: number; spread?: boolean } = {}) {
     this.name = name;
     this.offset = offset;
+    this.spread = spread;
     Object.freeze(this);
   }
 }
@@ -58,5 +61,5 @@ export interface SortKey {
   readonly descending: boolean;
 }
 
-export const TRUE: Node = Object.freeze({ kind: "true" });
-export const FALSE: Node = Object.freeze({ kind: "false" });
+export const TRUE: { readonly kind: "true" } = Object.freeze({ kind: "true" });
+export const FALSE: { readonly kind: "false" } = Object.freeze({ kind: "false" });

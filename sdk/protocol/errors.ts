@@ -41,7 +41,7 @@ export interface Fault {
   readonly message: string;
 }
 
-/** query-language.md 3.4, then those of updates, schemas and the HTTP edge. */
+/** query-language.md 3.4, then those of updates, schemas, the HTTP edge and access rules. */
 export type FaultCode =
   | "unknown_operator"
   | "not_available_yet"
@@ -62,7 +62,20 @@ export type FaultCode =
   | "sort_key_too_long"
   | "unknown_member"
   | "missing_member"
-  | "schema";
+  | "schema"
+  | "unknown_key"
+  | "operator_not_allowed"
+  | "unknown_variable"
+  | "variable_not_here"
+  | "unknown_macro"
+  | "macro_cycle"
+  | "unknown_lookup"
+  | "lookup_kind"
+  | "lookup_not_in_list"
+  | "reserved_collection"
+  | "wrong_type"
+  | "too_large"
+  | "required_macro_missing";
 
 /** Whether a failed write took effect. `not_applied` is said only on proof (fault-cases.md). */
 export type Outcome = "not_applied" | "unknown";
