@@ -75,9 +75,9 @@ t.test("hide() leaves exactly what a literal reading of the law leaves", async (
       }
       return true;
     }),
-    { seed: 1126, numRuns: 2_000 },
+    { seed: 1126, numRuns: 1_200 },
   );
-  t.ok(hidden > 500, `masks meet documents (${hidden})`);
+  t.ok(hidden > 200, `masks meet documents (${hidden})`);
 });
 
 function isEmpty(value: Value): boolean {
@@ -93,7 +93,7 @@ t.test("putting back a document as it was read changes nothing", async (t) => {
       const left = put(masks, before, sent);
       return typeof left !== "string" && encodeValue(own(left)) === encodeValue(document);
     }),
-    { seed: 1127, numRuns: 2_000 },
+    { seed: 1127, numRuns: 1_200 },
   );
   t.pass();
 });
@@ -137,7 +137,7 @@ t.test("a replacement that is not denied leaves what may not be written, and los
       return !hidden.has(name) || after.get(name) === encodeValue(leaf) || statesCovered(fields, sent, way);
     });
   });
-  fc.assert(property, { seed: 1128, numRuns: 3_000 });
+  fc.assert(property, { seed: 1128, numRuns: 1_200 });
   t.ok(allowed > 300, `replacements are allowed (${allowed})`);
 });
 
@@ -155,6 +155,6 @@ t.test("a replacement ends alike whatever the unseen is", async (t) => {
     });
     return one === two;
   });
-  fc.assert(property, { seed: 1129, numRuns: 3_000 });
+  fc.assert(property, { seed: 1129, numRuns: 1_200 });
   t.ok(allowed > 300, `replacements are allowed (${allowed})`);
 });
