@@ -226,7 +226,7 @@ async function openServices(config: Config, parts: ServiceParts): Promise<Servic
       hashing: { poolThreads: config.poolThreads, cores: availableParallelism() },
     });
     opened.push(accounts);
-    const keys = await createServiceKeys({ store, clock, random, log, presets, limits });
+    const keys = await createServiceKeys({ store, clock, random, log, presets, limits, audit });
     opened.push(keys);
     return { ...accounts, keys, auditLog: audit, mailLog: mail, setUp: { link: setUpLink } };
   };

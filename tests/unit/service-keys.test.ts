@@ -5,6 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { authorizeAdmin } from "../../server/access/authorize.ts";
 import { ScopeSet, scopeFault } from "../../server/access/scopes.ts";
+import { AUDIT, createAudit } from "../../server/accounts/audit/audit.ts";
 import { formatKey, newKeyParts, parseKey } from "../../server/accounts/keys/key-format.ts";
 import { KEYS } from "../../server/accounts/keys/key-records.ts";
 import { createServiceKeys } from "../../server/accounts/keys/service-keys.ts";
@@ -44,7 +45,9 @@ async function open() {
     log: quiet,
     presets: [PRESET],
     limits,
+    audit: createAudit({ store, clock, random: (bytes: number) => randomBytes(bytes), log: quiet }),
   };
+  await embedded.ensureCollection(AUDIT);
   const keys = await createServiceKeys(options);
   const second = await createServiceKeys(options);
   const close = async () => {

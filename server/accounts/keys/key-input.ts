@@ -17,16 +17,19 @@ export interface KeyInput {
   readonly scopes?: readonly string[];
   readonly expiresAt?: Date | null;
   readonly networks?: readonly string[];
+  /** It counts again: whoever says so answers for it from now on. */
+  readonly suspended?: false;
 }
 
 /**
- * Reads `{name, scopes, expiresAt?, networks?}`.
+ * Reads `{name, scopes, expiresAt?, networks?}` of a new key, of one that is there `{…, suspended?}` with nothing needed.
  * @param needed members that must be there
  * @throws GalleyError `invalid_argument` with every fault
  */
 export function parseKeyInput(body: unknown, needed: readonly string[], now: number): KeyInput {
   const faults = new Faults();
-  const members = parseMembers(body, "", ["name", "scopes", "expiresAt", "networks"], faults);
+  const known = ["name", "scopes", "expiresAt", "networks", ...(needed.length === 0 ? ["suspended"] : [])];
+  const members = parseMembers(body, "", known, faults);
   for (const name of needed) if (members && !members.has(name)) faults.add(name, "missing_member", "is needed");
   const input: { -readonly [K in keyof KeyInput]: KeyInput[K] } = {};
   if (members?.has("name")) input.name = nameOf(members.get("name"), faults);
@@ -39,6 +42,11 @@ export function parseKeyInput(body: unknown, needed: readonly string[], now: num
       { at: "networks", max: MAX_NETWORKS, fault: networkFault },
       faults,
     );
+  }
+  if (members?.has("suspended")) {
+    input.suspended = false;
+    const why = "a key is suspended while there is no such admin as made it; to end it, delete it";
+    if (members.get("suspended") !== false) faults.add("suspended", "bad_value", `expects false: ${why}`);
   }
   if (input.scopes?.length === 0 && !faults.any) faults.add("scopes", "bad_operand", "expects at least one scope");
   faults.throwIfAny();

@@ -17,6 +17,8 @@ export interface KeyRecord {
   readonly previous?: { readonly hash: string; readonly until: Date };
   readonly createdAt: Date;
   readonly createdBy: string;
+  /** The admin who answers for it: without them it is suspended. Undefined: a key made it. */
+  readonly maker?: string;
   /** Undefined: never. */
   readonly expiresAt?: Date;
   /** CIDR networks; empty: any. */
@@ -25,7 +27,7 @@ export interface KeyRecord {
 }
 
 export function readKey({ id, version, value }: Row): KeyRecord {
-  const { previous, expiresAt, lastUsed } = value;
+  const { previous, expiresAt, lastUsed, maker } = value;
   return {
     id,
     version,
@@ -37,6 +39,7 @@ export function readKey({ id, version, value }: Row): KeyRecord {
     networks: value.networks as readonly string[],
     ...(previous ? { previous: previous as unknown as NonNullable<KeyRecord["previous"]> } : {}),
     ...(expiresAt instanceof Date ? { expiresAt } : {}),
+    ...(maker !== undefined ? { maker: String(maker) } : {}),
     ...(lastUsed ? { lastUsed: lastUsed as unknown as NonNullable<KeyRecord["lastUsed"]> } : {}),
   };
 }
@@ -45,9 +48,10 @@ export function readKey({ id, version, value }: Row): KeyRecord {
 export function writeKey(store: DocumentStore, key: KeyRecord, now: number): Write {
   const { id, version: expect, createdAt, name, scopes, hash, createdBy, networks } = key;
   const version = store.nextVersion(expect);
-  const optional: Record<string, ObjectValue | Date> = {};
+  const optional: Record<string, ObjectValue | Date | string> = {};
   if (key.previous) optional.previous = { ...key.previous };
   if (key.expiresAt) optional.expiresAt = key.expiresAt;
+  if (key.maker !== undefined) optional.maker = key.maker;
   if (key.lastUsed) optional.lastUsed = { ...key.lastUsed };
   const text = encodeValue({
     _id: id,

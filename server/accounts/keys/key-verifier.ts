@@ -6,6 +6,7 @@ import type { DocumentStore } from "../../stores/document-store.ts";
 import type { NetworkLimits } from "../limits/network-limits.ts";
 import { inNetworks } from "../limits/networks.ts";
 import { hashSecret, parseKey } from "./key-format.ts";
+import { isSuspended, MAKERS } from "./key-makers.ts";
 import { KEYS, type KeyRecord, readKey } from "./key-records.ts";
 
 /** Tokens remembered as good; enough for every key of a large installation, and a bound on memory. */
@@ -41,17 +42,16 @@ export interface KeyVerifier {
 export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyVerifierOptions): KeyVerifier {
   const presetDigests = presets.map(digest);
   const remembered = new Map<string, Remembered>();
-  /** Raised with every change of a key, so that a look-up under way does not remember what was true before. */
+  /** Raised with every change of a key or an admin, so that a look-up under way does not remember what was true before. */
   let epoch = 0;
   // A change reaches this, on every node, before the call that made it is answered: nobody comes in by an old key then.
   const tail = store.tail(
     undefined,
     ({ changes, dropped }) => {
-      if (dropped?.includes(KEYS)) forgetAll();
-      for (const change of changes) {
-        if (change.collection !== KEYS) continue;
-        epoch++;
-        for (const [token, { key }] of remembered) if (key?.id === change.id) remembered.delete(token);
+      if (dropped?.includes(KEYS) || dropped?.includes(MAKERS)) forgetAll();
+      for (const { collection, id } of changes) {
+        if (collection === KEYS) forget((key) => key.id === id);
+        else if (collection === MAKERS) forget((key) => key.maker === id);
       }
     },
     forgetAll,
@@ -69,6 +69,11 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
     close: () => tail.close(),
   };
   return verifier;
+
+  function forget(isMeant: (key: KeyRecord) => boolean): void {
+    epoch++;
+    for (const [token, { key }] of remembered) if (key && isMeant(key)) remembered.delete(token);
+  }
 
   function forgetAll(): void {
     epoch++;
@@ -91,8 +96,10 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
     for (;;) {
       const before = epoch;
       const [row] = await store.get(KEYS, [parts.id]);
+      const key = row && readKey(row);
+      const suspended = key && (await isSuspended(store, key));
       if (before !== epoch) continue;
-      const known = row && recognise(readKey(row), hashSecret(parts.secret));
+      const known = key && !suspended && recognise(key, hashSecret(parts.secret));
       if (!known) throw invalid();
       remember(token, known);
       return admit(known, address);
@@ -141,7 +148,7 @@ function sameHash(a: string, b: string): boolean {
 function invalid(): GalleyError {
   return new GalleyError(
     "unauthenticated",
-    "the service key is not valid here: it may be mistyped, revoked or expired",
+    "the service key is not valid here: it may be mistyped, revoked, suspended or expired",
     { reason: "token_invalid" },
   );
 }

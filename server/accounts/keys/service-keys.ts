@@ -8,11 +8,14 @@ import type { Log } from "../../log.ts";
 import { attempts, commitOrLose } from "../../stores/attempts.ts";
 import type { DocumentStore, Write } from "../../stores/document-store.ts";
 import { pagesOf } from "../../stores/pages.ts";
+import type { Audit, AuditEvent } from "../audit/audit.ts";
 import { demandFresh } from "../entry.ts";
 import { keepCollections } from "../kept-collections.ts";
 import type { NetworkLimits } from "../limits/network-limits.ts";
+import type { Visit } from "../sessions/device.ts";
 import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
 import { parseKeyInput, parseOverlap } from "./key-input.ts";
+import { isSuspended, suspendedOf } from "./key-makers.ts";
 import { KEYS, type KeyRecord, readKey, writeKey } from "./key-records.ts";
 import { createKeyVerifier } from "./key-verifier.ts";
 import { createLastUse } from "./last-use.ts";
@@ -27,6 +30,7 @@ export interface ServiceKeyOptions {
   /** Whole keys with every right, from the configuration and for this run; never stored. */
   readonly presets: readonly string[];
   readonly limits: Pick<NetworkLimits, "demand" | "failed">;
+  readonly audit: Pick<Audit, "line">;
 }
 
 /** Keys for servers: accounts.md 10. What `/v1/admin/keys` serves and what identifies a `gsk_…` token. */
@@ -38,12 +42,15 @@ export interface ServiceKeys {
   verify(token: string, address: string): Principal | Promise<Principal>;
   list(scope: AdminScope): Promise<{ keys: KeyInfo[] }>;
   /** `body`: `{name, scopes, expiresAt?, networks?}`. The secret is shown this once. */
-  create(scope: AdminScope, body: unknown): Promise<{ key: KeyInfo; secret: string }>;
-  /** `body`: `{name?, scopes?, expiresAt?, networks?}`. @throws GalleyError `not_found`, as the methods below */
-  change(scope: AdminScope, id: string, body: unknown): Promise<KeyInfo>;
+  create(scope: AdminScope, body: unknown, visit?: Visit): Promise<{ key: KeyInfo; secret: string }>;
+  /**
+   * `body`: `{name?, scopes?, expiresAt?, networks?, suspended?: false}`.
+   * @throws GalleyError `not_found`, as the methods below
+   */
+  change(scope: AdminScope, id: string, body: unknown, visit?: Visit): Promise<KeyInfo>;
   /** `body`: `{overlap?}`, seconds for which the old secret stays good, at most a day. */
-  rotate(scope: AdminScope, id: string, body: unknown): Promise<{ key: KeyInfo; secret: string }>;
-  remove(scope: AdminScope, id: string): Promise<void>;
+  rotate(scope: AdminScope, id: string, body: unknown, visit?: Visit): Promise<{ key: KeyInfo; secret: string }>;
+  remove(scope: AdminScope, id: string, visit?: Visit): Promise<void>;
   close(): void;
 }
 
@@ -53,8 +60,10 @@ export interface KeyInfo {
   readonly name: string;
   readonly scopes: readonly string[];
   readonly createdAt: string;
-  /** Id of the key that made it. */
+  /** Id of the admin or key that made it. */
   readonly createdBy: string;
+  /** The admin who made it is gone: nobody comes in by it. */
+  readonly suspended: boolean;
   /** null: never. */
   readonly expiresAt: string | null;
   /** CIDR networks it may come from; empty: any. */
@@ -68,7 +77,7 @@ const DEFAULT_LIFE = 365 * 24 * 60 * 60 * 1000;
 
 /** Opens the keys of a store. */
 export async function createServiceKeys(options: ServiceKeyOptions): Promise<ServiceKeys> {
-  const { store, clock, random, log } = options;
+  const { store, clock, random, log, audit } = options;
   const kept = await keepCollections({ store, log, collections: [{ name: KEYS, indexes: [] }] });
   const verifier = createKeyVerifier({ ...options, onUse: createLastUse({ store, clock, log }) });
 
@@ -78,12 +87,14 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
     async list() {
       const keys: KeyInfo[] = [];
       for await (const { rows } of pagesOf(store, KEYS, LIMITS.pageMax)) {
-        keys.push(...rows.map((row) => infoOf(readKey(row))));
+        const page = rows.map(readKey);
+        const suspended = await suspendedOf(store, page);
+        keys.push(...page.map((key) => infoOf(key, suspended.has(key.id))));
       }
       return { keys: keys.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)) };
     },
 
-    async create(scope, body) {
+    async create(scope, body, visit) {
       demandFreshAdmin(scope);
       const now = clock();
       const input = parseKeyInput(body, ["name", "scopes"], now);
@@ -98,49 +109,60 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
         hash: hashSecret(parts.secret),
         createdAt: new Date(now),
         createdBy: nameOf(scope.principal),
+        ...makerOf(scope),
         networks: input.networks ?? [],
         ...(expiresAt ? { expiresAt } : {}),
       };
-      await store.commit([writeKey(store, key, now)]);
-      log.info({ keyId: key.id, scopes: key.scopes, by: key.createdBy }, "service key made");
-      return { key: infoOf(key), secret: formatKey(parts) };
+      const { name, scopes } = key;
+      const line = told("key-made", scope, key.id, visit, { name, scopes });
+      await store.commit([writeKey(store, key, now), line]);
+      log.info({ keyId: key.id, scopes, by: key.createdBy }, "service key made");
+      return { key: infoOf(key, false), secret: formatKey(parts) };
     },
 
-    async change(scope, id, body) {
+    async change(scope, id, body, visit) {
       const input = parseKeyInput(body, [], clock());
+      // Who says that a key counts again makes one, in a way.
+      if (input.suspended === false) demandFreshAdmin(scope);
       demandCover(scope, input.scopes ?? []);
-      const key = await replace(scope, id, (stored) => {
-        const { expiresAt: before, ...kept } = stored;
+      const changed = Object.keys(input);
+      const line = () =>
+        told("key-changed", scope, id, visit, { changed, ...(input.scopes && { scopes: input.scopes }) });
+      const key = await replace(scope, id, line, (stored) => {
+        const { expiresAt: before, maker, ...kept } = stored;
         const expiresAt = input.expiresAt === undefined ? before : input.expiresAt;
         return {
           ...kept,
+          ...(input.suspended === false ? makerOf(scope) : maker !== undefined && { maker }),
           name: input.name ?? stored.name,
           scopes: input.scopes ?? stored.scopes,
           networks: input.networks ?? stored.networks,
           ...(expiresAt ? { expiresAt } : {}),
         };
       });
-      log.info({ keyId: id, by: nameOf(scope.principal), changed: Object.keys(input) }, "service key changed");
-      return infoOf(key);
+      log.info({ keyId: id, by: nameOf(scope.principal), changed }, "service key changed");
+      return shown(key);
     },
 
-    async rotate(scope, id, body) {
+    async rotate(scope, id, body, visit) {
       demandFreshAdmin(scope);
       const overlap = parseOverlap(body);
       const parts = { id, secret: newKeyParts(random).secret };
-      const key = await replace(scope, id, ({ previous: _, ...stored }) => ({
+      const line = () => told("key-rotated", scope, id, visit, { overlap });
+      const key = await replace(scope, id, line, ({ previous: _, ...stored }) => ({
         ...stored,
         hash: hashSecret(parts.secret),
         ...(overlap > 0 ? { previous: { hash: stored.hash, until: new Date(clock() + overlap * 1000) } } : {}),
       }));
       log.info({ keyId: id, by: nameOf(scope.principal), overlap }, "service key rotated");
-      return { key: infoOf(key), secret: formatKey(parts) };
+      return { key: await shown(key), secret: formatKey(parts) };
     },
 
-    async remove(scope, id) {
+    async remove(scope, id, visit) {
       await attempts(random, async () => {
-        const { version } = await stored(id);
-        await commit({ kind: "delete", collection: KEYS, id, expect: version });
+        const { version, name } = await stored(id);
+        const line = told("key-revoked", scope, id, visit, { name });
+        await commit([{ kind: "delete", collection: KEYS, id, expect: version }, line]);
       });
       log.warn({ keyId: id, by: nameOf(scope.principal) }, "service key revoked");
     },
@@ -151,18 +173,37 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
     },
   };
 
+  function told(
+    action: string,
+    { principal }: AdminScope,
+    id: string,
+    visit: Visit | undefined,
+    details: NonNullable<AuditEvent["details"]>,
+  ): Write {
+    return audit.line({ action, by: nameOf(principal), for: id, ...(visit && { visit }), details });
+  }
+
+  async function shown(key: KeyRecord): Promise<KeyInfo> {
+    return infoOf(key, await isSuspended(store, key));
+  }
+
   /** A secret is shown to an admin only who has lately proven who they are. */
   function demandFreshAdmin({ principal }: AdminScope): void {
     if (principal.kind === "admin") demandFresh({ clock }, principal);
   }
 
   /** Changes a key that lies within the caller's own scopes: a narrow key must not get at a wider one's secret. */
-  async function replace(scope: AdminScope, id: string, change: (key: KeyRecord) => KeyRecord): Promise<KeyRecord> {
+  async function replace(
+    scope: AdminScope,
+    id: string,
+    line: () => Write,
+    change: (key: KeyRecord) => KeyRecord,
+  ): Promise<KeyRecord> {
     return attempts(random, async () => {
       const before = await stored(id);
       demandCover(scope, before.scopes);
       const key = change(before);
-      await commit(writeKey(store, key, clock()));
+      await commit([writeKey(store, key, clock()), line()]);
       return key;
     });
   }
@@ -177,8 +218,8 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
    * Stores a change, and answers when every node goes by it: then nobody comes in by what was before. A key's last use may
    * be noted at any moment; that is a race to run again.
    */
-  async function commit(write: Write): Promise<void> {
-    await store.barrier(await commitOrLose(store, [write]));
+  async function commit(writes: readonly Write[]): Promise<void> {
+    await store.barrier(await commitOrLose(store, writes));
   }
 }
 
@@ -192,10 +233,15 @@ function demandCover({ principal }: AdminScope, scopes: readonly string[]): void
   });
 }
 
-function infoOf(key: KeyRecord): KeyInfo {
+/** The admin who makes a key answers for it; a key that makes one does not. */
+function makerOf({ principal }: AdminScope): Pick<KeyRecord, "maker"> {
+  return principal.kind === "admin" ? { maker: principal.id } : {};
+}
+
+function infoOf(key: KeyRecord, suspended: boolean): KeyInfo {
   const { id, name, scopes, createdBy, networks, lastUsed } = key;
   return {
-    ...{ id, name, scopes, createdBy, networks },
+    ...{ id, name, scopes, createdBy, suspended, networks },
     createdAt: key.createdAt.toISOString(),
     expiresAt: key.expiresAt?.toISOString() ?? null,
     ...(lastUsed ? { lastUsedAt: lastUsed.at.toISOString(), lastUsedFrom: lastUsed.from } : {}),

@@ -4,6 +4,7 @@ import type { ServiceKeys } from "../../accounts/keys/service-keys.ts";
 import type { Replies } from "../reply.ts";
 import type { Call, Route } from "../route.ts";
 import { object, type Schema } from "../schema.ts";
+import { visitOf } from "./visit.ts";
 
 const KEYS = "/v1/admin/keys";
 const TIME: Schema = { type: "string", format: "date-time" };
@@ -14,6 +15,7 @@ const KEY = object({
   scopes: TEXTS,
   createdAt: TIME,
   createdBy: { type: "string" },
+  suspended: { type: "boolean", description: "The admin who made it is gone: nobody comes in by it." },
   expiresAt: { type: ["string", "null"], format: "date-time" },
   networks: TEXTS,
   lastUsedAt: TIME,
@@ -51,20 +53,22 @@ export function keyRoutes(keys: ServiceKeys, replies: Replies): Route[] {
       body: object(SETTINGS, ["name", "scopes"]),
       replies: { 201: { description: "The key and its secret", schema: MADE } },
       errors: [],
-      async answer({ scope, body, reply }: Call<AdminScope>) {
-        replies.json(reply, 201, JSON.stringify(await keys.create(scope, body)));
+      async answer(call: Call<AdminScope>) {
+        const { scope, body, reply } = call;
+        replies.json(reply, 201, JSON.stringify(await keys.create(scope, body, visitOf(call))));
       },
     },
     {
       ...writing,
       method: "PATCH",
       path: `${KEYS}/{id}`,
-      summary: "Change a key's name, scopes, expiry or networks",
-      body: object(SETTINGS),
+      summary: "Change a key's name, scopes, expiry or networks, or make a suspended one count again",
+      body: object({ ...SETTINGS, suspended: { type: "boolean", description: "false only: you answer for it now." } }),
       replies: { 200: { description: "The key", schema: KEY } },
       errors: ["not_found"],
-      async answer({ scope, params, body, reply }: Call<AdminScope>) {
-        replies.json(reply, 200, JSON.stringify(await keys.change(scope, params.id, body)));
+      async answer(call: Call<AdminScope>) {
+        const { scope, params, body, reply } = call;
+        replies.json(reply, 200, JSON.stringify(await keys.change(scope, params.id, body, visitOf(call))));
       },
     },
     {
@@ -76,8 +80,9 @@ export function keyRoutes(keys: ServiceKeys, replies: Replies): Route[] {
       bodyOptional: true,
       replies: { 200: { description: "The key and its new secret", schema: MADE } },
       errors: ["not_found"],
-      async answer({ scope, params, body, reply }: Call<AdminScope>) {
-        replies.json(reply, 200, JSON.stringify(await keys.rotate(scope, params.id, body ?? {})));
+      async answer(call: Call<AdminScope>) {
+        const { scope, params, body, reply } = call;
+        replies.json(reply, 200, JSON.stringify(await keys.rotate(scope, params.id, body ?? {}, visitOf(call))));
       },
     },
     {
@@ -87,9 +92,9 @@ export function keyRoutes(keys: ServiceKeys, replies: Replies): Route[] {
       summary: "Revoke a key, at once",
       replies: { 204: { description: "Revoked" } },
       errors: ["not_found"],
-      async answer({ scope, params, reply }: Call<AdminScope>) {
-        await keys.remove(scope, params.id);
-        replies.empty(reply, 204);
+      async answer(call: Call<AdminScope>) {
+        await keys.remove(call.scope, call.params.id, visitOf(call));
+        replies.empty(call.reply, 204);
       },
     },
   ];
