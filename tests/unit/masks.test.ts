@@ -345,6 +345,7 @@ t.test("a question may touch only what may be read of every document", async (t)
     ["deep.x", false],
     ["deep.1.x", false],
     ["deep.y", true],
+    ["0.secret", true],
     ["secrets", true],
     ["b", true],
     ["_id", true],
