@@ -28,6 +28,10 @@ try {
     if (!smoke) saveResults(workload.name, rows);
     all.push(...rows);
   }
+} catch (error) {
+  // Node would leave before it tells what was not caught: see leave.ts.
+  console.error(error);
+  process.exitCode = 1;
 } finally {
   await mongod.close();
 }

@@ -1,5 +1,7 @@
 /** Every benchmark, in the order of benchmarks.md. */
 import type { Workload } from "./harness/report.ts";
+import { barrier } from "./workloads/barrier.ts";
+import { enumeration } from "./workloads/enumeration.ts";
 import { evaluate } from "./workloads/evaluate.ts";
 import { footprint } from "./workloads/footprint.ts";
 import { importCities } from "./workloads/import.ts";
@@ -8,8 +10,11 @@ import { ledger } from "./workloads/ledger.ts";
 import { mixed } from "./workloads/mixed.ts";
 import { page } from "./workloads/page.ts";
 import { profile } from "./workloads/profile.ts";
+import { race } from "./workloads/race.ts";
 import { read } from "./workloads/read.ts";
+import { signIn } from "./workloads/sign-in.ts";
 import { soak } from "./workloads/soak.ts";
+import { token } from "./workloads/token.ts";
 
 export const WORKLOADS: readonly Workload[] = [
   evaluate,
@@ -18,7 +23,12 @@ export const WORKLOADS: readonly Workload[] = [
   page,
   mixed,
   importCities,
+  signIn,
+  token,
+  barrier,
   footprint,
+  race,
+  enumeration,
   ledger,
   soak,
   profile,

@@ -84,7 +84,7 @@ export async function runLoad(load: Load): Promise<Measured> {
   };
 }
 
-function spreadOf(latencies: number[]): Latencies {
+export function spreadOf(latencies: number[]): Latencies {
   latencies.sort((a, b) => a - b);
   const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), slowest: latencies.at(-1) ?? 0 };

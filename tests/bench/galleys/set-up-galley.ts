@@ -1,0 +1,21 @@
+/**
+ * Galley as its environment says, which forgets on SIGUSR2 that it has a first owner, and prints a new link to become that:
+ * so one server goes through as many first owners as a benchmark wants.
+ */
+import { createApp } from "../../../server/app.ts";
+import { readConfig } from "../../../server/config.ts";
+
+const MARK = { collection: "_settings", id: "set-up" };
+
+const app = await createApp(readConfig({ mode: "production", env: { ...process.env, GALLEY_LOG_LEVEL: "error" } }));
+console.log(`${(await app.listen()).url} `);
+
+process.on("SIGUSR2", async () => {
+  const [mark] = await app.store.get(MARK.collection, [MARK.id]);
+  if (mark) await app.store.commit([{ kind: "delete", ...MARK, expect: mark.version }]);
+  console.log(`set-up link ${await app.setUpLink()} `);
+});
+process.once("SIGTERM", async () => {
+  await app.close();
+  process.exit(0);
+});

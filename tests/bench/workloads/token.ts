@@ -1,0 +1,219 @@
+import { randomBytes } from "node:crypto";
+import { nameOf } from "../../../server/access/principal.ts";
+import { fresh } from "../../../server/accounts/record.ts";
+import { deriveKeys } from "../../../server/accounts/secrets/derived-keys.ts";
+import { createAccessTokens } from "../../../server/accounts/sessions/access-token.ts";
+import { createPrincipalTable } from "../../../server/accounts/sessions/principals.ts";
+import { createSessions, SESSIONS, type SessionRecord } from "../../../server/accounts/sessions/sessions.ts";
+import { createTokenVerifier } from "../../../server/accounts/sessions/token-verifier.ts";
+import { USER_COLLECTIONS, type UserRecord, writeUser } from "../../../server/accounts/users.ts";
+import type { DocumentStore } from "../../../server/stores/document-store.ts";
+import { openMongoStore } from "../../../server/stores/mongodb/store.ts";
+import { openSqliteStore } from "../../../server/stores/sqlite/store.ts";
+import { type Random, seeded } from "../../support/seeded.ts";
+import { type Engine, onEachEngine } from "../harness/engines.ts";
+import type { ReportRow, Workload } from "../harness/report.ts";
+import { median } from "../harness/rounds.ts";
+import { acceptedThatMustNot } from "./token-refusals.ts";
+
+/** B13: what checking an access token adds to a request, in process, through what the server checks them with. */
+export const token: Workload = {
+  name: "token",
+  covers: ["B13"],
+  run: (options) => onEachEngine(options, (engine) => tokenOn(engine, options.smoke)),
+};
+
+interface Size {
+  readonly tokens: number;
+  readonly rounds: number;
+  /** Seconds of a server's life that a round plays. */
+  readonly seconds: number;
+}
+
+const FULL: Size = { tokens: 10_000, rounds: 5, seconds: 10 };
+const SMOKE: Size = { tokens: 300, rounds: 1, seconds: 2 };
+/** Requests of such a second: below what one node answers (B1), so that the new ones weigh more than they do there. */
+const REQUESTS = 5000;
+/** One of so many is refreshed each second. */
+const RENEWED = 100;
+const MOST_MICROSECONDS = 2;
+const SEED = 13;
+
+/** Somebody with a token. */
+export interface Holder {
+  readonly user: UserRecord;
+  session: SessionRecord;
+  token: string;
+}
+
+/** The parts of the server that know tokens, on a store of their own. */
+export type TokenParts = Awaited<ReturnType<typeof openParts>>;
+
+async function tokenOn(engine: Engine, smoke: boolean): Promise<ReportRow[]> {
+  const size = smoke ? SMOKE : FULL;
+  const parts = await openParts(engine);
+  try {
+    const holders = await makeHolders(parts, size.tokens);
+    const on = engine.name === "sqlite" ? "SQLite" : "MongoDB";
+    return [
+      await speedRow(`B13 token check on ${on}`, parts, holders, size),
+      await acceptedThatMustNot(`B13 forged, expired, revoked on ${on}`, parts, holders),
+    ];
+  } finally {
+    parts.table.close();
+    await parts.store.close();
+  }
+}
+
+async function openParts({ folder, env }: Engine) {
+  const time = { ahead: 0 };
+  const clock = () => Date.now() + time.ahead;
+  const random = (bytes: number) => randomBytes(bytes);
+  const store = await openStore(folder, env.GALLEY_MONGODB_URL, { clock, random });
+  for (const collection of [...USER_COLLECTIONS, SESSIONS]) await store.ensureCollection(collection);
+  const common = { keys: deriveKeys(["the secret of the benchmark, over 32 bytes"]), epoch: "e1", clock };
+  const lives = () => ({ idleSeconds: 30 * 86_400, absoluteSeconds: 90 * 86_400, most: 50 });
+  const sessions = createSessions({ ...common, store, random, lives, onReuse: () => [] });
+  const tokens = createAccessTokens({ ...common, issuer: () => ISSUER });
+  const table = createPrincipalTable({ store, clock });
+  return { store, clock, time, sessions, tokens, table, verifier: createTokenVerifier(tokens, table) };
+}
+
+const ISSUER = "https://galley.example";
+export const ACCESS_SECONDS = 15 * 60;
+export const VISIT = { address: "192.0.2.1", userAgent: "bench", requestId: "r1" };
+
+async function openStore(
+  folder: string,
+  url: string | undefined,
+  parts: { readonly clock: () => number; readonly random: (bytes: number) => Uint8Array },
+): Promise<DocumentStore> {
+  if (url === undefined) return openSqliteStore({ folder, clock: parts.clock });
+  const store = await openMongoStore({ url, ...parts, warn: () => {} });
+  await store.opened;
+  return store;
+}
+
+const AT_ONCE = 100;
+
+/** So many people, each with one session and its token. */
+async function makeHolders(parts: TokenParts, count: number): Promise<Holder[]> {
+  const holders: Holder[] = [];
+  while (holders.length < count) {
+    const numbers = Array.from({ length: Math.min(AT_ONCE, count - holders.length) }, (_, i) => holders.length + i);
+    holders.push(...(await Promise.all(numbers.map((n) => makeHolder(parts, n)))));
+  }
+  return holders;
+}
+
+async function makeHolder({ store, sessions, tokens, clock }: TokenParts, n: number): Promise<Holder> {
+  const now = clock();
+  const email = `person-${n}@example.org`;
+  const person = { ...fresh(`person-${n}`, now), pool: "user", guest: false } as const;
+  const user: UserRecord = { ...person, email, emailKey: email, data: {}, roles: ["reader"], claims: {} };
+  const started = await sessions.start({ pool: "user", user: user.id, visit: VISIT, proofs: ["password"] });
+  await store.commit([writeUser(store, user, now), ...started.writes]);
+  return { user, session: started.session, token: await issue(tokens, started.session) };
+}
+
+function issue(tokens: TokenParts["tokens"], { pool, user, id }: SessionRecord): Promise<string> {
+  return tokens.issue({ pool, user, session: id }, ACCESS_SECONDS);
+}
+
+async function speedRow(
+  what: string,
+  parts: TokenParts,
+  holders: readonly Holder[],
+  { rounds, seconds }: Size,
+): Promise<ReportRow> {
+  const random = seeded(SEED);
+  const all: Second[] = [];
+  const means: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const played: Second[] = [];
+    for (let second = 0; second < seconds; second++) {
+      const renewed = await renew(parts, holders, random);
+      played.push(await playSecond(parts, holders, renewed, random));
+    }
+    // The first round finds all tokens unknown: it warms up.
+    if (round === 0) continue;
+    all.push(...played);
+    means.push(meanOf(played, ({ wall }) => wall));
+  }
+  const mean = median(means);
+  const wrong = all.reduce((sum, one) => sum + one.wrong, 0);
+  const [cpu, known, anew] = (["cpu", "known", "anew"] as const).map((of) => meanOf(all, (one) => one[of]));
+  return {
+    what,
+    ours: `${mean.toFixed(2)} µs a request`,
+    ceiling: "-",
+    ratio: mean,
+    spread: (Math.max(...means) - Math.min(...means)) / mean,
+    target: `<= ${MOST_MICROSECONDS} µs`,
+    met: mean <= MOST_MICROSECONDS && wrong === 0,
+    note: `of ${holders.length} tokens 1 % new a second, ${REQUESTS} requests a second; a known one ${known?.toFixed(2)} µs, a new one ${anew?.toFixed(0)} µs; ${cpu?.toFixed(2)} CPU-µs a request; wrong ${wrong}`,
+  };
+}
+
+/** One in a hundred refreshes, as the route does: the session changes, and its next token is unknown. */
+async function renew({ sessions, tokens }: TokenParts, holders: readonly Holder[], random: Random): Promise<Holder[]> {
+  const count = Math.ceil(holders.length / RENEWED);
+  const from = Math.floor(random() * holders.length);
+  const chosen = Array.from({ length: count }, (_, i) => holders[(from + i * 97) % holders.length] as Holder);
+  const renewed = [...new Set(chosen)];
+  await Promise.all(
+    renewed.map(async (holder) => {
+      const { session } = await sessions.rotate(sessions.refreshTokenOf(holder.session), VISIT);
+      holder.session = session;
+      holder.token = await issue(tokens, session);
+    }),
+  );
+  return renewed;
+}
+
+/** Microseconds a request of one second. */
+interface Second {
+  readonly wall: number;
+  readonly cpu: number;
+  /** Of those whose token was checked before, and of those whose was not. */
+  readonly known: number;
+  readonly anew: number;
+  /** Taken for somebody else. */
+  readonly wrong: number;
+}
+
+async function playSecond(
+  { verifier }: TokenParts,
+  holders: readonly Holder[],
+  renewed: readonly Holder[],
+  random: Random,
+): Promise<Second> {
+  const requests = Array.from(
+    { length: REQUESTS - renewed.length },
+    () => holders[Math.floor(random() * holders.length)] as Holder,
+  );
+  let wrong = 0;
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  // As they come in one after the other: each waits for its own answer only.
+  for (const { token, user } of renewed) if (nameOf(await verifier.verify(token, VISIT.address)) !== user.id) wrong++;
+  const between = performance.now();
+  for (const { token, user } of requests) {
+    const verified = verifier.verify(token, VISIT.address);
+    const principal = verified instanceof Promise ? await verified : verified;
+    if (nameOf(principal) !== user.id) wrong++;
+  }
+  const ended = performance.now();
+  const spent = process.cpuUsage(cpu);
+  return {
+    wall: ((ended - began) * 1000) / REQUESTS,
+    cpu: (spent.user + spent.system) / REQUESTS,
+    known: ((ended - between) * 1000) / requests.length,
+    anew: ((between - began) * 1000) / renewed.length,
+    wrong,
+  };
+}
+
+function meanOf(seconds: readonly Second[], figure: (second: Second) => number): number {
+  return seconds.reduce((sum, second) => sum + figure(second), 0) / seconds.length;
+}
