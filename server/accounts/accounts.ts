@@ -25,6 +25,7 @@ import { signIn } from "./flows/sign-in.ts";
 import { signUp } from "./flows/sign-up.ts";
 import { createUserAdmin } from "./flows/user-admin.ts";
 import { keepCollections } from "./kept-collections.ts";
+import { createAdminNetworks } from "./limits/admin-networks.ts";
 import { createLimits, LIMITS_RECORDS } from "./limits/limits.ts";
 import { createRequestLimits } from "./limits/request-limits.ts";
 import { createMail, MAIL, type MailTransport } from "./mail/mail.ts";
@@ -134,6 +135,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
     devices: createDeviceTokens({ keys, clock, random }),
     hasher: createPasswordHasher({ random, ...options.hashing }),
     limits: createLimits({ ...common, settings: () => settings.current().limits }),
+    adminNetworks: createAdminNetworks(settings.current),
     publicUrl: options.publicUrl,
   };
   if (options.owner && !(await makeConfiguredOwner(parts, options.owner))) {
@@ -155,7 +157,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
     users: createUserAdmin(parts),
     admins: createAdmins(parts),
     settings,
-    tokens: createTokenVerifier(tokens, table),
+    tokens: createTokenVerifier(tokens, table, parts.adminNetworks),
     audit,
     mail,
     limits: parts.limits,

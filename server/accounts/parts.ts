@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import type { Audit } from "./audit/audit.ts";
+import type { AdminNetworks } from "./limits/admin-networks.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Mail } from "./mail/mail.ts";
 import type { PasswordHasher } from "./passwords/password-hash.ts";
@@ -25,6 +26,7 @@ export interface AccountParts {
   readonly devices: DeviceTokens;
   readonly hasher: PasswordHasher;
   readonly limits: Limits;
+  readonly adminNetworks: AdminNetworks;
   readonly mail: Mail;
   readonly audit: Audit;
   /** Where links lead, without a slash at the end; never made of what a request says. */

@@ -34,7 +34,7 @@ async function openNodes(t: Test, engine: Engine) {
 }
 
 t.test("what nobody has set is as the design says", (t) => {
-  const { app, signUp, password, sessions, limits, mail } = settingsOf({});
+  const { app, signUp, password, sessions, admins, limits, mail } = settingsOf({});
   t.strictSame(app, { name: "Galley", urls: [] });
   t.strictSame(signUp, { open: true, confirm: "later" });
   t.strictSame(password, { min: 8 });
@@ -66,6 +66,7 @@ t.test("what nobody has set is as the design says", (t) => {
     },
     session: { refreshesPerMinute: 30 },
   });
+  t.strictSame(admins, { networks: [] });
   t.strictSame(mail, { templates: {} });
   t.throws(() => {
     (settingsOf({}).signUp as { open: unknown }).open = false;
@@ -86,12 +87,15 @@ t.test("a change is judged whole, and every fault says where it is and what is e
     app: { name: " ", urls: ["https://a.example/", "https://a.example/", "javascript:alert(1)"] },
     signUp: { open: "true", confirm: "never", closed: true },
     password: { min: 7, adminMin: 8 },
+    admins: { networks: ["10.0.0.0/8", "10.0.0.0/33", "here"] },
     sessions: { accessSeconds: 59, user: { most: 0 }, admin: [] },
     limits: { network: { mailsPerHour: 1.5 }, account: { passwordFailuresInARow: 101 }, session: 5 },
     mail: { templates: { verify: { en: { subject: "a", text: "{{password}}" } } } },
     colours: {},
   };
   t.strictSame(faultsOf(wrong).sort(), [
+    "admins.networks.1",
+    "admins.networks.2",
     "app.name",
     "app.urls.1",
     "app.urls.2",
@@ -280,7 +284,7 @@ onEachEngine(t, async (t, engine) => {
     await store.passed(store.position());
     t.equal(commits.length, 0);
     t.strictSame(Object.keys(await first.all(owner)), [
-      ...["app", "signUp", "password", "sessions", "limits", "mail"],
+      ...["app", "signUp", "password", "sessions", "admins", "limits", "mail"],
       "environment",
     ]);
   });

@@ -50,6 +50,7 @@ export async function signUpInvited(
   const { store, secrets, hasher, clock, audit, limits } = parts;
   const pool = body.as ?? "user";
   // `"invite"` is the setting for people who come by invitation alone.
+  if (pool === "admin") parts.adminNetworks.demand(visit.address);
   if (pool === "user" && parts.settings().signUp.open === false) throw signUpClosed();
   limits.take("code", visit.address);
   const invite = await secrets.byLink(["invite", "set-up"], body.invite);

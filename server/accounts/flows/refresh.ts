@@ -11,11 +11,14 @@ export interface Refreshed {
 
 /** A new pair of tokens for the newest refresh token; accounts.md 5.2. @throws GalleyError `session_ended`, `token_invalid` */
 export async function refresh(parts: AccountParts, token: string, visit: Visit): Promise<Refreshed> {
-  const { limits, sessions, tokens } = parts;
+  const { limits, adminNetworks, sessions, tokens } = parts;
   limits.demand("refresh", visit.address);
   try {
     const parsed = parseRefreshToken(token);
     if (parsed) limits.takeRefresh(parsed.session);
+    if (adminNetworks.limited && (await sessions.holderOf(token))?.pool === "admin") {
+      adminNetworks.demand(visit.address);
+    }
     const { session, refreshToken } = await sessions.rotate(token, visit);
     const { accessSeconds } = parts.settings().sessions;
     const { pool, user, id } = session;

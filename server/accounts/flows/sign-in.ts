@@ -28,7 +28,7 @@ const NOBODY = "nobody";
  * Signs in by address and password. An address that nobody has, a person without a password and a closed account take
  * the same steps as a wrong password, so that neither the answer nor its time tells them apart (accounts.md 8.2).
  *
- * @throws GalleyError `bad_credentials`, `rate_limited`
+ * @throws GalleyError `bad_credentials`, `rate_limited`; `permission_denied` of admins from elsewhere
  */
 export async function signIn(
   parts: AccountParts,
@@ -38,6 +38,7 @@ export async function signIn(
 ): Promise<SessionAnswer> {
   const { store, devices, audit } = parts;
   const pool = body.as ?? "user";
+  if (pool === "admin") parts.adminNetworks.demand(visit.address);
   const faults = new Faults();
   const address = readAddress(body.email, faults);
   faults.throwIfAny();

@@ -1,30 +1,46 @@
 import type { Principal } from "../../access/principal.ts";
 import { ROLES } from "../../access/scopes.ts";
+import type { AdminNetworks } from "../limits/admin-networks.ts";
 import type { AccessTokens } from "./access-token.ts";
 import type { PrincipalTable, SignedIn } from "./principals.ts";
 
 /** Tells whose access token it is: its claims name a session, and what the caller may do comes from the table of those. */
 export interface TokenVerifier {
-  /** @throws GalleyError `unauthenticated`: `token_invalid` or `session_ended` */
-  verify(token: string, address: string): Principal | Promise<Principal>;
+  /**
+   * @throws GalleyError `unauthenticated`: `token_invalid` or `session_ended`; `permission_denied` of an admin from a network
+   *   that is not admitted
+   */
+  verify(token: string, address: string, origin?: string): Principal | Promise<Principal>;
 }
 
-export function createTokenVerifier(tokens: AccessTokens, table: PrincipalTable): TokenVerifier {
+export function createTokenVerifier(
+  tokens: AccessTokens,
+  table: PrincipalTable,
+  networks: Pick<AdminNetworks, "demand">,
+): TokenVerifier {
   return {
-    verify(token, address) {
+    verify(token, address, origin) {
       const claims = tokens.verify(token);
-      if (claims instanceof Promise) return claims.then((found) => settled(table.of(found), address));
-      return settled(table.of(claims), address);
+      if (claims instanceof Promise) return claims.then((found) => settled(table.of(found), address, origin));
+      return settled(table.of(claims), address, origin);
     },
   };
+
+  function settled(found: SignedIn | Promise<SignedIn>, address: string, origin: string | undefined) {
+    return found instanceof Promise
+      ? found.then((one) => admitted(one, address, origin))
+      : admitted(found, address, origin);
+  }
+
+  function admitted(found: SignedIn, address: string, origin: string | undefined): Principal {
+    if (found.user.pool === "admin") networks.demand(address);
+    return principalOf(found, address, origin);
+  }
 }
 
-function settled(found: SignedIn | Promise<SignedIn>, address: string): Principal | Promise<Principal> {
-  return found instanceof Promise ? found.then((one) => principalOf(one, address)) : principalOf(found, address);
-}
-
-function principalOf({ session, user }: SignedIn, address: string): Principal {
-  const common = { id: user.id, session: session.id, provedAt: session.provedAt.getTime(), address };
+function principalOf({ session, user }: SignedIn, address: string, origin: string | undefined): Principal {
+  const from = origin === undefined ? { address } : { address, origin };
+  const common = { id: user.id, session: session.id, provedAt: session.provedAt.getTime(), ...from };
   if (user.pool === "admin") {
     const role = user.role ?? "viewer";
     return { kind: "admin", ...common, role, scopes: ROLES[role] };

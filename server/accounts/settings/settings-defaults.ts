@@ -1,6 +1,7 @@
 import { describe } from "#protocol/describe";
 import type { Faults } from "#protocol/errors";
 import { isObjectValue } from "#protocol/values";
+import { networkFault } from "../limits/networks.ts";
 import { type MailTemplates, templateFault } from "../mail/mail-templates.ts";
 import { appUrlFault } from "./app-url.ts";
 import type { StoredSettings } from "./settings.ts";
@@ -35,6 +36,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const MAX_NAME = 100;
 const MAX_URLS = 50;
+const MAX_NETWORKS = 100;
 /** Levels below `mail.templates` that a change may name: kind and language. */
 const TEMPLATE_LEVELS = 2;
 
@@ -42,7 +44,7 @@ const TEMPLATE_LEVELS = 2;
 export const SETTING_TABLE: SettingTable<StoredSettings> = {
   app: {
     name: new Setting<string>("Galley", checkName),
-    urls: new Setting<readonly string[]>([], checkUrls),
+    urls: listOf(MAX_URLS, "addresses", appUrlFault),
   },
   signUp: {
     open: oneOf<StoredSettings["signUp"]["open"]>(true, [true, false, "invite"]),
@@ -62,6 +64,7 @@ export const SETTING_TABLE: SettingTable<StoredSettings> = {
       most: integer(50, 1, 500),
     },
   },
+  admins: { networks: listOf(MAX_NETWORKS, "networks", networkFault) },
   limits: {
     anonymous: unlimitedOr(1, 1_000_000),
     user: unlimitedOr(1, 1_000_000),
@@ -129,16 +132,22 @@ function checkName(value: unknown, at: string, faults: Faults): void {
   if (!legal) faults.add(at, "bad_value", `expects 1 to ${MAX_NAME} characters on one line`);
 }
 
-function checkUrls(value: unknown, at: string, faults: Faults): void {
-  if (!Array.isArray(value) || value.length > MAX_URLS) {
-    faults.add(at, "bad_value", `expects an array of at most ${MAX_URLS} addresses, got ${describe(value)}`);
-    return;
-  }
-  for (const [i, url] of value.entries()) {
-    const fault = appUrlFault(url);
-    if (fault !== undefined) faults.add(`${at}.${i}`, "bad_value", fault);
-    else if (value.indexOf(url) < i) faults.add(`${at}.${i}`, "bad_value", "expects each address once");
-  }
+/** Of texts, each once. */
+function listOf(
+  most: number,
+  what: string,
+  faultOf: (text: unknown) => string | undefined,
+): Setting<readonly string[]> {
+  return new Setting<readonly string[]>([], (value, at, faults) => {
+    if (!Array.isArray(value) || value.length > most) {
+      faults.add(at, "bad_value", `expects an array of at most ${most} ${what}, got ${describe(value)}`);
+      return;
+    }
+    for (const [i, text] of value.entries()) {
+      const fault = faultOf(text) ?? (value.indexOf(text) < i ? "expects each once" : undefined);
+      if (fault !== undefined) faults.add(`${at}.${i}`, "bad_value", fault);
+    }
+  });
 }
 
 function checkTemplates(value: unknown, at: string, faults: Faults): void {

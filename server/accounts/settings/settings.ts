@@ -1,10 +1,12 @@
+import { Faults } from "#protocol/errors";
 import { encodeValue } from "#protocol/values";
 import type { AdminScope } from "../../access/authorize.ts";
-import { nameOf } from "../../access/principal.ts";
+import { nameOf, type Principal } from "../../access/principal.ts";
 import type { Log } from "../../log.ts";
 import { attempts, commitOrLose } from "../../stores/attempts.ts";
 import type { DocumentStore, StoredCollection, Write } from "../../stores/document-store.ts";
 import type { Audit } from "../audit/audit.ts";
+import { inNetworks } from "../limits/networks.ts";
 import type { MailTemplates } from "../mail/mail-templates.ts";
 import { fresh, putRecord, storedOf } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
@@ -31,6 +33,10 @@ export interface StoredSettings {
     readonly min: number;
   };
   readonly sessions: { readonly accessSeconds: number; readonly user: SessionLives; readonly admin: SessionLives };
+  readonly admins: {
+    /** Where admins may come from, in CIDR form; empty: anywhere. */
+    readonly networks: readonly string[];
+  };
   readonly limits: LimitSettings;
   readonly mail: { readonly templates: MailTemplates };
 }
@@ -163,6 +169,7 @@ export async function createSettings(options: SettingsOptions): Promise<Settings
     const before = Object.fromEntries(rows.map((row, i) => [GROUPS[i] as string, row ? valuesIn(row) : {}]));
     const values = changedSettings(before, body);
     const after = settingsOf(values);
+    demandOwnWayIn(principal, after);
     const now = clock();
     const writes = GROUPS.flatMap((group, i): Write[] => {
       const fields = values[group] ?? {};
@@ -179,4 +186,12 @@ export async function createSettings(options: SettingsOptions): Promise<Settings
     log.info({ by, changed }, "settings changed");
     return { after, position };
   }
+}
+
+/** @throws GalleyError `invalid_argument` if an admin would not get in any more */
+function demandOwnWayIn({ kind, address }: Principal, { admins: { networks } }: StoredSettings): void {
+  if (kind !== "admin" || networks.length === 0 || inNetworks(networks)(address)) return;
+  const faults = new Faults();
+  faults.add("admins.networks", "bad_value", "expects a network that you come from yourself, else you are shut out");
+  faults.throwIfAny();
 }
