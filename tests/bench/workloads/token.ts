@@ -76,7 +76,7 @@ async function openParts({ folder, env }: Engine) {
   const sessions = createSessions({ ...common, store, random, lives, onReuse: () => [] });
   const tokens = createAccessTokens({ ...common, issuer: () => ISSUER });
   const table = createPrincipalTable({ store, clock });
-  return { store, clock, time, sessions, tokens, table, verifier: createTokenVerifier(tokens, table) };
+  return { store, clock, time, sessions, tokens, table, verifier: createTokenVerifier(tokens, table, { demand() {} }) };
 }
 
 const ISSUER = "https://galley.example";
