@@ -102,7 +102,8 @@ export interface AdminKeys {
    * @example const { secret } = await admin(db).keys.create({ name: "nightly", scopes: ["documents:*:list"] });
    */
   create(values: KeyValues & { name: string; scopes: readonly string[] }): Promise<{ key: KeyInfo; secret: string }>;
-  update(id: string, values: KeyValues): Promise<KeyInfo>;
+  /** `suspended: false` lets a suspended key count again: whoever says so answers for it from then on. */
+  update(id: string, values: KeyValues & { suspended?: false | undefined }): Promise<KeyInfo>;
   /**
    * Gives a key a new secret; the old one stays good for `overlap` seconds, at most a day.
    *
@@ -130,6 +131,8 @@ export interface KeyInfo {
   readonly createdAt: string;
   /** Id of who made it. */
   readonly createdBy: string;
+  /** The admin who made it is gone: nobody comes in by it. */
+  readonly suspended: boolean;
   /** null: never. */
   readonly expiresAt: string | null;
   readonly networks: readonly string[];
@@ -139,14 +142,14 @@ export interface KeyInfo {
 
 /** What is set while the server runs, by group. Scopes `admin:settings:read` and `:write`. */
 export interface AdminSettings {
-  get(): Promise<Settings>;
+  get(): Promise<ShownSettings>;
   /**
    * Changes what is named; null brings a default back.
    *
    * @example await admin(db).settings.update({ signUp: { confirm: "first" }, password: { min: 12 } });
    * @returns all settings, which hold on every node then
    */
-  update(change: SettingsChange): Promise<Settings>;
+  update(change: SettingsChange): Promise<ShownSettings>;
 }
 
 /** Times are in seconds. */
@@ -155,8 +158,21 @@ export interface Settings {
   readonly signUp: { readonly open: true | false | "invite"; readonly confirm: "later" | "first" };
   readonly password: { readonly min: number };
   readonly sessions: { readonly accessSeconds: number; readonly user: SessionLives; readonly admin: SessionLives };
-  readonly limits: { readonly [of in "network" | "account" | "session"]: { readonly [limit: string]: number } };
+  /** Where admins may come from, as in `10.0.0.0/8`; empty: anywhere. */
+  readonly admins: { readonly networks: readonly string[] };
+  /** `anonymous` and `user`: requests for data a minute of one network and of one user; null: any. */
+  readonly limits: {
+    readonly anonymous: number | null;
+    readonly user: number | null;
+  } & { readonly [of in "network" | "account" | "session"]: { readonly [limit: string]: number } };
   readonly mail: { readonly templates: Json };
+}
+
+export interface ShownSettings extends Settings {
+  /** What variables fix, by their name. `value` is what holds, null for nothing; secrets have none. */
+  readonly environment: { readonly [variable: string]: { readonly set: boolean; readonly value?: unknown } };
+  /** What the server has noticed since its start that whoever runs it should know. */
+  readonly warnings: readonly string[];
 }
 
 export interface SessionLives {
