@@ -56,9 +56,9 @@ export interface Accounts {
 
 /** The settings, as owners reach them: bodies and replies by group. */
 export interface SettingsRoutes {
-  all(scope: AdminScope): unknown;
+  all(scope: AdminScope): Promise<object>;
   /** @throws GalleyError `invalid_argument` with every fault */
-  change(scope: AdminScope, body: unknown, visit: Visit): Promise<unknown>;
+  change(scope: AdminScope, body: unknown, visit: Visit): Promise<object>;
 }
 
 /** The audit log, newest first, by pages. */

@@ -91,7 +91,17 @@ async function server(galley: Reach): Promise<Finding[]> {
             keyed.status === 401 ? "the key is not valid there" : "the key needs the scope admin:collections:read",
         }),
   };
-  return [store, access, ...clock(keyed.date)];
+  return [store, access, ...clock(keyed.date), ...(await warnings(galley))];
+}
+
+/** What the server has noticed, for keys that may read the settings. */
+async function warnings(galley: Reach): Promise<Finding[]> {
+  const { status, body } = await galley.send({ method: "GET", path: "/v1/admin/settings" });
+  const text = await readText(body);
+  if (status !== 200) return [];
+  const { warnings = [] } = JSON.parse(text) as { readonly warnings?: readonly string[] };
+  // No failure of a check: whoever sends a header can bring this about.
+  return warnings.map((warning) => ({ check: "warning", ok: true, found: warning }));
 }
 
 /** Compares the server's Date header, which has whole seconds, with this machine's clock. */

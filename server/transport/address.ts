@@ -4,9 +4,26 @@ import { BlockList, isIP } from "node:net";
 /**
  * Finds out where requests come from: the socket's peer, or, if that is a trusted proxy, the nearest address of
  * `X-Forwarded-For` that is none. Whatever stands left of it was written by the client and proves nothing (N01).
+ *
+ * @param onUnknownProxy told once of a peer that sends the header and is not trusted: if it is a proxy, everybody behind it
+ *   counts as one (accounts.md 8.1)
  */
-export function createAddresses(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
-  if (trustedProxies.length === 0) return peerOf;
+export function createAddresses(
+  trustedProxies: readonly string[],
+  onUnknownProxy: (address: string) => void = () => {},
+): (request: IncomingMessage) => string {
+  let told = false;
+  const unknownProxy = (address: string) => {
+    if (!told) onUnknownProxy(address);
+    told = true;
+    return address;
+  };
+  if (trustedProxies.length === 0) {
+    return (request) => {
+      const address = peerOf(request);
+      return told || request.headers["x-forwarded-for"] === undefined ? address : unknownProxy(address);
+    };
+  }
   const trusted = new BlockList();
   for (const proxy of trustedProxies) {
     const [address = "", bits] = proxy.split("/");
@@ -20,6 +37,7 @@ export function createAddresses(trustedProxies: readonly string[]): (request: In
     let address = peerOf(request);
     const forwarded = request.headers["x-forwarded-for"];
     if (typeof forwarded !== "string") return address;
+    if (!isTrusted(address)) return unknownProxy(address);
     const hops = forwarded.split(",");
     while (isTrusted(address)) {
       const before = plain(hops.pop()?.trim() ?? "");

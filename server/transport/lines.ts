@@ -9,6 +9,8 @@ export interface RouteTools {
   readonly replies: Replies;
   readonly failures: Failures;
   readonly load: LoadLimits;
+  /** What the server has noticed since its start that whoever runs it should know; grows. */
+  readonly warnings: readonly string[];
 }
 
 export interface LineReply {
@@ -27,7 +29,10 @@ const CHUNK = 64 * 1024;
  * Streams lines at the reader's pace. What fails before the first line is an ordinary error reply. Lines that wait are
  * sent as soon as their source pauses, because a client may wait for them before it goes on.
  */
-export async function sendLines({ replies, failures, load }: RouteTools, options: LineReply): Promise<void> {
+export async function sendLines(
+  { replies, failures, load }: Omit<RouteTools, "warnings">,
+  options: LineReply,
+): Promise<void> {
   const { request, reply, lines, type, errorLine } = options;
   const { raw } = reply;
   // Node ends a connection on which nothing moved for so long; with the reply it goes back to its keep-alive time.

@@ -68,9 +68,14 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const server: HttpServer = http;
 
   answerWithoutRoute(fastify, cors, replies, failures);
-  const addressOf = createAddresses(options.trustedProxies);
+  const warnings: string[] = [];
+  const addressOf = createAddresses(options.trustedProxies, (address) => {
+    const warning = `${address} sends X-Forwarded-For and is not among GALLEY_TRUSTED_PROXIES: if it is a proxy of yours, name it there, since everybody behind it counts as one address`;
+    warnings.push(warning);
+    log.warn({}, warning);
+  });
   const enter = createEntrance({ server, verifiers, requestLimits, addressOf, failures, load, demandOpen });
-  for (const route of options.routes({ replies, failures, load })) mount(fastify, route, enter);
+  for (const route of options.routes({ replies, failures, load, warnings })) mount(fastify, route, enter);
   await fastify.ready();
   return {
     fastify,

@@ -16,6 +16,21 @@ t.test("without trusted proxies the peer is who calls, whatever is forwarded", a
   t.equal(from([], "2001:db8::1"), "2001:db8::1");
 });
 
+t.test("a peer that forwards and is not trusted is told of once", async (t) => {
+  for (const trusted of [[], ["10.0.0.0/8"]]) {
+    const told: string[] = [];
+    const addressOf = createAddresses(trusted, (address) => told.push(address));
+    const ask = (remoteAddress: string, headers: object) =>
+      addressOf({ socket: { remoteAddress }, headers } as unknown as IncomingMessage);
+    ask("192.0.2.1", {});
+    ask("10.0.0.1", trusted.length > 0 ? { "x-forwarded-for": "203.0.113.9" } : {});
+    t.same(told, []);
+    t.equal(ask("::ffff:192.0.2.1", { "x-forwarded-for": "203.0.113.9" }), "192.0.2.1");
+    t.equal(ask("192.0.2.2", { "x-forwarded-for": "203.0.113.9" }), "192.0.2.2");
+    t.same(told, ["192.0.2.1"]);
+  }
+});
+
 t.test("behind trusted proxies the nearest address that is none of them calls", async (t) => {
   const proxies = ["10.0.0.0/8", "fd00::1"];
   t.equal(from(proxies, "192.0.2.1", "203.0.113.9"), "192.0.2.1", "the peer is no proxy");

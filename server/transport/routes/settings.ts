@@ -20,18 +20,26 @@ const ADMIN = object({
   lastSignInAt: { type: ["string", "null"], format: "date-time" },
 });
 
+const ALL =
+  "All settings by group; `environment`: what variables fix, of secrets only whether they are set; `warnings`: what the server has noticed since its start";
+
 export interface SettingsParts {
   readonly settings: SettingsRoutes;
   readonly admins: Admins;
   readonly auditLog: AuditLog;
   readonly mailLog: MailLog;
+  /** Told with the settings. */
+  readonly warnings: readonly string[];
 }
 
 /** What owners see and set while the server runs: settings, admins, the audit log. */
-export function settingsRoutes({ settings, admins, auditLog, mailLog }: SettingsParts, replies: Replies): Route[] {
+export function settingsRoutes(
+  { settings, admins, auditLog, mailLog, warnings }: SettingsParts,
+  replies: Replies,
+): Route[] {
   const reading = shared("read");
   const writing = { ...shared("write"), writes: true } as const;
-  const all = { 200: { description: "All settings, by group", schema: { type: "object" } as Schema } };
+  const all = { 200: { description: ALL, schema: { type: "object" } as Schema } };
   const routes: Route<AdminScope>[] = [
     {
       ...reading,
@@ -41,7 +49,7 @@ export function settingsRoutes({ settings, admins, auditLog, mailLog }: Settings
       replies: all,
       errors: [],
       async answer({ scope, reply }) {
-        replies.json(reply, 200, JSON.stringify(await settings.all(scope)));
+        replies.json(reply, 200, JSON.stringify({ ...(await settings.all(scope)), warnings }));
       },
     },
     {
@@ -54,7 +62,8 @@ export function settingsRoutes({ settings, admins, auditLog, mailLog }: Settings
       errors: ["contention"],
       async answer(call) {
         const { scope, body, reply } = call;
-        replies.json(reply, 200, JSON.stringify(await settings.change(scope, body, visitOf(call))));
+        const settingsNow = await settings.change(scope, body, visitOf(call));
+        replies.json(reply, 200, JSON.stringify({ ...settingsNow, warnings }));
       },
     },
     {

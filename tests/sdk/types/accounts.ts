@@ -21,6 +21,7 @@ same<Served<AuditLine, ServerAuditLine>>();
 same<Served<Settings["sessions"], StoredSettings["sessions"]>>();
 same<Served<Settings["signUp"], StoredSettings["signUp"]>>();
 same<Same<keyof Settings, keyof StoredSettings>>();
+same<Same<keyof Settings["limits"], keyof StoredSettings["limits"]>>();
 
 const { user, next } = await db.auth.signUp({ email: "ada@example.org", password: "x", data: { theme: "dark" } });
 if (next) await db.auth.finish(next, { code: "123456" });
@@ -71,6 +72,10 @@ same<Same<typeof found, UserInfo | null>>();
 await users.update("x", { roles: ["editor"], claims: { plan: "pro" }, name: null });
 await keys.create({ name: "nightly", scopes: ["documents:*:list"], expiresAt: null });
 await settings.update({ signUp: { open: "invite", confirm: null }, sessions: { user: { most: 5 } }, password: null });
+await settings.update({ limits: { user: 600, anonymous: null }, admins: { networks: ["10.0.0.0/8"] } });
+const port: unknown = (await settings.get()).environment.GALLEY_PORT?.value;
+void port;
+await keys.update("x", { suspended: false });
 await admins.invite({ email: "grace@example.org", role: "editor" });
 await audit.list({ user: "x", limit: 5 });
 // @ts-expect-error no such role
