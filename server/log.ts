@@ -26,26 +26,38 @@ export async function createLog(
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]), censor: "[redacted]" },
   };
+  const out = destination ?? pino.destination({ fd: 1, sync: true });
   if (config.logFormat === "json") {
-    const log: Log = pino(options, destination ?? pino.destination({ fd: 1, sync: true }));
+    const log: Log = pino({ ...options, hooks: { streamWrite: escapeControls } }, out);
     return log;
   }
   // Loaded only here: a server that logs JSON never pays for it.
-  const { default: pretty } = await import("pino-pretty");
-  const stream = pretty({
+  const { prettyFactory } = await import("pino-pretty");
+  const readable = prettyFactory({
     colorize: destination === undefined,
     singleLine: true,
     translateTime: "SYS:HH:MM:ss",
-    messageFormat: (log, key) => escapeControls(String(log[key])),
-    ...(destination === undefined ? { sync: true } : { destination }),
+    // An error is a member like others: it would take lines of its own, and its text could look like another event.
+    errorLikeObjectKeys: [],
   });
-  const log: Log = pino(options, stream);
+  const log: Log = pino(options, { write: (line: string) => out.write(readable(controlsAsText(line))) });
   return log;
 }
 
-/** Control characters (C0, DEL, C1) and the two line separators as escapes. */
-function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
+/** What JSON leaves as it is in its strings, though some terminals obey C1, and some readers end a line at a separator. */
+const UNESCAPED = /[\x7f-\x9f\u2028\u2029]/g;
+
+function escapeControls(line: string): string {
+  return line.replace(UNESCAPED, escapeOf);
+}
+
+/** A line of JSON whose strings hold no control character any more, but the escapes of those as text. */
+function controlsAsText(line: string): string {
+  return line
+    .replace(/\\(.)/g, (pair, what: string) => (/["\\/]/.test(what) ? pair : `\\${pair}`))
+    .replace(UNESCAPED, (character) => `\\${escapeOf(character)}`);
+}
+
+function escapeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

@@ -14,9 +14,11 @@ async function logged(format: "json" | "pretty", write: (log: Awaited<ReturnType
 for (const format of ["json", "pretty"] as const) {
   t.test(`${format}: one line an event, whatever its text holds`, async (t) => {
     const text = await logged(format, (log) => {
-      log.info({ name: HOSTILE, nested: { userAgent: HOSTILE } }, `hello ${HOSTILE}`);
+      const err = new Error(HOSTILE, { cause: new Error(HOSTILE) });
+      log.warn({ name: HOSTILE, nested: { userAgent: HOSTILE }, err }, `hello ${HOSTILE}`);
     });
-    t.equal(text.split("\n").length, 2, text);
+    // Not the text itself as the message: what is in it, the runner would take for its own.
+    t.equal(text.split("\n").length, 2);
     t.notMatch(text.trimEnd(), /[\p{Cc}\u2028]/u, "no control character");
     t.match(text, /hello/);
   });
