@@ -81,8 +81,10 @@ onEachEngine(t, async (t, engine) => {
       // Each begins where the body before it ends.
       const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
       t.equal(statuses.length, 500, "sent at once on one connection");
-      t.equal(statuses.filter((status) => status === "401").length, 5);
-      t.equal(statuses.filter((status) => status === "429").length, 495);
+      // Each is a try: five are free, of which the queue of hashes takes three at once.
+      const judged = statuses.filter((status) => status === "401").length;
+      t.ok(judged >= 1 && judged <= 5, `${judged} were judged`);
+      t.equal(statuses.filter((status) => status === "429").length, 500 - judged);
     });
     time.now += 60 * 60_000;
   });
