@@ -17,11 +17,16 @@ export function admin<S>(db: Client<S>): Admin {
   const { send, encodeObject, encodePart, ApiError } = (db as Client<S> & { readonly [DOOR]: Door })[DOOR];
 
   const ask = async <R>(method: Call["method"], path: string, values?: object): Promise<R> => {
-    const body = values && encodeObject(values, "values");
+    return sendText(method, path, values && encodeObject(values, "values"));
+  };
+  const sendText = async <R>(method: Call["method"], path: string, body?: string): Promise<R> => {
     // A change sent twice is one change; of anything else there could be two.
     const once = method === "POST" || method === "DELETE";
     return (await send({ method, path: `admin/${path}`, body, once })) as R;
   };
+  // Strictly: a rule that lost a member on its way would allow more.
+  const sendSet = <R>(act: string, set: object): Promise<R> =>
+    sendText("POST", `rules/${act}`, encodeObject(given(set), "values", true));
   const one = (area: string, id: string, act = ""): string => `${area}/${encodePart(id, "id")}${act}`;
 
   return {
@@ -57,6 +62,14 @@ export function admin<S>(db: Client<S>): Admin {
       rotate: async (id, options = {}) => ask("POST", one("keys", id, "/rotate"), options),
       delete: async (id) => nothing(await ask("DELETE", one("keys", id))),
     },
+    rules: {
+      current: () => ask("GET", "rules"),
+      versions: (options = {}) => ask("GET", `rules/versions${parametersOf(options)}`),
+      version: async (version) => ask("GET", one("rules/versions", `${version}`)),
+      check: async (set) => sendSet("check", set),
+      publish: async (values) => sendSet("publish", values),
+      rollback: (values) => ask("POST", "rules/rollback", values),
+    },
     settings: {
       get: () => ask("GET", "settings"),
       update: (change) => ask("PATCH", "settings", change),
@@ -75,6 +88,10 @@ interface Listed {
 function nothing(_reply: unknown): void {}
 
 function parametersOf(values: object): string {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+  const query = new URLSearchParams(given(values)).toString();
+  return query && `?${query}`;
+}
+
+function given(values: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

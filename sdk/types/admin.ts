@@ -1,11 +1,15 @@
 import type { Me, SessionInfo } from "./auth.ts";
 import type { Json } from "./document.ts";
+import type { AdminRules } from "./rules.ts";
+
+export type * from "./rules.ts";
 
 /** What admins and service keys with the scope do. Times are ISO 8601. */
 export interface Admin {
   readonly users: AdminUsers;
   readonly admins: AdminAdmins;
   readonly keys: AdminKeys;
+  readonly rules: AdminRules;
   readonly settings: AdminSettings;
   readonly audit: AdminAudit;
 }

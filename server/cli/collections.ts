@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { type Command, CommandError, needed, textOption } from "./command.ts";
+import { readJsonFile } from "./json-file.ts";
 import { reach, sendJson } from "./reach.ts";
 
 interface Info {
@@ -75,16 +75,8 @@ function definition(values: Readonly<Record<string, unknown>>, schemaFile: strin
   ];
   return {
     ...(indexes.length > 0 ? { indexes } : {}),
-    ...(schemaFile === undefined ? {} : { schema: readJson(schemaFile) }),
+    ...(schemaFile === undefined ? {} : { schema: readJsonFile(schemaFile) }),
   };
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, "utf8").replace(/^\ufeff/, ""));
-  } catch (error) {
-    throw new CommandError(`cannot read ${file}: ${(error as Error).message}`);
-  }
 }
 
 function describe(info: Info): string {

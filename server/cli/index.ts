@@ -8,6 +8,7 @@ const COMMANDS: readonly { name: string; summary: string; load: () => Promise<{ 
   { name: "export", summary: "write a collection's documents as NDJSON", load: () => import("./export.ts") },
   { name: "collections", summary: "list, create, show or drop collections", load: () => import("./collections.ts") },
   { name: "keys", summary: "create, list or revoke service keys", load: () => import("./keys.ts") },
+  { name: "rules", summary: "test, publish and roll back access rules", load: () => import("./rules.ts") },
   { name: "admin", summary: "make an admin, or let one back in", load: () => import("./admin.ts") },
   {
     name: "doctor",

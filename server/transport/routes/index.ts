@@ -1,3 +1,5 @@
+import type { Authorizer } from "../../access/authorize.ts";
+import type { RulesService } from "../../access/rules-contract.ts";
 import type {
   Accounts,
   Admins,
@@ -23,13 +25,16 @@ import { keyRoutes } from "./keys.ts";
 import { openApiRoute } from "./openapi.ts";
 import { ownAccountRoutes } from "./own-account.ts";
 import { queryRoutes } from "./queries.ts";
+import { rulesRoutes } from "./rules.ts";
 import { sdkRoutes } from "./sdk.ts";
 import { settingsRoutes } from "./settings.ts";
 import { userRoutes } from "./users.ts";
 
 export interface RouteParts extends RouteTools {
+  readonly access: Authorizer;
   readonly documents: DocumentService;
   readonly collections: CollectionService;
+  readonly rules: RulesService;
   readonly keys: ServiceKeys;
   readonly accounts: Accounts;
   readonly users: UserAdmin;
@@ -48,14 +53,15 @@ export interface RouteParts extends RouteTools {
 
 /** Every route, in reading order. */
 export function allRoutes(parts: RouteParts): readonly Route[] {
-  const { replies, documents, collections, assets } = parts;
+  const { replies, access, documents, collections, assets } = parts;
   const routes = [
     ...healthRoutes(replies, parts.ping, parts.clock),
-    ...documentRoutes(documents, replies),
-    ...queryRoutes(documents, replies),
-    ...batchRoutes(documents, replies, parts.requestLimits),
+    ...documentRoutes(documents, access, replies),
+    ...queryRoutes(documents, access, replies),
+    ...batchRoutes(documents, access, replies, parts.requestLimits),
     ...collectionRoutes(collections, replies),
     ...collectionDataRoutes(collections, parts),
+    ...rulesRoutes(parts.rules, replies),
     ...authRoutes(parts.accounts, replies, parts.cookie),
     ...ownAccountRoutes(parts.accounts, replies, parts.cookie),
     ...userRoutes(parts.users, replies),
