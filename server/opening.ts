@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
-import type { Authorizer } from "./access/authorize.ts";
 import type { RulesService } from "./access/rules-contract.ts";
 import type { AccountServices } from "./accounts/accounts.ts";
 import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
@@ -16,7 +15,6 @@ export interface OpenedStore {
 
 /** What works on the store, and knows some of what lies in it. */
 export interface Services {
-  readonly access: Authorizer;
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly rules: RulesService;
@@ -55,7 +53,7 @@ export interface Opening {
 
 const RETRY_MILLISECONDS = 500;
 const NAMES = [
-  ...(["access", "documents", "collections", "rules", "keys", "accounts", "users", "admins"] as const),
+  ...(["documents", "collections", "rules", "keys", "accounts", "users", "admins"] as const),
   ...(["settings", "tokens", "requestLimits", "auditLog", "mailLog", "setUp"] as const),
 ];
 
