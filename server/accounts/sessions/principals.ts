@@ -1,11 +1,11 @@
 import type { Commit, DocumentStore } from "../../stores/document-store.ts";
 import { HeldRecords } from "../held-records.ts";
-import { findUser, type UserRecord, userCollection } from "../users.ts";
+import { findUser, type Pool, type UserRecord, userCollection } from "../users.ts";
 import type { AccessClaims } from "./access-token.ts";
 import { sessionEnded } from "./session-ended.ts";
 import { liveUntil, readSession, SESSIONS, type SessionRecord } from "./session-records.ts";
 
-/** Someone who is signed in, as they are now. */
+/** Someone who is signed in, as they are now; without the person's private data. */
 export interface SignedIn {
   readonly session: SessionRecord;
   readonly user: UserRecord;
@@ -30,10 +30,10 @@ interface HeldSession extends Pick<SessionRecord, "pool" | "user"> {
   readonly until: number;
 }
 
-/** Held, each of two generations: enough for all who are at work at once. A session is about 1 KB … */
-const MOST_SESSIONS = 10_000;
-/** … and a person, with data and claims, up to 12. */
-const MOST_PEOPLE = 5_000;
+/** Sessions and people held, each of two generations: enough for all who are at work at once. A session is about 1 KB. */
+const MOST = 10_000;
+/** Of a person, whose claims are up to 4 KB, private preferences are up to 8 more, and nobody is judged by them. */
+const NO_DATA = {};
 
 export function createPrincipalTable({
   store,
@@ -42,14 +42,18 @@ export function createPrincipalTable({
   readonly store: DocumentStore;
   readonly clock: () => number;
 }): PrincipalTable {
-  const sessions = new HeldRecords<HeldSession>(MOST_SESSIONS, async (id) => {
+  const sessions = new HeldRecords<HeldSession>(MOST, async (id) => {
     const [row] = await store.get(SESSIONS.name, [id]);
     const session = row && readSession(row);
     return session && { session, pool: session.pool, user: session.user, until: liveUntil(session) };
   });
+  const readPerson = async (pool: Pool, id: string): Promise<UserRecord | undefined> => {
+    const user = await findUser(store, pool, id);
+    return user && { ...user, data: NO_DATA };
+  };
   const people = {
-    user: new HeldRecords(MOST_PEOPLE, (id) => findUser(store, "user", id)),
-    admin: new HeldRecords(MOST_PEOPLE, (id) => findUser(store, "admin", id)),
+    user: new HeldRecords(MOST, (id) => readPerson("user", id)),
+    admin: new HeldRecords(MOST, (id) => readPerson("admin", id)),
   };
   const kinds = new Map<string, HeldRecords<HeldSession | UserRecord>>([
     [SESSIONS.name, sessions],
