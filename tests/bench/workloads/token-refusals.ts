@@ -149,5 +149,6 @@ async function committed(
   writes: (holder: Holder) => Promise<Write[]>,
 ): Promise<void> {
   const positions = await Promise.all(holders.map(async (holder) => store.commit(await writes(holder))));
-  for (const position of positions) await store.barrier(position);
+  const last = positions.sort().at(-1);
+  if (last !== undefined) await store.barrier(last);
 }
