@@ -28,7 +28,7 @@ export interface Person extends Who {
 }
 
 export interface Request {
-  readonly method: "POST" | "DELETE";
+  readonly method: "POST" | "PATCH" | "DELETE";
   readonly path: string;
   readonly body?: object;
   /** A token; null: nobody; absent: the full key. */
