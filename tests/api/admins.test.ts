@@ -42,7 +42,7 @@ t.test("an owner whom the machine invites leaves nothing to set up", async (t) =
 
 onEachEngine(t, async (t, engine) => {
   let now = Date.parse("2026-03-01T00:00:00Z");
-  const app = await startApp({ engine, clock: () => now });
+  const app = await startApp({ engine, clock: () => now, env: { GALLEY_TRUSTED_PROXIES: "127.0.0.1" } });
   t.teardown(() => app.close());
   const post = (path: string, body?: object, as?: string | null): Promise<Answer> =>
     app.send("POST", `/v1/${path}`, { ...(body && { body }), ...(as !== undefined && { as }) });
@@ -179,11 +179,14 @@ onEachEngine(t, async (t, engine) => {
     t.equal((await signing()).status, 401);
     t.equal((await app.send("POST", `${one}/enable`, { as })).json.disabledAt, null);
     const again = (await signing()).json.session;
+    t.equal((await app.send("POST", `${one}/send-reset`, { as })).status, 204);
+    const { token: link } = await mailFor(app.folder, "invited@example.org", "reset");
     t.equal((await app.send("POST", `${one}/sign-out`, { as })).status, 204);
     t.equal((await app.send("GET", "/v1/auth/me", { as: again.accessToken })).status, 401);
-    now += 2 * MINUTE;
-    t.equal((await app.send("POST", `${one}/send-reset`, { as })).status, 204);
-    t.ok((await mailFor(app.folder, "invited@example.org", "reset")).token);
+    const reset = await post("auth/password/reset", { token: link, password: OTHER }, null);
+    t.equal(reset.json.error.details.reason, "secret_invalid", "links that were on their way are void");
+    const audit = await app.send("GET", `/v1/admin/audit?user=${made.json.id}&action=user-changed`, { as });
+    t.match(audit.json.lines, [{ details: { changed: ["roles", "claims"], roles: [] } }]);
     t.equal((await app.send("DELETE", one, { as })).status, 204);
     t.equal((await app.send("GET", one, { as })).status, 404);
     t.equal((await app.send("DELETE", one, { as })).status, 404);
@@ -200,6 +203,96 @@ onEachEngine(t, async (t, engine) => {
     const short = await post("auth/sign-up", { email: "s@example.org", password: "plum-orbit-lante" }, null);
     t.equal(short.status, 400);
     t.match((await patch({ password: { min: null } })).json, { password: { min: 8 } });
+  });
+
+  t.test("settings show what the environment fixes, and no secret of it", async (t) => {
+    const shown = await app.send("GET", "/v1/admin/settings", { as: owner.accessToken });
+    const { environment } = shown.json;
+    t.match(environment, {
+      GALLEY_HOST: { set: false, value: "127.0.0.1" },
+      GALLEY_PORT: { set: true, value: 0 },
+      GALLEY_DATA_DIR: { set: true, value: app.folder },
+      GALLEY_TRUSTED_PROXIES: { set: true, value: ["127.0.0.1"] },
+      GALLEY_PUBLIC_URL: { set: false, value: null },
+    });
+    for (const name of ["SECRET", "SERVICE_KEY", "MONGODB_URL", "SMTP_URL", "ADMIN_PASSWORD"]) {
+      t.strictSame(Object.keys(environment[`GALLEY_${name}`]), ["set"], name);
+    }
+    t.equal(environment.GALLEY_SERVICE_KEY.set, true);
+    t.notOk(shown.text.includes(app.key) || shown.text.includes("mongodb://"));
+    const body = { environment: { GALLEY_PORT: { value: 1 } } };
+    const refused = await app.send("PATCH", "/v1/admin/settings", { body, as: owner.accessToken });
+    t.match([refused.status, refused.json.error.details.faults[0].path], [400, "environment"]);
+  });
+
+  t.test("admins come from the networks that owners name, and from nowhere else", async (t) => {
+    const as = owner.accessToken;
+    const from = (address: string) => ({ "x-forwarded-for": address });
+    const name = (networks: string[] | null, headers = from("203.0.113.7")) =>
+      app.send("PATCH", "/v1/admin/settings", { body: { admins: { networks } }, as, headers });
+    const shut = await name(["198.51.100.0/24"]);
+    t.match(
+      [shut.status, shut.json.error.details.faults[0].path],
+      [400, "admins.networks"],
+      "nobody shuts themselves out",
+    );
+    t.equal((await name(["203.0.113.0/24"])).status, 200);
+    const statuses = async (headers: Record<string, string>) => {
+      const body = { email: owner.user.email, password: OTHER, as: "admin" };
+      const wrong = { ...body, password: "not-the-password-at-all" };
+      return [
+        (await app.send("GET", "/v1/admin/users", { as, headers })).status,
+        (await app.send("POST", "/v1/auth/sign-in", { body: wrong, as: null, headers })).status,
+        (await app.send("POST", "/v1/auth/sign-in", { body, as: null, headers })).status,
+      ];
+    };
+    t.strictSame(await statuses(from("203.0.113.200")), [200, 401, 200]);
+    t.strictSame(await statuses(from("198.51.100.1")), [403, 403, 403], "nor do they learn of a password");
+    const body = { email: owner.user.email, password: OTHER, as: "admin" };
+    const inside = { headers: from("203.0.113.9"), as: null };
+    const { refreshToken } = (await app.send("POST", "/v1/auth/sign-in", { body, ...inside })).json.session;
+    const refresh = { body: { refreshToken }, as: null };
+    t.equal((await app.send("POST", "/v1/auth/refresh", { ...refresh, headers: from("198.51.100.1") })).status, 403);
+    t.equal((await app.send("POST", "/v1/auth/refresh", { ...refresh, headers: from("203.0.113.9") })).status, 200);
+    const key = await app.send("PATCH", "/v1/admin/settings", { body: { admins: { networks: null } } });
+    t.equal(key.status, 200, "the machine's own key is the way back");
+    t.strictSame(await statuses(from("198.51.100.1")), [200, 401, 200]);
+  });
+
+  t.test("a key is suspended while the admin who made it is gone", async (t) => {
+    const KEYS = "/v1/admin/keys";
+    const maker = await admin("maker@example.org", "owner");
+    const made = await app.send("POST", KEYS, {
+      body: { name: "m", scopes: ["documents:*:*"] },
+      as: maker.accessToken,
+    });
+    const { key, secret } = made.json;
+    const status = async () => (await app.send("GET", "/v1/documents/posts", { as: secret })).status;
+    const shown = async () =>
+      (await app.send("GET", KEYS)).json.keys.find(({ id }: { id: string }) => id === key.id).suspended;
+    t.strictSame([await status(), await shown()], [200, false]);
+    t.equal((await app.send("DELETE", `/v1/${ADMINS}/${maker.id}`, { as: owner.accessToken })).status, 204);
+    t.strictSame([await status(), await shown()], [401, true], "as soon as the removal is answered");
+    const change = (body: object) => app.send("PATCH", `${KEYS}/${key.id}`, { body, as: owner.accessToken });
+    t.match((await change({ name: "renamed" })).json, { suspended: true });
+    t.equal((await change({ suspended: true })).status, 400);
+    t.match((await change({ suspended: false })).json, { suspended: false, createdBy: maker.id });
+    t.equal(await status(), 200, "another owner answers for it");
+    t.equal((await app.send("POST", `${KEYS}/${key.id}/rotate`, { as: owner.accessToken })).status, 200);
+    t.equal((await app.send("DELETE", `${KEYS}/${key.id}`, { as: owner.accessToken })).status, 204);
+    const { lines } = (await app.send("GET", `/v1/admin/audit?user=${key.id}`)).json;
+    t.match(
+      lines.map(({ action, by, requestId }: Record<string, string>) => [action, by, typeof requestId]),
+      [
+        ...["key-revoked", "key-rotated", "key-changed", "key-changed"].map((action) => [
+          action,
+          owner.user.id,
+          "string",
+        ]),
+        ["key-made", maker.id, "string"],
+      ],
+    );
+    t.notOk(JSON.stringify(lines).includes(secret));
   });
 
   t.test("the console's session lives in a cookie that two routes read, from its own pages only", async (t) => {

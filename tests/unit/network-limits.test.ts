@@ -1,9 +1,13 @@
 /** Limits of networks, in memory: accounts.md 8, N01. */
 import t from "tap";
+import type { Principal } from "../../server/access/principal.ts";
+import { ROLES } from "../../server/access/scopes.ts";
 import { createNetworkLimits, limitedNetwork } from "../../server/accounts/limits/network-limits.ts";
 import { RateTable } from "../../server/accounts/limits/rate-table.ts";
+import { createRequestLimits } from "../../server/accounts/limits/request-limits.ts";
 import type { LimitSettings } from "../../server/accounts/settings/settings.ts";
 import { settingsOf } from "../../server/accounts/settings/settings-input.ts";
+import { keyPrincipal } from "../support/services.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -94,6 +98,45 @@ t.test("kinds are apart, settings hold at once, and a clock that is set back loc
   t.throws(() => limits.take("mail", ADDRESS), { code: "rate_limited" });
   time.now -= 1000 * DAY;
   limits.take("mail", ADDRESS);
+  t.end();
+});
+
+t.test("requests for data have no limit until one is set, and none for keys and admins", (t) => {
+  const time = { now: Date.UTC(2026, 0, 31) };
+  let settings: LimitSettings = DEFAULTS;
+  const limits = createRequestLimits(
+    () => settings,
+    () => time.now,
+  );
+  const anyone: Principal = { kind: "anonymous", address: ADDRESS };
+  const session = { session: "s", provedAt: 0, address: ADDRESS };
+  const person = { kind: "user", guest: false, email: undefined, roles: [], claims: {}, ...session } as const;
+  const key = keyPrincipal();
+  const owner: Principal = { kind: "admin", id: "a", role: "owner", scopes: ROLES.owner, ...session };
+  const ask = (principal: Principal, times: number) => {
+    for (let i = 0; i < times; i++) limits.take(principal);
+  };
+  for (const principal of [anyone, { ...person, id: "u1" }, key, owner]) ask(principal, 5000);
+  settings = { ...DEFAULTS, anonymous: 60, user: 600 };
+  ask(anyone, 60);
+  t.throws(() => limits.take(anyone), limited(1));
+  t.throws(() => limits.take({ ...anyone, address: `::ffff:${ADDRESS}` }), limited(1));
+  limits.take({ ...anyone, address: "192.0.2.2" });
+  ask({ ...person, id: "u1" }, 600);
+  t.throws(() => limits.take({ ...person, id: "u1" }), limited(1), "from wherever they come");
+  t.throws(() => limits.take({ ...person, id: "u1", address: "192.0.2.2" }), limited(1));
+  limits.take({ ...person, id: "u2" });
+  limits.takeBatch({ ...person, id: "u2" }, 500);
+  t.throws(() => limits.takeBatch({ ...person, id: "u2" }, 500), limited(40));
+  t.throws(() => limits.takeBatch({ ...person, id: "u3" }, 601), { code: "payload_too_large" });
+  for (const principal of [key, owner]) {
+    ask(principal, 5000);
+    limits.takeBatch(principal, 500);
+  }
+  time.now += MINUTE;
+  ask(anyone, 60);
+  settings = DEFAULTS;
+  ask(anyone, 60);
   t.end();
 });
 
