@@ -107,6 +107,8 @@ export class RuleDialect implements Dialect {
     const { faults, macros, places } = this.#scope;
     const { at } = place;
     const macro = macros.get(name);
+    // Names are not counted as tests, so there may be many.
+    if (faults.full) return FALSE;
     if (!macro) faults.add(at, "unknown_macro", `no macro ${cite(name)}${didYouMean(name, macros.all())}`);
     else if (this.#used) this.#used(macro, at);
     else if (macro.broken) return FALSE;
@@ -177,7 +179,9 @@ export const TOO_NESTED = `macros use macros at most ${MACRO_DEPTH} deep`;
 
 /** @param names as they call each other, from the outermost; only those from `first` on are in the cycle */
 export function cycle(names: readonly string[], first: string): string {
-  return `macros call each other: ${names.slice(names.indexOf(first)).join(" → ")}`;
+  const called = names.slice(names.indexOf(first));
+  const shown = called.length > 10 ? [...called.slice(0, 5), "…", ...called.slice(-4)] : called;
+  return `macros call each other: ${shown.join(" → ")}`;
 }
 
 /** A text inside parsed JSON that starts with `$`. It keeps its own stack, so any depth is safe. */

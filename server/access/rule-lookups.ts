@@ -51,7 +51,7 @@ function checkNested({ where, at }: Lookup, { faults, lookups }: RuleScope): voi
   const [used, ...more] = lookupsOf(where);
   if (used === undefined) return;
   if (more.length > 0) {
-    faults.add(`${at}.where`, "lookup_kind", `uses "${used}" and "${more[0]}"; a lookup may use one other, once`);
+    faults.add(`${at}.where`, "lookup_kind", `"${used}" and "${more[0]}" are used; a lookup may use one other, once`);
   }
   const inner = lookups.get(used)?.lookup;
   if (inner && lookupsOf(inner.where).size > 0) {
@@ -127,6 +127,10 @@ function checkMax(max: unknown, isSet: boolean, at: string, { faults }: RuleScop
   if (!isSet)
     faults.add(at, "lookup_kind", "belongs to a set lookup, which has select; this one asks only if there is one");
   else if (!Number.isSafeInteger(max) || (max as number) < 1) {
-    faults.add(at, "wrong_type", `expects an integer from 1 to ${MAX_VALUES}, got ${describe(max)}`);
+    faults.add(
+      at,
+      "wrong_type",
+      `expects an integer from 1 to ${MAX_VALUES}, got ${typeof max === "number" ? max : describe(max)}`,
+    );
   } else if ((max as number) > MAX_VALUES) faults.add(at, "too_large", `expects at most ${MAX_VALUES}, got ${max}`);
 }

@@ -17,11 +17,13 @@ export function createRulePlaces(): RulePlaces {
   const places = new WeakMap<RuleNode, string>();
   const macros = new WeakMap<RuleNode, Set<string>>();
 
-  const places_: RulePlaces = {
+  const noted: RulePlaces = {
     put(node, at) {
       const own = node.kind === "true" || node.kind === "false" ? Object.freeze({ kind: node.kind }) : node;
       const placed = places.has(node) ? node : own;
-      if (!places.has(placed)) places.set(placed, at);
+      for (const here of node.kind === "not" ? [node, node.of] : [placed]) {
+        if (!places.has(here)) places.set(here, at);
+      }
       return placed;
     },
     negated(negation, node) {
@@ -32,7 +34,7 @@ export function createRulePlaces(): RulePlaces {
       if (!isGroup(negation) || !isGroup(node)) return;
       negation.of.forEach((part, i) => {
         const from = node.of[i];
-        if (from) places_.negated(part, from);
+        if (from) noted.negated(part, from);
       });
     },
     of: (node) => places.get(node) ?? (node.kind === "not" ? places.get(node.of) : undefined),
@@ -43,9 +45,9 @@ export function createRulePlaces(): RulePlaces {
     },
     requires: (node, macro) =>
       macros.get(node)?.has(macro) === true ||
-      (node.kind === "and" && node.of.some((part) => places_.requires(part, macro))),
+      (node.kind === "and" && node.of.some((part) => noted.requires(part, macro))),
   };
-  return places_;
+  return noted;
 }
 
 function isGroup(node: RuleNode): node is Extract<RuleNode, { kind: "and" | "or" }> {

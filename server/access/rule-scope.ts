@@ -59,14 +59,13 @@ export interface Budget {
 
 /** @param spent by what stands there before anything is expanded; it is charged here only, not to what it is `within` */
 export function createBudget(limit: number, spent: number, at: string, faults: Faults, within?: Budget): Budget {
-  let left = limit - spent;
-  return {
-    spend(bytes) {
-      const had = left >= 0;
-      left -= bytes;
-      if (had && left < 0)
-        faults.add(at, "too_large", `is larger than ${limit} bytes of JSON with its macros expanded`);
-      return left >= 0 && within?.spend(bytes) !== false;
-    },
+  let left = limit;
+  const charge = (bytes: number) => {
+    const had = left >= 0;
+    left -= bytes;
+    if (had && left < 0) faults.add(at, "too_large", `is larger than ${limit} bytes of JSON with its macros expanded`);
+    return left >= 0;
   };
+  charge(spent);
+  return { spend: (bytes) => charge(bytes) && within?.spend(bytes) !== false };
 }
