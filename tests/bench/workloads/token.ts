@@ -79,8 +79,6 @@ async function openParts({ folder, env }: Engine) {
   return { store, clock, time, sessions, tokens, table, verifier: createTokenVerifier(tokens, table, { demand() {} }) };
 }
 
-/** That admins come from where they may is asked of admins only. */
-const NO_NETWORKS = { demand: () => {} };
 const ISSUER = "https://galley.example";
 export const ACCESS_SECONDS = 15 * 60;
 export const VISIT = { address: "192.0.2.1", userAgent: "bench", requestId: "r1" };
