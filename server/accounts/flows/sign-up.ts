@@ -7,6 +7,7 @@ import { decideAndCommit } from "../commit.ts";
 import type { Address } from "../email.ts";
 import { answerOf, carriedBy, enter, type Next, type SessionAnswer } from "../entry.ts";
 import { type Profile, type ProfileBody, readAddress, readNewPassword, readProfile } from "../inputs.ts";
+import { accountKey } from "../limits/account-key.ts";
 import type { AccountParts } from "../parts.ts";
 import { type CredentialRecord, findCredential, writeCredential } from "../passwords/credentials.ts";
 import { newUserId } from "../people.ts";
@@ -15,7 +16,6 @@ import type { SecretRecord } from "../secrets/secrets.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import { findUser, findUserByEmail, type UserRecord } from "../users.ts";
 import { LIVES, type Mailed, mailSecret } from "./email-secrets.ts";
-import { accountKey } from "./sign-in.ts";
 
 export interface SignUpBody extends ProfileBody {
   readonly email: string;
