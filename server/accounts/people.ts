@@ -2,6 +2,7 @@ import { ID_RANDOM_BYTES, newId } from "#protocol/id";
 import type { Write } from "../stores/document-store.ts";
 import type { AccountParts } from "./parts.ts";
 import { type CredentialRecord, findCredential } from "./passwords/credentials.ts";
+import { secretInvalid } from "./secrets/secrets.ts";
 import type { SessionRecord } from "./sessions/sessions.ts";
 import { findUser, type Pool, type UserRecord } from "./users.ts";
 
@@ -20,6 +21,16 @@ export function newUserId(now: number, random: (bytes: number) => Uint8Array): s
 export async function findPerson({ store }: AccountParts, pool: Pool, id: string): Promise<Person | undefined> {
   const [user, credential] = [await findUser(store, pool, id), await findCredential(store, id)];
   return user && credential && !user.disabledAt ? { user, credential } : undefined;
+}
+
+/** Whose secret it is, if it was made under the credentials of today. @throws GalleyError `secret_invalid` */
+export async function personOf(
+  parts: AccountParts,
+  secret: { readonly pool: Pool; readonly user?: string; readonly credentialVersion?: number },
+): Promise<Person> {
+  const person = secret.user === undefined ? undefined : await findPerson(parts, secret.pool, secret.user);
+  if (!person || person.credential.credentialVersion !== secret.credentialVersion) throw secretInvalid();
+  return person;
 }
 
 /** A person's sessions that have not ended, all or all but one. */

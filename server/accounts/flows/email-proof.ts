@@ -4,17 +4,16 @@ import type { Write } from "../../stores/document-store.ts";
 import { decideAndCommit } from "../commit.ts";
 import { demandFresh, type Next, type SessionAnswer } from "../entry.ts";
 import { readAddress } from "../inputs.ts";
+import { accountKey } from "../limits/account-key.ts";
 import { notice } from "../notices.ts";
 import type { AccountParts } from "../parts.ts";
 import { writeCredential } from "../passwords/credentials.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
-import { endedSessions, findPerson } from "../people.ts";
+import { endedSessions, findPerson, personOf } from "../people.ts";
 import { type SecretKind, type SecretRecord, secretInvalid } from "../secrets/secrets.ts";
 import type { Visit } from "../sessions/device.ts";
 import { findUserByEmail, writeUser } from "../users.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
-import { personOf } from "./passwords.ts";
-import { accountKey } from "./sign-in.ts";
 import { make, wantedOf } from "./sign-up.ts";
 
 /** What proves an address. */

@@ -3,14 +3,13 @@ import type { AccountScope } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import { decideAndCommit } from "../commit.ts";
 import type { Next } from "../entry.ts";
+import { accountKey } from "../limits/account-key.ts";
 import type { AccountParts } from "../parts.ts";
-import { findPerson } from "../people.ts";
+import { findPerson, personOf } from "../people.ts";
 import type { SecretRecord } from "../secrets/secrets.ts";
 import type { Visit } from "../sessions/device.ts";
 import { findUserByEmail } from "../users.ts";
 import { LIVES, mailSecret, type Recipient } from "./email-secrets.ts";
-import { personOf } from "./passwords.ts";
-import { accountKey } from "./sign-in.ts";
 import { proofMail } from "./sign-up.ts";
 
 /**

@@ -3,16 +3,15 @@ import type { AccountScope } from "../../access/authorize.ts";
 import { decideAndCommit } from "../commit.ts";
 import { answerOf, carriedBy, enter, type SessionAnswer } from "../entry.ts";
 import { readAddress, readNewPassword, readProfile } from "../inputs.ts";
+import { accountKey } from "../limits/account-key.ts";
 import type { AccountParts } from "../parts.ts";
 import { writeCredential } from "../passwords/credentials.ts";
-import type { Person } from "../people.ts";
+import { type Person, personOf } from "../people.ts";
 import { type SecretRecord, secretInvalid } from "../secrets/secrets.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import type { Pool } from "../users.ts";
 import { LIVES, type Mailed, mailSecret } from "./email-secrets.ts";
-import { personOf } from "./passwords.ts";
 import { makeFirstOwner, ownerMark } from "./set-up.ts";
-import { accountKey } from "./sign-in.ts";
 import { type SignUpBody, signUpClosed } from "./sign-up.ts";
 
 export interface InvitedBody extends SignUpBody {

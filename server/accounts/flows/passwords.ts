@@ -3,16 +3,15 @@ import type { AccountScope, OwnScope } from "../../access/authorize.ts";
 import { decideAndCommit } from "../commit.ts";
 import { answerOf, badCredentials, enter, type SessionAnswer } from "../entry.ts";
 import { readAddress, readNewPassword } from "../inputs.ts";
+import { accountKey } from "../limits/account-key.ts";
 import { notice } from "../notices.ts";
 import type { AccountParts } from "../parts.ts";
 import { writeCredential } from "../passwords/credentials.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
-import { endedSessions, findPerson, type Person } from "../people.ts";
-import { secretInvalid } from "../secrets/secrets.ts";
+import { endedSessions, findPerson, type Person, personOf } from "../people.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import { findUserByEmail, type Pool, writeUser } from "../users.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
-import { accountKey } from "./sign-in.ts";
 
 /**
  * Mails a link by which a forgotten password is replaced. Whether somebody has the address is told to nobody: for one that
@@ -107,16 +106,6 @@ export async function resetPassword(
   });
   parts.mail.wake();
   await store.barrier(position);
-}
-
-/** Whose secret it is, if it was made under the credentials of today. @throws GalleyError `secret_invalid` */
-export async function personOf(
-  parts: AccountParts,
-  secret: { readonly pool: Pool; readonly user?: string; readonly credentialVersion?: number },
-): Promise<Person> {
-  const person = secret.user === undefined ? undefined : await findPerson(parts, secret.pool, secret.user);
-  if (!person || person.credential.credentialVersion !== secret.credentialVersion) throw secretInvalid();
-  return person;
 }
 
 /**

@@ -4,6 +4,7 @@ import { decideAndCommit } from "../commit.ts";
 import type { Address } from "../email.ts";
 import { answerOf, enter, type SessionAnswer } from "../entry.ts";
 import { type Profile, readAddress, readNewPassword } from "../inputs.ts";
+import { accountKey } from "../limits/account-key.ts";
 import type { AccountParts } from "../parts.ts";
 import { type CredentialRecord, writeCredential } from "../passwords/credentials.ts";
 import { newUserId } from "../people.ts";
@@ -11,7 +12,6 @@ import { fresh, putRecord } from "../record.ts";
 import type { SecretRecord } from "../secrets/secrets.ts";
 import type { Visit } from "../sessions/device.ts";
 import { type UserRecord, writeUser } from "../users.ts";
-import { accountKey } from "./sign-in.ts";
 
 /** The mark that there is a first owner, which one commit alone can make. */
 const MARK = { collection: "_settings", id: "set-up" };

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { Faults, GalleyError } from "#protocol/errors";
 import type { AccountScope } from "../../access/authorize.ts";
 import { decideAndCommit } from "../commit.ts";
 import { answerOf, badCredentials, carriedBy, enter, type SessionAnswer } from "../entry.ts";
 import { readAddress } from "../inputs.ts";
+import { accountKey } from "../limits/account-key.ts";
 import { newDeviceNotice } from "../notices.ts";
 import type { AccountParts } from "../parts.ts";
 import { type CredentialRecord, checkCredential, findCredential, writeCredential } from "../passwords/credentials.ts";
@@ -98,9 +98,4 @@ async function stillThere({ store }: AccountParts, { pool, id }: UserRecord, pro
   const [user, credential] = [await findUser(store, pool, id), await findCredential(store, id)];
   if (!user || user.disabledAt || !credential || credential.password !== proven?.password) throw badCredentials();
   return { user, credential };
-}
-
-/** What limits count an address under, whether somebody has it or not. */
-export function accountKey(pool: Pool, emailKey: string): string {
-  return createHash("sha256").update(`${pool} ${emailKey}`).digest("hex");
 }

@@ -1,7 +1,7 @@
 import type { Commit, DocumentStore } from "../../stores/document-store.ts";
-import { HeldRecords } from "../held-records.ts";
 import { findUser, type Pool, type UserRecord, userCollection } from "../users.ts";
 import type { AccessClaims } from "./access-token.ts";
+import { HeldRecords } from "./held-records.ts";
 import { sessionEnded } from "./session-ended.ts";
 import { liveUntil, readSession, SESSIONS, type SessionRecord } from "./session-records.ts";
 

@@ -1,4 +1,4 @@
-import { Recent } from "../recent.ts";
+import { Recent } from "../../recent.ts";
 
 /**
  * Records of one collection by id, read when they are first asked for and held until somebody says that they changed.
