@@ -30,7 +30,7 @@ function temporaryFolder(t: Test): string {
 
 t.test("every command tells its use, and what is not understood exits 2", async (t) => {
   const folder = temporaryFolder(t);
-  for (const name of ["dev", "start", "import", "export", "collections", "keys", "doctor"]) {
+  for (const name of ["dev", "start", "import", "export", "collections", "keys", "rules", "doctor"]) {
     const { code, out } = await galley(folder, [name, "--help"]);
     t.equal(code, 0);
     t.match(out, new RegExp(`^Usage: galley ${name}`));
@@ -213,6 +213,41 @@ t.test("commands speak to the server that runs on the folder, or to --url with a
   const doctor = await galley(folder, ["doctor"]);
   t.equal(doctor.code, 0, doctor.out + doctor.err);
   t.match(doctor.out, /ok {4}Node\.js: 2.*\nok {4}disk: .*\nok {4}store: answers/);
+});
+
+t.test("rules are tested, pushed, listed and rolled back; what stands in the way is told line by line", async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startGalley(folder);
+  t.teardown(() => server.end("SIGTERM"));
+  const file = join(folder, "rules.json");
+  const rules = (...args: string[]) => galley(folder, ["rules", ...args]);
+  const write = (collections: object) => writeFileSync(file, JSON.stringify({ format: 1, collections }));
+  t.match(await rules("test"), { code: 1, err: /^galley rules: cannot read rules\.json: .*\n$/ });
+  t.match(await rules("rollback", "one"), {
+    code: 1,
+    err: 'galley rules: version: expects a number like 12, got "one"\n',
+  });
+  t.match(await rules(), { code: 0, out: /^No rules yet/ });
+  write({ posts: { updates: true, list: { ownerId: "$auth.uid" } } });
+  const bad = await rules("test", "--rules", file);
+  t.match(bad, { code: 1, err: "galley rules: found 2 faults\n" });
+  t.match(bad.out, /^fault {4}.*updates.*\nfault {4}.*\$auth\.uid.*\n$/);
+  const refused = await rules("push", "--rules", file);
+  t.match(refused, { code: 1, out: bad.out, err: /^galley rules: .* \(invalid_argument\)\n$/ });
+  write({ posts: { list: true } });
+  t.match(await rules("test", "--rules", file), { code: 0, out: "Nothing stands in the way of a push.\n" });
+  t.match(await rules("push", "--rules", file, "--note", "all may read"), { code: 0, out: "Version 1 is in force.\n" });
+  t.match(await rules("push", "--rules", file), { code: 0, out: "Version 1 says the same already.\n" });
+  write({ posts: { list: false } });
+  t.match(await rules("push", "--rules", file, "--json"), { code: 0, out: /^\{"version":2,.*\}\n$/ });
+  t.match(await rules("push", "--rules", file, "--if-version", "1"), {
+    code: 1,
+    out: "changed  collections.posts.list: true -> false\n",
+    err: /^galley rules: version 2 of the rules is in force, not 1: .* \(version_conflict\)\n$/,
+  });
+  t.match(await rules("rollback", "1"), { code: 0, out: "Version 3 is in force.\n" });
+  t.match(JSON.parse((await rules("show")).out), { collections: { posts: { list: true } } });
+  t.match(await rules("versions"), { code: 0, out: /^3 .*: version 1 again\n2 .*\n1 .*: all may read\n$/ });
 });
 
 t.test("a file that is no list of documents is refused in one line that names it", async (t) => {

@@ -21,7 +21,7 @@ onEachEngine(t, async (t, engine) => {
     for (const client of clients) client.close();
     return app.close();
   });
-  const { users, admins, keys, settings, audit } = admin(connect(app.key));
+  const { users, admins, keys, rules, settings, audit } = admin(connect(app.key));
 
   t.test("users are invited, changed, closed, opened and removed", async (t) => {
     const email = "ada@example.org";
@@ -71,6 +71,29 @@ onEachEngine(t, async (t, engine) => {
     t.match(changed, { password: { min: 12 }, sessions: { user: { most: 5 } } });
     t.match(await errorOf(settings.update({ password: { min: 3 } })), { code: "invalid_argument" });
     t.strictSame(await settings.update({ password: null, sessions: { user: { most: null } } }), before);
+  });
+
+  t.test("rules are checked, published, read and rolled back", async (t) => {
+    t.strictSame(await rules.current(), { version: 0, rules: null, tests: null });
+    const owned = { posts: { list: { ownerId: "$auth.id" }, get: { at: { $gt: new Date(0) } } } };
+    const set = { rules: { format: 1, collections: owned }, tests: undefined };
+    t.strictSame(await rules.check(set), { faults: [], findings: [], tests: [] });
+    t.match(await rules.publish({ ...set, ifVersion: 0, note: "owners" }), {
+      version: 1,
+      note: "owners",
+      findings: [],
+    });
+    t.strictSame((await rules.current()).rules, set.rules);
+    const lost = { format: 1, collections: { posts: { list: { ownerId: undefined } } } };
+    const message = /^values\.rules\.collections\.posts\.list\.ownerId: /;
+    t.match(await errorOf(rules.publish({ rules: lost, ifVersion: 1 })), { code: "invalid_argument", message });
+    const behind = await errorOf(rules.publish({ rules: { format: 1 }, ifVersion: 0 }));
+    t.match(behind, { code: "version_conflict", details: { version: 1, changed: [{ path: "format" }, {}] } });
+    t.match(await rules.publish({ rules: { format: 1 }, ifVersion: 1 }), { version: 2 });
+    t.match(await rules.rollback({ version: 1 }), { version: 3, note: "version 1 again" });
+    t.match(await rules.versions({ limit: 1, after: "3" }), { versions: [{ version: 2 }], next: "2" });
+    t.strictSame((await rules.version(3)).rules, set.rules);
+    t.match(await errorOf(rules.version(9)), { code: "not_found" });
   });
 
   t.test("admins are invited and removed, the last owner stays", async (t) => {
