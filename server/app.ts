@@ -1,7 +1,10 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Authorizer, createAuthorizer } from "./access/authorize.ts";
+import type { Principal } from "./access/principal.ts";
 import { createRulesService } from "./access/publishing.ts";
+import { createRights } from "./access/rights.ts";
 import { refuseTests } from "./access/rule-findings.ts";
 import { holdRules } from "./access/rules-held.ts";
 import { openAccounts } from "./accounts/accounts.ts";
@@ -212,23 +215,33 @@ async function openServices(config: Config, parts: ServiceParts): Promise<Servic
   const close = async () => {
     for (const part of opened.reverse()) await part.close();
   };
-  const openDocuments = async () => {
+  /** Who somebody is now, as soon as somebody can be anybody. */
+  let renewed = (principal: Principal): Principal | Promise<Principal> => principal;
+  const openAccess = async () => {
+    let changed = () => {};
     const held = await holdRules({
       store,
-      changed: () => {},
+      changed: () => changed(),
       damaged: (reason) => log.error({ reason }, "the access rules cannot be used: everything is closed"),
     });
     opened.push(held);
+    const rights = createRights({ store, clock, rules: held.current, renewed: (principal) => renewed(principal) });
+    opened.push(rights);
+    changed = rights.changed;
+    const grantsRights = (collection: string) => held.current().rightsCollections.has(collection);
+    return { access: createAuthorizer(rights), grantsRights };
+  };
+  const openDocuments = async ({ access, grantsRights }: Awaited<ReturnType<typeof openAccess>>) => {
     const definitions = await openDefinitions({ store, clock, log });
     opened.push(definitions);
     const common = { store, definitions, clock, random, log };
-    const documents = await createDocumentService({ ...common, secrets, development });
+    const documents = await createDocumentService({ ...common, secrets, development, grantsRights });
     opened.push(documents);
-    return { definitions, documents, collections: createCollectionService(common) };
+    return { definitions, documents, collections: createCollectionService({ ...common, access }) };
   };
-  const openPeople = async () => {
+  const openPeople = async (access: Authorizer) => {
     const { audit, mail, limits, setUpLink, ...accounts } = await openAccounts({
-      ...{ store, clock, random, log, secrets, development, publicUrl },
+      ...{ store, clock, random, log, secrets, development, publicUrl, access },
       environment: config.variables,
       issuer: config.publicUrl ?? configuredUrl(config),
       transport: mailTransport(config, log),
@@ -236,12 +249,14 @@ async function openServices(config: Config, parts: ServiceParts): Promise<Servic
       hashing: { poolThreads: config.poolThreads, cores: availableParallelism() },
     });
     opened.push(accounts);
+    renewed = accounts.tokens.renew;
     const keys = await createServiceKeys({ store, clock, random, log, presets, limits, audit });
     opened.push(keys);
     return { ...accounts, keys, auditLog: audit, mailLog: mail, setUp: { link: setUpLink } };
   };
   // Neither needs the other, and a start waits for both.
-  const [documents, people] = await Promise.allSettled([openDocuments(), openPeople()]);
+  const access = await openAccess().catch((error: unknown) => close().then(() => Promise.reject(error)));
+  const [documents, people] = await Promise.allSettled([openDocuments(access), openPeople(access.access)]);
   if (documents.status === "fulfilled" && people.status === "fulfilled") {
     const { definitions, ...services } = documents.value;
     const rules = createRulesService({
@@ -250,7 +265,7 @@ async function openServices(config: Config, parts: ServiceParts): Promise<Servic
       lints: () => [],
       runTests: refuseTests,
     });
-    return { ...services, ...people.value, rules, close };
+    return { ...services, ...people.value, access: access.access, rules, close };
   }
   await close();
   throw documents.status === "rejected" ? documents.reason : (people as PromiseRejectedResult).reason;

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
+import type { Authorizer } from "./access/authorize.ts";
 import type { RulesService } from "./access/rules-contract.ts";
 import type { AccountServices } from "./accounts/accounts.ts";
 import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
@@ -15,6 +16,7 @@ export interface OpenedStore {
 
 /** What works on the store, and knows some of what lies in it. */
 export interface Services {
+  readonly access: Authorizer;
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly rules: RulesService;
@@ -53,7 +55,7 @@ export interface Opening {
 
 const RETRY_MILLISECONDS = 500;
 const NAMES = [
-  ...(["documents", "collections", "rules", "keys", "accounts", "users", "admins"] as const),
+  ...(["access", "documents", "collections", "rules", "keys", "accounts", "users", "admins"] as const),
   ...(["settings", "tokens", "requestLimits", "auditLog", "mailLog", "setUp"] as const),
 ];
 

@@ -2,14 +2,22 @@ import type { Node } from "#protocol/ast";
 import { TRUE } from "#protocol/ast";
 import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
+import type { Images } from "./bound-rule.ts";
+import type { Overlay } from "./lookups.ts";
+import { type Masks, NO_MASKS } from "./masks.ts";
 import type { AdminPrincipal, Principal, UserPrincipal } from "./principal.ts";
+import type { RequestRights, Rights } from "./rights.ts";
+import { RuledCollection } from "./ruled-collection.ts";
 import type { Action, ScopeSet } from "./scopes.ts";
 
 declare const scope: unique symbol;
 
 /**
- * Proof that access was judged: what one principal may do in one collection. Only {@link authorize} makes one, and every
- * service method takes one first, so a path that skips the check does not compile.
+ * Proof that access was judged: what one principal may do in one collection. Only {@link createAuthorizer} makes one, and
+ * every service method takes one first, so a path that skips the check does not compile.
+ *
+ * A verdict may need lookups that were not read yet. Then `filter`, `allows`, `always` and `masks` throw `Unsettled`; who gets that
+ * waits for {@link settle} and asks again.
  */
 export interface Scope {
   readonly [scope]: true;
@@ -20,43 +28,113 @@ export interface Scope {
   /** Whether a write here may declare the collection (http-api.md "Collections"). */
   readonly mayDeclare: boolean;
   /**
-   * The filter that a document must pass for this action, closed and normalised.
+   * Demands that an action is not forbidden whatever is stored. Reads nothing.
    * @throws GalleyError `unauthenticated` or `permission_denied`, with `details.scope` for keys and admins
    */
-  require(action: Action): Node;
+  demand(action: Action): void;
+  /** What documents must pass in a list, closed and normalised. @throws Unsettled */
+  readonly filter: Node;
+  /**
+   * Whether an action is allowed on a document. `update` is judged twice: on what is stored, and with `before` on what
+   * would be.
+   * @throws Unsettled
+   */
+  allows(action: Action, images: Images): boolean;
+  /** Whether an action is allowed on every document. @throws Unsettled */
+  always(action: Action): boolean;
+  /** The field masks. @throws Unsettled */
+  readonly masks: Masks;
   /** What the same principal may do in another collection, for `expand`. */
   on(collection: string): Scope;
+  /** Lookups see what a batch has done so far; undefined: what is stored. */
+  see(overlay: Overlay | undefined): void;
+  /** Reads the lookups that were asked for. */
+  settle(): Promise<void>;
+  /** Whether no right may have changed since the verdicts; to be looked at in the turn of a commit. */
+  readonly current: boolean;
+  /** As `RequestRights.confirm`: whether the verdicts so far still hold. */
+  confirm(): Promise<boolean>;
 }
 
-/**
- * Judges one principal in one collection. Rules off for service keys and admins: their scopes alone limit them. Everyone
- * else: nothing, as long as no rule opens it.
- */
-export function authorize(principal: Principal, collection: string): Scope {
-  const scopes = scopesOf(principal);
-  const judged: Omit<Scope, typeof scope> = {
-    principal,
-    collection,
-    exempt: scopes !== undefined,
-    mayDeclare: scopes?.allows("documents", collection, "create") === true,
-    require: (action) => requireDocuments(principal, scopes, collection, action),
-    on: (other) => authorize(principal, other),
-  };
+/** Judges principals; handed to whoever answers requests. */
+export interface Authorizer {
+  /**
+   * One principal in one collection. Rules off for service keys and admins: their scopes alone limit them. Everyone else:
+   * nothing but what a rule opens.
+   */
+  scope(principal: Principal, collection: string): Scope;
+}
+
+export function createAuthorizer(rights: Rights): Authorizer {
+  return { scope: (principal, collection) => makeScope(rights.of(principal), collection) };
+}
+
+function makeScope(request: RequestRights, collection: string): Scope {
+  const { kind } = request.principal;
+  const on = (other: string) => makeScope(request, other);
+  const judged: Judged =
+    kind === "key" || kind === "admin"
+      ? new ScopedCollection(request, collection, on)
+      : new RuledCollection(request, collection, on);
   return judged as Scope;
+}
+
+type Judged = Omit<Scope, typeof scope>;
+
+/** One collection for a service key or an admin. */
+class ScopedCollection implements Judged {
+  readonly collection: string;
+  readonly exempt = true;
+  readonly filter = TRUE;
+  readonly masks = NO_MASKS;
+  readonly on: (collection: string) => Scope;
+  readonly #request: RequestRights;
+
+  constructor(request: RequestRights, collection: string, on: (collection: string) => Scope) {
+    this.#request = request;
+    this.collection = collection;
+    this.on = on;
+  }
+
+  get principal(): Principal {
+    return this.#request.principal;
+  }
+
+  get mayDeclare(): boolean {
+    return this.always("create");
+  }
+
+  get current(): boolean {
+    return this.#request.current;
+  }
+
+  demand(action: Action): void {
+    // Whoever asked: no scope, not even `*`, opens the server's own collections.
+    if (!isCollectionName(this.collection)) throw noSuchCollection();
+    if (!this.always(action)) throw missingScope(`documents:${this.collection}:${action}`);
+  }
+
+  allows(action: Action): boolean {
+    return this.always(action);
+  }
+
+  always(action: Action): boolean {
+    const allowed = scopesOf(this.principal)?.allows("documents", this.collection, action) === true;
+    return allowed && isCollectionName(this.collection);
+  }
+
+  see(): void {}
+
+  async settle(): Promise<void> {}
+
+  confirm(): Promise<boolean> {
+    return this.#request.confirm();
+  }
 }
 
 /** What limits a principal in place of rules. */
 function scopesOf(principal: Principal): ScopeSet | undefined {
   return principal.kind === "key" || principal.kind === "admin" ? principal.scopes : undefined;
-}
-
-function requireDocuments({ kind }: Principal, scopes: ScopeSet | undefined, collection: string, action: Action): Node {
-  if (kind === "anonymous") throw unauthenticated();
-  if (!scopes) throw new GalleyError("permission_denied", "the access rules do not allow this");
-  // Whoever asked: no scope, not even `*`, opens the server's own collections.
-  if (!isCollectionName(collection)) throw noSuchCollection();
-  if (scopes.allows("documents", collection, action)) return TRUE;
-  throw missingScope(`documents:${collection}:${action}`);
 }
 
 declare const adminScope: unique symbol;
@@ -65,21 +143,17 @@ declare const adminScope: unique symbol;
 export interface AdminScope {
   readonly [adminScope]: true;
   readonly principal: Principal;
-  /** What the principal may do with the documents of a collection; import and export ask it. */
-  on(collection: string): Scope;
 }
 
 export type AdminArea = "collections" | "users" | "keys" | "settings" | "stats" | "logs" | "audit" | "rules";
 
 /** @throws GalleyError `unauthenticated` for anonymous callers, `permission_denied` with `details.scope` for others */
 export function authorizeAdmin(principal: Principal, area: AdminArea, action: "read" | "write"): AdminScope {
-  if (principal.kind === "anonymous") throw unauthenticated();
+  if (principal.kind === "anonymous") {
+    throw new GalleyError("unauthenticated", "this needs an admin or a service key: send `Authorization: Bearer …`");
+  }
   if (scopesOf(principal)?.allows("admin", area, action) !== true) throw missingScope(`admin:${area}:${action}`);
-  const judged: Omit<AdminScope, typeof adminScope> = {
-    principal,
-    on: (collection) => authorize(principal, collection),
-  };
-  return judged as AdminScope;
+  return { principal } as AdminScope;
 }
 
 declare const accountScope: unique symbol;
@@ -108,13 +182,6 @@ export function authorizeOwn(principal: Principal): OwnScope {
   if (principal.kind === "user" || principal.kind === "admin") return { principal } as OwnScope;
   if (principal.kind === "key") throw new GalleyError("permission_denied", "a service key has no account");
   throw new GalleyError("unauthenticated", "this needs someone who is signed in: send their access token");
-}
-
-function unauthenticated(): GalleyError {
-  return new GalleyError(
-    "unauthenticated",
-    "this needs someone who is signed in, or a service key: send `Authorization: Bearer …`",
-  );
 }
 
 function noSuchCollection(): GalleyError {

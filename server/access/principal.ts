@@ -3,7 +3,7 @@ import type { AdminRole, ScopeSet } from "./scopes.ts";
 
 /** Who calls, as identify.ts found out; access-rules.md 1. */
 export type Principal =
-  | { readonly kind: "anonymous"; readonly address: string }
+  | { readonly kind: "anonymous"; readonly address: string; readonly origin?: string }
   | { readonly kind: "key"; readonly id: string; readonly scopes: ScopeSet; readonly address: string }
   | UserPrincipal
   | AdminPrincipal;
@@ -15,6 +15,8 @@ interface SignedInPrincipal {
   /** Epoch milliseconds of the last proof of who it is, in this session. */
   readonly provedAt: number;
   readonly address: string;
+  /** The web page that asks, if a browser says so. */
+  readonly origin?: string;
 }
 
 export interface UserPrincipal extends SignedInPrincipal {

@@ -1,3 +1,4 @@
+import type { Authorizer } from "../access/authorize.ts";
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import type { Audit } from "./audit/audit.ts";
@@ -19,6 +20,8 @@ export interface AccountParts {
   /** That many random bytes. */
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
+  /** What people may do when they make their profile. */
+  readonly access: Authorizer;
   readonly settings: () => Settings;
   readonly secrets: Secrets;
   readonly sessions: Sessions;

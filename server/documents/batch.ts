@@ -3,18 +3,20 @@ import { parseBatch } from "#protocol/batch";
 import { Faults, GalleyError } from "#protocol/errors";
 import { ID_RANDOM_BYTES, newId } from "#protocol/id";
 import { parseUpdate } from "#protocol/update";
+import type { Document } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
+import { Unsettled } from "../access/rule-binder.ts";
 import type { Action } from "../access/scopes.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { type Image, readDocument } from "./images.ts";
-import { requireAny } from "./judgement.ts";
+import { demandAny } from "./judgement.ts";
 import { enforceSchema, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { faultyWrite, refused, withoutPlace } from "./refusal.ts";
 import { OPEN_PLACES } from "./schema/schema.ts";
-import { dropped, lineOf, netWrite, type RecordOf, RecordTaken, type Writer } from "./writing.ts";
+import { dropped, lineOf, netWrite, prepare, type RecordOf, RecordTaken, type Writer } from "./writing.ts";
 
 /** What each operation left: `v` is absent where the document is gone afterwards. */
 export type BatchResults = readonly { readonly id: string; readonly v?: number }[];
@@ -38,6 +40,7 @@ export interface BatchOptions {
   readonly writer: Writer;
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
+  readonly grantsRights: (collection: string) => boolean;
 }
 
 /** What an operation may need, by what is stored. A batch is refused before it is read if none of it is allowed at all. */
@@ -76,7 +79,8 @@ interface Entry {
   last: number;
 }
 
-export function createBatches({ store, definitions, writer, clock, random }: BatchOptions): Batches {
+export function createBatches(options: BatchOptions): Batches {
+  const { store, definitions, writer, clock, random, grantsRights } = options;
   return {
     parse(body, scopeOf, plain) {
       const faults = new Faults();
@@ -86,7 +90,7 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
         (operation, i): Step =>
           at(i, () => {
             const scope = scopeOf(operation.collection);
-            requireAny(scope, ACTIONS[operation.op]);
+            demandAny(scope, ACTIONS[operation.op]);
             return { scope, operation: parseOperation(operation, i, plain, faults) };
           }),
       );
@@ -152,17 +156,45 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
   /** Applies the steps to what is stored; `order`: each document once. */
   async function compute(steps: readonly Step[], now: Date) {
     const entries = await read(steps).catch((error: unknown) => Promise.reject(refused(error)));
+    const scopes = [...new Set(steps.map(({ scope }) => scope))];
+    for (;;) {
+      const computed = applyAll(steps, entries, now);
+      if (computed && scopes.every((scope) => scope.current)) return computed;
+      // One principal's scopes have all of their lookups in common.
+      for (const scope of scopes) await prepare(scope).catch((error: unknown) => Promise.reject(refused(error)));
+    }
+  }
+
+  /** Undefined: lookups have to be read first, all that could be foreseen. */
+  function applyAll(steps: readonly Step[], entries: ReadonlyMap<string, Entry>, now: Date) {
     const order = new Set<Entry>();
+    const overlay = new Map<string, Map<string, Document | undefined>>();
+    for (const entry of entries.values()) {
+      entry.after = entry.before;
+      const documents = overlay.get(entry.collection) ?? new Map<string, Document | undefined>();
+      overlay.set(entry.collection, documents.set(entry.id, entry.before?.value));
+    }
+    let settled = true;
     const touched = steps.map(({ scope, operation }, i) =>
       at(i, () => {
         const entry = entries.get(lineOf(scope.collection, operation.id)) as Entry;
         order.add(entry);
-        apply(entry, scope, operation, now);
+        scope.see(overlay);
+        try {
+          apply(entry, scope, operation, now);
+        } catch (error) {
+          // What follows an open verdict is only looked through for more lookups.
+          if (!(error instanceof Unsettled) && settled) throw error;
+          settled = false;
+        } finally {
+          scope.see(undefined);
+        }
+        overlay.get(entry.collection)?.set(entry.id, entry.after?.value);
         entry.last = i;
         return { entry, gone: !entry.after };
       }),
     );
-    return { order: [...order], touched };
+    return settled ? { order: [...order], touched } : undefined;
   }
 
   /** What is stored, of each document once. */
@@ -216,7 +248,9 @@ export function createBatches({ store, definitions, writer, clock, random }: Bat
   async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {
     try {
       const values = order.map(({ before, after }) => (after === before ? undefined : after?.value));
-      return await store.commit(writes, values);
+      const position = await store.commit(writes, values);
+      if (order.some(({ collection }) => grantsRights(collection))) await store.barrier(position);
+      return position;
     } catch (error) {
       const faulty = faultyWrite(error);
       if (faulty === undefined) throw error;

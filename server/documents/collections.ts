@@ -1,4 +1,5 @@
 import { GalleyError } from "#protocol/errors";
+import type { Authorizer } from "../access/authorize.ts";
 import { nameOf } from "../access/principal.ts";
 import type { Log } from "../log.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
@@ -17,6 +18,8 @@ export interface CollectionServiceOptions {
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
+  /** Import and export ask what their caller may do with the documents themselves. */
+  readonly access: Authorizer;
 }
 
 /** Documents of one page of an export. Each may be 1 MiB. */
@@ -24,7 +27,7 @@ const EXPORT_PAGE = 100;
 
 /** What `/v1/admin/collections` serves: http-api.md "Collections". */
 export function createCollectionService(options: CollectionServiceOptions): CollectionService {
-  const { store, definitions, random, log } = options;
+  const { store, definitions, random, log, access } = options;
 
   return {
     list: async () => Promise.all(definitions.all().map(describe)),
@@ -71,14 +74,14 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
     },
 
     import(scope, name, lines, plain) {
-      const documents = scope.on(name);
-      documents.require("create");
-      documents.require("update");
+      const documents = access.scope(scope.principal, name);
+      documents.demand("create");
+      documents.demand("update");
       return importInto(name, lines, plain);
     },
 
     export(scope, name, plain) {
-      scope.on(name).require("list");
+      access.scope(scope.principal, name).demand("list");
       known(name);
       return exportFrom(name, plain);
     },

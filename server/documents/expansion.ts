@@ -1,10 +1,11 @@
 import { referencedIds } from "#protocol/expand";
 import { LIMITS } from "#protocol/limits";
 import type { Scope } from "../access/authorize.ts";
+import { Unsettled } from "../access/rule-binder.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import type { Expansion } from "./contract.ts";
 import type { Image } from "./images.ts";
-import { mayDo } from "./judgement.ts";
+import { seen, settled } from "./judgement.ts";
 import type { View } from "./requests.ts";
 import { type ReplySize, show } from "./views.ts";
 
@@ -18,6 +19,22 @@ export async function expand(
 ): Promise<Expansion> {
   const references = Object.fromEntries(view.expand.map(({ path, target }) => [path.join("."), target]));
   return { included: await includedText(store, scope, images, view, size), references: JSON.stringify(references) };
+}
+
+/** Those that the caller may get, as the caller may see them. @throws Unsettled, all that is wanted noted */
+function visible(scope: Scope, rows: readonly (Image | undefined)[]): Image[] {
+  let unsettled: Unsettled | undefined;
+  const images = rows.flatMap((row) => {
+    try {
+      return row && scope.allows("get", { image: row }) ? [seen(scope, row)] : [];
+    } catch (error) {
+      if (!(error instanceof Unsettled)) throw error;
+      unsettled = error;
+      return [];
+    }
+  });
+  if (unsettled) throw unsettled;
+  return images;
 }
 
 /**
@@ -51,8 +68,7 @@ async function includedText(
     const there = scope.on(target);
     const rows = ids.size > 0 ? await store.get(target, [...ids]) : [];
     const texts: string[] = [];
-    for (const row of rows) {
-      if (!row || !mayDo(there, "get", row)) continue;
+    for (const row of await settled(there, () => visible(there, rows))) {
       const text = `${JSON.stringify(row.id)}:${show(shape, row)}`;
       size.add(text);
       texts.push(text);

@@ -1,52 +1,55 @@
-import type { Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
-import { compileFilter } from "#protocol/match";
-import type { ObjectValue } from "#protocol/values";
+import { encodeValue } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
+import { Unsettled } from "../access/rule-binder.ts";
 import type { Action } from "../access/scopes.ts";
 import type { Image } from "./images.ts";
 
-/** Rules are compiled once: a Node is frozen, and the same one comes back for the same rights. */
-const compiled = new WeakMap<Node, (document: ObjectValue) => boolean>();
-
-/** Whether a document passes a filter. One that is always true looks at nothing. */
-export function matches(filter: Node, image: Image): boolean {
-  if (filter.kind === "true") return true;
-  const test = compiled.get(filter) ?? compileFilter(filter);
-  compiled.set(filter, test);
-  return test(image.value);
-}
+/** Times that a question is asked again because rights changed while it was answered. */
+const ATTEMPTS = 10;
 
 /**
- * Whether the scope allows an action on a document.
- * @throws GalleyError `unauthenticated` or `permission_denied` if it allows the action on none
+ * Answers a question that writes nothing, under the rights that hold when the answer is ready (access-rules.md 10.2). The
+ * lookups that a verdict needs are read in between.
  */
-export function passes(scope: Scope, action: Action, image: Image): boolean {
-  return matches(scope.require(action), image);
-}
-
-/** The same without throwing. Without a document: whether the action is allowed on every one. */
-export function mayDo(scope: Scope, action: Action, image?: Image): boolean {
-  let filter: Node;
-  try {
-    filter = scope.require(action);
-  } catch (error) {
-    if (error instanceof GalleyError && error.status < 500) return false;
-    throw error;
+export async function underRights<T>(scope: Scope, ask: () => Promise<T>): Promise<T> {
+  for (let tried = 1; tried <= ATTEMPTS; tried++) {
+    const answer = await settled(scope, ask);
+    if (scope.current || (await scope.confirm())) return answer;
   }
-  return image ? matches(filter, image) : filter.kind === "true";
+  throw new GalleyError("contention", "rights change too often at the moment: try again", { outcome: "not_applied" });
 }
 
-/** @throws GalleyError of the first action, if none of them is allowed at all */
-export function requireAny(scope: Scope, actions: readonly Action[]): void {
+/** Runs something, again each time that lookups it needs have been read. */
+export async function settled<T>(scope: Pick<Scope, "settle">, run: () => T | Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof Unsettled)) throw error;
+      await scope.settle();
+    }
+  }
+}
+
+/** @throws GalleyError of the first action, if all of them are forbidden whatever is stored */
+export function demandAny(scope: Scope, actions: readonly Action[]): void {
   let refusal: unknown;
   for (const action of actions) {
     try {
-      scope.require(action);
+      scope.demand(action);
       return;
     } catch (error) {
       refusal ??= error;
     }
   }
   throw refusal;
+}
+
+/** An image as the caller may see it: the same one if nothing is hidden. */
+export function seen(scope: Scope, image: Image): Image {
+  const { masks } = scope;
+  if (masks.none) return image;
+  const value = masks.hide(image.value);
+  return value === image.value ? image : { id: image.id, version: image.version, value, text: encodeValue(value) };
 }

@@ -5,8 +5,8 @@ import { applyUpdate } from "#protocol/update";
 import type { Update } from "#protocol/update-ast";
 import type { ObjectValue } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
+import { namesOf } from "../access/update-names.ts";
 import { createdAt, fieldsOf, type Image, imageOf } from "./images.ts";
-import { mayDo, passes } from "./judgement.ts";
 import { deeperThan } from "./nesting.ts";
 import type { Schema } from "./schema/schema.ts";
 
@@ -54,7 +54,7 @@ export function operate(operation: Operation, before: Image | undefined, context
         return insert(operation.id, operation.fields, context);
       }
       admit("update", operation, before, context);
-      return replace(before, filled(operation.fields, context), context);
+      return put(before, operation.fields, context);
     case "update": {
       const { now } = context;
       if (!before) {
@@ -63,14 +63,14 @@ export function operate(operation: Operation, before: Image | undefined, context
         return insert(operation.id, applyUpdate(operation.update, {}, { now, inserting: true }), context);
       }
       admit("update", operation, before, context);
-      return replace(before, applyUpdate(operation.update, before.value, { now, inserting: false }), context);
+      return patch(before, operation.update, context);
     }
     case "delete":
       if (!before) throw missing(operation, context);
       admit("delete", operation, before, context);
       return undefined;
     case "check":
-      if (before && !mayDo(context.scope, "get", before)) throw notFound();
+      if (before && !context.scope.allows("get", { image: before })) throw notFound();
       if (!before && operation.ifVersion !== 0) throw missing(operation, context);
       checkVersion(operation, before, context);
       return before;
@@ -85,14 +85,46 @@ export function enforceSchema(image: Image, schema: Schema | undefined, at: stri
 function insert(id: string, fields: ObjectValue, context: OperationContext): Image {
   const { now } = context;
   const server = { _id: id, _v: context.nextVersion(undefined), _createdAt: now, _updatedAt: now };
-  const image = imageOf(server, filled(fields, context));
-  if (!passes(context.scope, "create", image)) throw denied();
+  const { scope } = context;
+  const { masks } = scope;
+  scope.demand("create");
+  demandWritable(masks.denied(undefined, fields, fields));
+  const image = imageOf(server, filled(shallowEnough(masks.fill(fields), fields), context));
+  if (!scope.allows("create", { image })) throw denied();
   return image;
 }
 
-/** @param next the document's own fields; the server's are made anew */
-function replace(before: Image, next: ObjectValue, context: OperationContext): Image {
-  if (sameData(before.value, next)) return before;
+/** A replacement keeps what its sender may not see or write. */
+function put(before: Image, sent: ObjectValue, context: OperationContext): Image {
+  const { masks } = context.scope;
+  if (masks.none) return replace(before, filled(sent, context), context);
+  const next = masks.keep(before.value, sent);
+  demandWritable(masks.denied(before.value, next, sent));
+  const blind = masks.unreadable(
+    before.value,
+    Object.keys(sent).map((name) => [name]),
+  );
+  return replace(before, filled(next, context), context, blind !== undefined);
+}
+
+function patch(before: Image, update: Update, context: OperationContext): Image {
+  const { now, scope } = context;
+  const { masks } = scope;
+  if (masks.none) return replace(before, applyUpdate(update, before.value, { now, inserting: false }), context);
+  const { named, sources } = namesOf(update);
+  // First, so that no error of the update itself tells about what is hidden.
+  demandWritable(masks.denied(before.value, before.value, named) ?? masks.unreadable(before.value, sources));
+  const next = applyUpdate(update, before.value, { now, inserting: false });
+  demandWritable(masks.denied(before.value, next, []));
+  return replace(before, next, context, masks.unreadable(before.value, named) !== undefined);
+}
+
+/**
+ * @param next the document's own fields; the server's are made anew
+ * @param always whether it counts as changed though it is not: where it would tell that a hidden value was guessed
+ */
+function replace(before: Image, next: ObjectValue, context: OperationContext, always = false): Image {
+  if (!always && sameData(before.value, next)) return before;
   const server = {
     _id: before.id,
     _v: context.nextVersion(before),
@@ -100,7 +132,7 @@ function replace(before: Image, next: ObjectValue, context: OperationContext): I
     _updatedAt: context.now,
   };
   const image = imageOf(server, fieldsOf(next));
-  if (!passes(context.scope, "update", image)) throw denied();
+  if (!context.scope.allows("update", { image, before })) throw denied();
   return image;
 }
 
@@ -111,16 +143,30 @@ function filled(fields: ObjectValue, { schema }: OperationContext): ObjectValue 
 /** @throws GalleyError `schema_violation` if the defaults nest the document too deep */
 export function withDefaults(schema: Schema, fields: ObjectValue): ObjectValue {
   const full = schema.fill(fields);
+  return shallowEnough(full, fields);
+}
+
+/** @throws GalleyError `schema_violation` if defaults nest a document too deep */
+function shallowEnough(full: ObjectValue, fields: ObjectValue): ObjectValue {
   if (full !== fields && deeperThan(full, LIMITS.documentDepth)) {
-    const message = `the schema's defaults nest the document deeper than ${LIMITS.documentDepth} levels`;
+    const message = `the defaults nest the document deeper than ${LIMITS.documentDepth} levels`;
     throw new GalleyError("schema_violation", message);
   }
   return full;
 }
 
+function demandWritable(path: string | undefined): void {
+  if (path === undefined) return;
+  const message = `${path}: the access rules do not allow this field to be changed`;
+  throw new GalleyError("permission_denied", message, { field: path });
+}
+
 /** The rule on what is stored, then the version: a document that may not be seen tells nothing, not even that. */
 function admit(action: "update" | "delete", operation: Operation, before: Image, context: OperationContext): void {
-  if (!passes(context.scope, action, before)) throw mayDo(context.scope, "get", before) ? denied() : notFound();
+  // What a key may do does not depend on the document.
+  if (context.scope.exempt) context.scope.demand(action);
+  const images = { image: before };
+  if (!context.scope.allows(action, images)) throw context.scope.allows("get", images) ? denied() : notFound();
   checkVersion(operation, before, context);
 }
 
@@ -140,7 +186,7 @@ function checkVersion(operation: Operation, before: Image | undefined, context: 
 /** Where nothing can be hidden from the caller, absence may be told as the version conflict that it is. */
 function missing(operation: Operation, { scope }: OperationContext): GalleyError {
   const demands = operation.mustExist || (operation.ifVersion ?? 0) > 0;
-  return demands && mayDo(scope, "get") ? versionConflict("there is no such document any more") : notFound();
+  return demands && scope.always("get") ? versionConflict("there is no such document any more") : notFound();
 }
 
 function versionConflict(message: string): GalleyError {

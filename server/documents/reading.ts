@@ -1,6 +1,8 @@
 import type { Group } from "#protocol/aggregate";
 import type { Node } from "#protocol/ast";
+import { GalleyError } from "#protocol/errors";
 import { and } from "#protocol/normalise";
+import type { Path } from "#protocol/paths";
 import { sortKeyOf } from "#protocol/sort";
 import { encodeValue, type Value } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
@@ -10,9 +12,10 @@ import type { DocumentService, ReadRequest } from "./contract.ts";
 import type { Cursors } from "./cursors.ts";
 import type { Definitions } from "./definitions.ts";
 import { expand } from "./expansion.ts";
-import { matches } from "./judgement.ts";
+import { seen, settled, underRights } from "./judgement.ts";
 import { membersOfText } from "./members-of-text.ts";
 import { encodePlain } from "./plain.ts";
+import { demandQueryable, pathsOf } from "./queryable.ts";
 import { parseCount, parseDistinct, parseFind, parseGrouping, parseView } from "./requests.ts";
 import { mostCharacters, ReplySize, shapeOf, show } from "./views.ts";
 
@@ -26,89 +29,121 @@ export interface ReadingOptions {
   readonly definitions: Definitions;
   readonly cursors: Cursors;
   readonly advisor: Advisor;
+  readonly development: boolean;
 }
 
 export type Reading = Pick<DocumentService, "get" | "find" | "count" | "distinct" | "aggregate">;
 
 /** Reads. A rule is a filter: it is ANDed into the question, and nothing is fetched that it does not allow. */
-export function createReading({ store, definitions, cursors, advisor }: ReadingOptions): Reading {
+export function createReading(options: ReadingOptions): Reading {
+  const { store, definitions, cursors, advisor, development } = options;
+
   return {
     async get(scope, id, request) {
-      const rule = scope.require("get");
+      scope.demand("get");
       const view = parseView(request, definitions.get(scope.collection));
-      const [row] = await store.get(scope.collection, [id]);
-      if (!row || !matches(rule, row)) return undefined;
-      const found = { id, version: row.version, shape: shapeOf(view), text: show(view, row) };
-      if (request.expand === undefined) return found;
-      const size = new ReplySize();
-      size.add(found.text);
-      return { ...found, expansion: await expand(store, scope, [row], view, size) };
+      return await underRights(scope, async () => {
+        const [row] = await store.get(scope.collection, [id]);
+        if (!row || !(await settled(scope, () => scope.allows("get", { image: row })))) return undefined;
+        const image = seen(scope, row);
+        const shape = shapeOf(view, scope.masks.none ? [] : scope.masks.hidden(row.value));
+        const found = { id, version: row.version, shape, text: show(view, image) };
+        if (request.expand === undefined) return found;
+        const size = new ReplySize();
+        size.add(found.text);
+        return { ...found, expansion: await expand(store, scope, [image], view, size) };
+      });
     },
 
     async find(scope, request) {
-      const rule = scope.require("list");
+      scope.demand("list");
       const { collection } = scope;
       const { filter, sort, limit, view } = parseFind(request, definitions.get(collection));
       const question = { collection, filter, sort };
       const after = request.after === undefined ? undefined : cursors.read(question, request.after);
-      const query = {
-        collection,
-        filter: judged(filter, rule),
-        budget: budgetOf(scope, request, mostCharacters(view)),
-        sort,
-        limit,
-        after,
-      };
-      const result = await store.find(query);
-      const size = new ReplySize();
-      const documents = result.rows.map((row) => {
-        const text = show(view, row);
-        size.add(text);
-        return text;
+      return await judgedRead(scope, async () => {
+        demandQueryable(scope, [...pathsOf(filter), ...sort.map(({ path }) => path)]);
+        const query = {
+          collection,
+          filter: judged(filter, scope.filter),
+          budget: budgetOf(scope, request, mostCharacters(view)),
+          sort,
+          limit,
+          after,
+        };
+        const result = await store.find(query);
+        const images = scope.masks.none ? result.rows : result.rows.map((row) => seen(scope, row));
+        const size = new ReplySize();
+        const documents = images.map((image) => {
+          const text = show(view, image);
+          size.add(text);
+          return text;
+        });
+        const advice = advisor.watch(collection, query.filter, result);
+        return {
+          documents,
+          position: result.position,
+          ...(result.more ? nextOf(result.rows, (keys) => cursors.write(question, keys), sort) : {}),
+          ...(request.expand === undefined ? {} : { expansion: await expand(store, scope, images, view, size) }),
+          ...(advice ? { advice } : {}),
+        };
       });
-      const advice = advisor.watch(collection, query.filter, result);
-      return {
-        documents,
-        position: result.position,
-        ...(result.more ? nextOf(result.rows, (keys) => cursors.write(question, keys), sort) : {}),
-        ...(request.expand === undefined ? {} : { expansion: await expand(store, scope, result.rows, view, size) }),
-        ...(advice ? { advice } : {}),
-      };
     },
 
     async count(scope, request) {
-      const rule = scope.require("list");
+      scope.demand("list");
       const { filter, cap } = parseCount(request, definitions.get(scope.collection));
-      const query = ask(scope, filter, rule, request);
-      const result = await store.count({ ...query, cap });
-      advisor.watch(scope.collection, query.filter, result);
-      return { count: result.count, more: result.more, position: result.position };
+      return await judgedRead(scope, async () => {
+        const query = ask(scope, filter, pathsOf(filter), request);
+        const result = await store.count({ ...query, cap });
+        advisor.watch(scope.collection, query.filter, result);
+        return { count: result.count, more: result.more, position: result.position };
+      });
     },
 
     async distinct(scope, request) {
-      const rule = scope.require("list");
+      scope.demand("list");
       const { filter, path } = parseDistinct(request, definitions.get(scope.collection));
-      const query = ask(scope, filter, rule, request);
-      const result = await store.distinct({ ...query, path });
-      advisor.watch(scope.collection, query.filter, result);
-      const values = sized(`[${result.values.map(encoder(request)).join(",")}]`);
-      return { values, more: result.more, position: result.position };
+      return await judgedRead(scope, async () => {
+        const query = ask(scope, filter, [...pathsOf(filter), path], request);
+        const result = await store.distinct({ ...query, path });
+        advisor.watch(scope.collection, query.filter, result);
+        const values = sized(`[${result.values.map(encoder(request)).join(",")}]`);
+        return { values, more: result.more, position: result.position };
+      });
     },
 
     async aggregate(scope, request) {
-      const rule = scope.require("list");
+      scope.demand("list");
       const { filter, aggregate } = parseGrouping(request, definitions.get(scope.collection));
-      const query = ask(scope, filter, rule, request);
-      const result = await store.aggregate({ ...query, aggregate });
-      advisor.watch(scope.collection, query.filter, result);
-      const groups = result.groups.map((group) => groupText(group, encoder(request)));
-      return { groups: sized(`[${groups.join(",")}]`), more: result.more, position: result.position };
+      const outputs = aggregate.out.flatMap((output) => (output.op === "count" ? [] : [output.path]));
+      return await judgedRead(scope, async () => {
+        const query = ask(scope, filter, [...pathsOf(filter), ...aggregate.group, ...outputs], request);
+        const result = await store.aggregate({ ...query, aggregate });
+        advisor.watch(scope.collection, query.filter, result);
+        const groups = result.groups.map((group) => groupText(group, encoder(request)));
+        return { groups: sized(`[${groups.join(",")}]`), more: result.more, position: result.position };
+      });
     },
   };
+
+  /** The rule is part of what was asked: the index it lacks would tell what stands in it. */
+  function judgedRead<T>(scope: Scope, read: () => Promise<T>): Promise<T> {
+    const answer = underRights(scope, read);
+    return scope.exempt || development ? answer : answer.catch((error: unknown) => Promise.reject(withoutIndex(error)));
+  }
 }
 
-function ask(scope: Scope, filter: Node, rule: Node, request: ReadRequest) {
-  return { collection: scope.collection, filter: judged(filter, rule), budget: budgetOf(scope, request) };
+function withoutIndex(error: unknown): unknown {
+  if (!(error instanceof GalleyError) || error.details.index === undefined) return error;
+  const { index, ...details } = error.details;
+  return new GalleyError(error.code, "this question looks at too many documents: narrow it", details, error.cause);
+}
+
+/** @param paths all that the question touches */
+function ask(scope: Scope, filter: Node, paths: readonly Path[], request: ReadRequest) {
+  demandQueryable(scope, paths);
+  return { collection: scope.collection, filter: judged(filter, scope.filter), budget: budgetOf(scope, request) };
 }
 
 function judged(filter: Node, rule: Node): Node {

@@ -24,6 +24,8 @@ export interface DocumentServiceOptions {
   readonly secrets: readonly string[];
   /** Development mode: pages carry advice, and missing indexes are declared by themselves. */
   readonly development: boolean;
+  /** Whether a write in a collection changes what somebody may do (access-rules.md 5.6). */
+  readonly grantsRights: (collection: string) => boolean;
 }
 
 /**
@@ -46,13 +48,14 @@ export async function createDocumentService(
     development: options.development,
     declareIndex: (collection, index) => addIndex({ store, definitions }, collection, index),
   });
-  const writer = createWriter({ store, definitions, random });
-  const batches = createBatches({ store, definitions, writer, clock, random });
+  const { grantsRights } = options;
+  const writer = createWriter({ store, definitions, random, grantsRights });
+  const batches = createBatches({ store, definitions, writer, clock, random, grantsRights });
   const idempotency = createIdempotency({ store, clock });
   const sweep = startSweep({ store, clock, collections: [COMMITS], warn: log.warn.bind(log) });
 
   return {
-    ...createReading({ store, definitions, cursors, advisor }),
+    ...createReading({ store, definitions, cursors, advisor, development: options.development }),
     ...createWriteRequests({ store, definitions, writer, batches, idempotency, clock, random }),
     async close() {
       tail.close();

@@ -26,12 +26,12 @@ export function mostCharacters({ select }: Shape): number {
   return select ? SELECTED_FROM : RESPONSE_BYTES + LIMITS.documentBytes;
 }
 
-/** The part of an ETag that tells representations of one version apart. */
-export function shapeOf({ select, plain }: Shape): string {
-  if (!select) return plain ? "p" : "0";
-  const paths = select.map((path) => path.join(".")).sort();
+/** The part of an ETag that tells representations of one version apart. `hidden`: names of what its reader may not see. */
+export function shapeOf({ select, plain }: Shape, hidden: readonly string[] = []): string {
+  if (!select && hidden.length === 0) return plain ? "p" : "0";
+  const paths = select?.map((path) => path.join(".")).sort();
   return createHash("sha256")
-    .update(JSON.stringify([paths, plain]))
+    .update(JSON.stringify([paths, plain, hidden]))
     .digest("base64url")
     .slice(0, 8);
 }

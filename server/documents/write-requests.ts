@@ -9,7 +9,7 @@ import type { BatchReply, DocumentService, WriteReply, WriteRequest } from "./co
 import type { Definitions } from "./definitions.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { type DocumentBody, readDocument } from "./images.ts";
-import { mayDo, passes, requireAny } from "./judgement.ts";
+import { demandAny, seen, settled } from "./judgement.ts";
 import { notFound, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { refused, refusing } from "./refusal.ts";
@@ -36,7 +36,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
   return {
     async create(scope, body, request) {
       const operation = refusing((): Operation => {
-        requireAny(scope, ["create"]);
+        demandAny(scope, ["create"]);
         const { id, fields } = parsing((faults) => documentOf(scope, body, request, faults));
         const made = id ?? newId(clock(), random(ID_RANDOM_BYTES));
         return { op: "create", id: made, fields, ...conditionsOf(request) };
@@ -46,7 +46,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
 
     async set(scope, id, body, request) {
       const operation = refusing((): Operation => {
-        requireAny(scope, ["update", "create"]);
+        demandAny(scope, ["update", "create"]);
         const document = parsing((faults) => {
           checkId(id, faults);
           const read = documentOf(scope, body, request, faults);
@@ -63,7 +63,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
     async update(scope, id, body, request) {
       const operation = refusing((): Operation => {
         const { upsert = false } = request;
-        requireAny(scope, upsert ? ["update", "create"] : ["update"]);
+        demandAny(scope, upsert ? ["update", "create"] : ["update"]);
         const update = parsing((faults) => {
           checkId(id, faults);
           return parseUpdate(request.plain ? readerOf(scope).update(body) : body, "update", faults);
@@ -75,7 +75,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
 
     async delete(scope, id, request) {
       const operation = refusing((): Operation => {
-        requireAny(scope, ["delete"]);
+        demandAny(scope, ["delete"]);
         if (idFault(id) !== undefined) throw notFound();
         return { op: "delete", id, ...conditionsOf(request) };
       });
@@ -105,7 +105,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
     const commit = (one: SingleWrite) => (operation.op === "create" ? writer.create(one) : writer.change(one));
     const run = async (record?: SingleWrite["record"]) => {
       if (declares(scope, operation)) await declare(scope, operation, write.now);
-      return replyTo(await commit({ ...write, record }), scope, operation, request);
+      return await replyTo(await commit({ ...write, record }), scope, operation, request);
     };
     // Awaited, since a promise that is returned as it is takes two turns more.
     if (!request.idempotency) return await run();
@@ -133,13 +133,20 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
     await refusing(() => definitions.declare(scope.collection));
   }
 
-  function replay(answer: Answer, scope: Scope, operation: Operation, request: WriteRequest): WriteReply {
+  async function replay(
+    answer: Answer,
+    scope: Scope,
+    operation: Operation,
+    request: WriteRequest,
+  ): Promise<WriteReply> {
     const { id, version, text, created } = answer;
     const image = { id, version, text, value: parseText(text) as Document };
     // By today's rights: they may have shrunk since.
     const action = operation.op === "delete" ? "delete" : created ? "create" : "update";
-    if (!refusing(() => passes(scope, action, image))) throw refused(notFound());
-    return replyTo({ image, created, position: store.position() }, scope, operation, request);
+    if (!(await refusing(() => settled(scope, () => scope.allows(action, { image }))))) {
+      throw refused(notFound());
+    }
+    return await replyTo({ image, created, position: store.position() }, scope, operation, request);
   }
 
   function documentOf(scope: Scope, body: unknown, { plain }: WriteRequest, faults: Faults): DocumentBody {
@@ -159,14 +166,28 @@ interface Answer {
   readonly created: boolean;
 }
 
-function replyTo(written: Written, scope: Scope, operation: Operation, { plain = false }: WriteRequest): WriteReply {
+async function replyTo(
+  written: Written,
+  scope: Scope,
+  operation: Operation,
+  { plain = false }: WriteRequest,
+): Promise<WriteReply> {
   const { image, created, position } = written;
   const shape = { select: undefined, plain };
   const answer = { id: image.id, version: image.version, shape: shapeOf(shape), created, position };
   if (operation.op === "delete") return { ...answer, created: false, text: "" };
-  // Who may write but not read learns what was stored under which version, and nothing that stood there before.
-  const seen = mayDo(scope, "get", image) ? shape : { ...shape, select: [] };
-  return { ...answer, text: show(seen, image) };
+  if (scope.exempt) {
+    const readable = scope.always("get") ? shape : { ...shape, select: [] };
+    return { ...answer, text: show(readable, image) };
+  }
+  // Who may write but not read learns what was stored under which version, and nothing that stood there before. The write
+  // is done: if lookups cannot be read now, nothing more is shown.
+  const readable = await settled(scope, () => {
+    if (!scope.allows("get", { image })) return undefined;
+    return { image: seen(scope, image), hidden: scope.masks.none ? [] : scope.masks.hidden(image.value) };
+  }).catch(() => undefined);
+  if (!readable) return { ...answer, text: show({ ...shape, select: [] }, image) };
+  return { ...answer, shape: shapeOf(shape, readable.hidden), text: show(shape, readable.image) };
 }
 
 function conditionsOf({ ifVersion, mustExist }: WriteRequest): Pick<Operation, "ifVersion" | "mustExist"> {

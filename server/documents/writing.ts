@@ -1,6 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import type { Document } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
+import { Unsettled } from "../access/rule-binder.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import type { Definitions } from "./definitions.ts";
@@ -35,6 +36,14 @@ export interface WriterOptions {
   readonly store: DocumentStore;
   readonly definitions: Definitions;
   readonly random: (bytes: number) => Uint8Array;
+  /** Whether a write in a collection changes what somebody may do (access-rules.md 5.6). */
+  readonly grantsRights: (collection: string) => boolean;
+}
+
+/** Reads what a verdict lacks, and takes rights as they are now. */
+export async function prepare(scope: Scope): Promise<void> {
+  await scope.settle();
+  if (!scope.current) await scope.confirm();
 }
 
 /** Writes single documents: read, compute, judge, commit if nothing changed in between; query-language.md 6 and 9. */
@@ -81,7 +90,7 @@ export function lineOf(collection: string, id: string): string {
   return `${collection}/${id}`;
 }
 
-export function createWriter({ store, definitions, random }: WriterOptions): Writer {
+export function createWriter({ store, definitions, random, grantsRights }: WriterOptions): Writer {
   const queue = new WriteQueue<Job>(settle);
 
   return {
@@ -145,19 +154,7 @@ export function createWriter({ store, definitions, random }: WriterOptions): Wri
     const [first] = jobs;
     if (!first) return;
     const { collection } = first.write.scope;
-    let image = before;
-    const applied: Applied[] = [];
-    const failed: { job: Job; error: unknown }[] = [];
-    for (const job of jobs) {
-      try {
-        const after = apply(job.write, image);
-        const answer = after ?? image;
-        if (answer) applied.push({ job, result: { image: answer, created: !image } });
-        image = after;
-      } catch (error) {
-        failed.push({ job, error: refused(error) });
-      }
-    }
+    const { image, applied, failed } = await compute(jobs, before);
     if (applied.length > 0) {
       const write = netWrite(collection, first.write.operation.id, before, image);
       // What did not change is not stored, and need not be made from its text.
@@ -165,6 +162,35 @@ export function createWriter({ store, definitions, random }: WriterOptions): Wri
       for (const { job, result } of applied) job.done({ ...result, position });
     }
     for (const { job, error } of failed) job.fail(error);
+  }
+
+  /** Computes and judges. What is returned holds as long as no turn of the event loop passes. */
+  async function compute(jobs: readonly Job[], before: Image | undefined) {
+    const failed: { job: Job; error: unknown }[] = [];
+    for (let left = jobs; ; left = left.filter((job) => !failed.some((failure) => failure.job === job))) {
+      let image = before;
+      const applied: Applied[] = [];
+      const failedNow: { job: Job; error: unknown }[] = [];
+      const unsettled: Job[] = [];
+      for (const job of left) {
+        try {
+          const after = apply(job.write, image);
+          const answer = after ?? image;
+          if (answer) applied.push({ job, result: { image: answer, created: !image } });
+          image = after;
+        } catch (error) {
+          if (error instanceof Unsettled) unsettled.push(job);
+          else failedNow.push({ job, error: refused(error) });
+        }
+      }
+      const stale = left.filter(({ write }) => !write.scope.current);
+      if (unsettled.length === 0 && stale.length === 0) return { image, applied, failed: [...failed, ...failedNow] };
+      await Promise.all(
+        [...new Set([...unsettled, ...stale])].map((job) =>
+          prepare(job.write.scope).catch((error: unknown) => failed.push({ job, error: refused(error) })),
+        ),
+      );
+    }
   }
 
   async function commit(write: Write, value: Document | undefined, applied: readonly Applied[]): Promise<Position> {
@@ -176,7 +202,10 @@ export function createWriter({ store, definitions, random }: WriterOptions): Wri
       recorded.push(job);
     }
     try {
-      return await store.commit(writes, [value]);
+      const position = await store.commit(writes, [value]);
+      // Whoever is told of a change of rights may rely on it.
+      if (grantsRights(write.collection)) await store.barrier(position);
+      return position;
     } catch (error) {
       throw whatFailed(error, recorded);
     }

@@ -5,7 +5,7 @@ import type { Principal } from "../access/principal.ts";
 /** Tells who a token is. */
 export interface Verifier {
   /** @throws GalleyError `unauthenticated` */
-  verify(token: string, address: string): Principal | Promise<Principal>;
+  verify(token: string, address: string, origin?: string): Principal | Promise<Principal>;
 }
 
 export interface Verifiers {
@@ -35,17 +35,17 @@ export function identify(
     if (KEY_IN_QUERY.test(url)) throw keyInBrowser("in a URL");
     if (TOKEN_IN_QUERY.test(url)) throw unauthenticated("a token came in a URL: send it in `Authorization`");
   }
-  const { authorization } = headers;
-  if (authorization === undefined) return anonymous(address);
+  const { authorization, origin } = headers;
+  if (authorization === undefined) return anonymous(address, origin);
   const token = BEARER.exec(authorization)?.[1];
   if (token === undefined) throw unauthenticated("expects `Authorization: Bearer <access token or service key>`");
-  if (!token.startsWith("gsk_")) return tokens.verify(token, address);
-  if (headers.origin !== undefined) throw keyInBrowser("from a web page");
+  if (!token.startsWith("gsk_")) return tokens.verify(token, address, origin);
+  if (origin !== undefined) throw keyInBrowser("from a web page");
   return keys.verify(token, address);
 }
 
-export function anonymous(address: string): Principal {
-  return { kind: "anonymous", address };
+export function anonymous(address: string, origin?: string): Principal {
+  return { kind: "anonymous", address, ...(origin === undefined ? {} : { origin }) };
 }
 
 function unauthenticated(message: string): GalleyError {

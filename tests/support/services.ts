@@ -2,8 +2,17 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AdminScope, authorize, authorizeAdmin, type Scope } from "../../server/access/authorize.ts";
+import {
+  type AdminScope,
+  type Authorizer,
+  authorizeAdmin,
+  createAuthorizer,
+  type Scope,
+} from "../../server/access/authorize.ts";
 import type { Principal } from "../../server/access/principal.ts";
+import { createRights } from "../../server/access/rights.ts";
+import type { RuleSet } from "../../server/access/rule-tree.ts";
+import { NO_RULES } from "../../server/access/rules.ts";
 import { ScopeSet } from "../../server/access/scopes.ts";
 import { createCollectionService } from "../../server/documents/collections.ts";
 import type { IdempotencyRequest } from "../../server/documents/contract.ts";
@@ -16,6 +25,8 @@ import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
 export interface ServiceSetting {
   readonly folder?: string;
   readonly development?: boolean;
+  /** None by default: everything is closed to users. */
+  readonly rules?: () => RuleSet;
   readonly secrets?: readonly string[];
   /** Stands between the services and the store, for faults and counts. */
   readonly between?: (store: DocumentStore) => DocumentStore;
@@ -37,13 +48,33 @@ export async function startServices(setting: ServiceSetting = {}) {
   const definitions = await openDefinitions({ store, clock, log });
   const secrets = setting.secrets ?? ["a secret for tests, at least 32 bytes"];
   const development = setting.development ?? false;
-  const documents = await createDocumentService({ store, definitions, clock, random, log, secrets, development });
-  const collections = createCollectionService({ store, definitions, clock, random, log });
+  const { rules = () => NO_RULES } = setting;
+  const rights = createRights({ store, clock, rules, renewed: (principal) => principal });
+  const access = createAuthorizer(rights);
+  const grantsRights = (collection: string) => rules().rightsCollections.has(collection);
+  const common = { store, definitions, clock, random, log };
+  const documents = await createDocumentService({ ...common, secrets, development, grantsRights });
+  const collections = createCollectionService({ ...common, access });
   return {
-    ...{ folder, time, clock, random, log, lines, embedded, store, definitions, documents, collections },
+    ...{
+      folder,
+      time,
+      clock,
+      random,
+      log,
+      lines,
+      embedded,
+      store,
+      definitions,
+      documents,
+      collections,
+      access,
+      rights,
+    },
     /** Ends everything; the folder goes too unless the test brought its own. */
     async close() {
       await documents.close();
+      rights.close();
       definitions.close();
       await embedded.close();
       if (setting.folder === undefined) rmSync(folder, { recursive: true });
@@ -55,9 +86,15 @@ export function keyPrincipal(scopes: readonly string[] = ["*"], id = "k1"): Prin
   return { kind: "key", id, scopes: new ScopeSet(scopes), address: "127.0.0.1" };
 }
 
+/** Where no rule opens anything, and none reads the store. */
+const NO_STORE = { tail: () => ({ close() {} }) } as unknown as DocumentStore;
+export const CLOSED: Authorizer = createAuthorizer(
+  createRights({ store: NO_STORE, clock: Date.now, rules: () => NO_RULES, renewed: (principal) => principal }),
+);
+
 /** What a key with these scopes may do in a collection; everything by default. */
 export function scopeOf(collection: string, scopes?: readonly string[], id?: string): Scope {
-  return authorize(keyPrincipal(scopes, id), collection);
+  return CLOSED.scope(keyPrincipal(scopes, id), collection);
 }
 
 export function adminScope(scopes?: readonly string[]): AdminScope {

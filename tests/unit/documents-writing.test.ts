@@ -308,6 +308,7 @@ t.test("a second node on the same store never doubles a keyed write", async (t) 
     log,
     secrets: ["another secret, also 32 bytes long"],
     development: false,
+    grantsRights: () => false,
   };
   const second = await createDocumentService(options);
   t.teardown(() => second.close());

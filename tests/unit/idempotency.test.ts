@@ -1,9 +1,8 @@
 import t from "tap";
-import { authorize } from "../../server/access/authorize.ts";
 import { COMMITS, RECORD_LIFE } from "../../server/documents/idempotency.ts";
 import { sweepExpired } from "../../server/stores/expired.ts";
 import { pagesOf } from "../../server/stores/pages.ts";
-import { keyed, type Services, scopeOf, startServices } from "../support/services.ts";
+import { CLOSED, keyed, type Services, scopeOf, startServices } from "../support/services.ts";
 
 const posts = scopeOf("posts");
 
@@ -85,8 +84,8 @@ t.test("rights are judged again at a replay", async (t) => {
   });
   const writer = await documents.create(scopeOf("posts", ["documents:posts:create"]), {}, request);
   t.same(Object.keys(JSON.parse(writer.text)), ["_id", "_v"], "nothing that may not be read today");
-  const anonymous = authorize({ kind: "anonymous", address: "192.0.2.1" }, "posts");
-  await t.rejects(documents.create(anonymous, {}, request), { code: "unauthenticated" });
+  const anonymous = CLOSED.scope({ kind: "anonymous", address: "192.0.2.1" }, "posts");
+  await t.rejects(documents.create(anonymous, {}, request), { code: "permission_denied" });
   const batch = { operations: [{ op: "create", collection: "posts", id: "b1", document: {} }] };
   await documents.batch(() => posts, batch, { idempotency: keyed("b") });
   const reader = scopeOf("posts", ["documents:posts:get"]);

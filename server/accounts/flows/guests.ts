@@ -30,7 +30,7 @@ export async function signInAsGuest(
     throw new GalleyError("failed_precondition", "you are signed in: sign out before you go on as a guest");
   }
   parts.limits.take("guest", visit.address);
-  if (body.profile !== undefined) demandProfileRight(visit);
+  if (body.profile !== undefined) demandProfileRight(parts, visit);
   const { answer } = await decideAndCommit(parts, async () => {
     const now = parts.clock();
     const user: UserRecord = {

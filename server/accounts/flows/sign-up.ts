@@ -1,6 +1,6 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import type { ObjectValue } from "#protocol/values";
-import { type AccountScope, authorize } from "../../access/authorize.ts";
+import type { AccountScope } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import type { Write } from "../../stores/document-store.ts";
 import { decideAndCommit } from "../commit.ts";
@@ -57,7 +57,7 @@ export async function signUp(
   const profile = readProfile(body, faults);
   const password = readNewPassword(body.password, { pool: "user", email: body.email, settings }, faults);
   faults.throwIfAny();
-  if (body.profile !== undefined) demandProfileRight(visit);
+  if (body.profile !== undefined) demandProfileRight(parts, visit);
 
   // Also if the address is taken: the time must not tell.
   const who = { account: accountKey("user", address.key), network: networkOf(visit.address) };
@@ -221,12 +221,12 @@ function demandNobody(principal: Principal): void {
  * A profile is a document like any other, created as the new person: the app's rules decide whether they may.
  * @throws GalleyError `permission_denied`
  */
-export function demandProfileRight({ address }: Visit): void {
+export function demandProfileRight({ access }: Pick<AccountParts, "access">, { address }: Visit): void {
   const newcomer: Principal = {
     ...{ kind: "user", id: "new", session: "", provedAt: 0, guest: false, email: undefined, roles: [], claims: {} },
     address,
   };
-  authorize(newcomer, "users").require("create");
+  access.scope(newcomer, "users").demand("create");
 }
 
 export function signUpClosed(): GalleyError {

@@ -11,6 +11,8 @@ export interface TokenVerifier {
    *   that is not admitted
    */
   verify(token: string, address: string, origin?: string): Principal | Promise<Principal>;
+  /** Who a principal of a session is now. @throws GalleyError `unauthenticated`: `session_ended` */
+  renew(principal: Principal): Principal | Promise<Principal>;
 }
 
 export function createTokenVerifier(
@@ -23,6 +25,15 @@ export function createTokenVerifier(
       const claims = tokens.verify(token);
       if (claims instanceof Promise) return claims.then((found) => settled(table.of(found), address, origin));
       return settled(table.of(claims), address, origin);
+    },
+    renew(principal) {
+      if (principal.kind !== "user" && principal.kind !== "admin") return principal;
+      const { kind: pool, id: user, session, address, origin } = principal;
+      return settled(
+        table.of({ pool, user, session, issuedAt: 0, expiresAt: Number.POSITIVE_INFINITY }),
+        address,
+        origin,
+      );
     },
   };
 

@@ -1,4 +1,5 @@
 import { LIMITS } from "#protocol/limits";
+import type { Authorizer } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import type { RequestLimits } from "../../accounts/contract.ts";
 import type { DocumentService } from "../../documents/contract.ts";
@@ -10,7 +11,12 @@ import { scopeOf } from "./names.ts";
 import { POSITION } from "./schemas.ts";
 
 /** Up to 500 operations, all or nothing; query-language.md 9. */
-export function batchRoutes(documents: DocumentService, replies: Replies, limits: RequestLimits): Route[] {
+export function batchRoutes(
+  documents: DocumentService,
+  access: Authorizer,
+  replies: Replies,
+  limits: RequestLimits,
+): Route[] {
   return [
     {
       method: "POST",
@@ -55,10 +61,14 @@ export function batchRoutes(documents: DocumentService, replies: Replies, limits
       async answer({ scope: principal, body, parameters, request, reply }: Call<Principal>) {
         limits.takeBatch(principal, (body as { operations: readonly unknown[] }).operations.length);
         const idempotency = idempotencyOf(request);
-        const { results, position } = await documents.batch((collection) => scopeOf(principal, collection), body, {
-          plain: parameters.types === "plain",
-          ...(idempotency === undefined ? {} : { idempotency }),
-        });
+        const { results, position } = await documents.batch(
+          (collection) => scopeOf(access, principal, collection),
+          body,
+          {
+            plain: parameters.types === "plain",
+            ...(idempotency === undefined ? {} : { idempotency }),
+          },
+        );
         replies.json(reply, 200, JSON.stringify({ results, position }), ["x-galley-position", position]);
       },
     },

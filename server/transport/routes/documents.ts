@@ -1,5 +1,5 @@
 import { GalleyError } from "#protocol/errors";
-import type { Scope } from "../../access/authorize.ts";
+import type { Authorizer, Scope } from "../../access/authorize.ts";
 import type { DocumentReply, DocumentService, WriteReply, WriteRequest } from "../../documents/contract.ts";
 import { withinLimit } from "../../documents/views.ts";
 import { checkReadCondition, entityTag, idempotencyOf, isKnown, writeConditions } from "../conditions.ts";
@@ -14,7 +14,7 @@ const TAGGED = ["etag"];
 const WRITTEN = ["etag", "x-galley-position"];
 
 /** One document: created, read, replaced, changed, deleted. */
-export function documentRoutes(documents: DocumentService, replies: Replies): Route[] {
+export function documentRoutes(documents: DocumentService, access: Authorizer, replies: Replies): Route[] {
   return [
     {
       method: "POST",
@@ -29,7 +29,7 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
       conditional: true,
       replies: { 201: { description: "The document", schema: DOCUMENT, headers: [...WRITTEN, "location"] } },
       errors: ["already_exists", "version_conflict", "unique_violation", "schema_violation", ...WRITE_ERRORS],
-      authorize: (principal, { collection }) => scopeFor(principal, collection, "create"),
+      authorize: (principal, { collection }) => scopeFor(access, principal, collection, "create"),
       async answer(call: Call<Scope>) {
         const { ifVersion, mustExist } = writeConditions(call.request);
         if (mustExist || ifVersion) {
@@ -55,7 +55,7 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
         304: { description: "It is what If-None-Match names", headers: TAGGED },
       },
       errors: ["not_found", "version_conflict"],
-      authorize: (principal, { collection }) => scopeFor(principal, collection, "get"),
+      authorize: (principal, { collection }) => scopeFor(access, principal, collection, "get"),
       async answer(call: Call<Scope>) {
         const { select, expand, types } = call.parameters;
         const found = await documents.get(call.scope, call.params.id, { select, expand, plain: types === "plain" });
@@ -79,7 +79,7 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
         201: { description: "Created", schema: DOCUMENT, headers: [...WRITTEN, "location"] },
       },
       errors: ["version_conflict", "unique_violation", "schema_violation", ...WRITE_ERRORS],
-      authorize: (principal, { collection }) => scopeToPut(principal, collection),
+      authorize: (principal, { collection }) => scopeToPut(access, principal, collection),
       async answer(call: Call<Scope>) {
         sendWritten(call, await documents.set(call.scope, call.params.id, call.body, writeRequest(call)));
       },
@@ -109,7 +109,7 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
         "conflicting_paths",
         ...WRITE_ERRORS,
       ],
-      authorize: (principal, { collection }) => scopeToPut(principal, collection),
+      authorize: (principal, { collection }) => scopeToPut(access, principal, collection),
       async answer(call: Call<Scope>) {
         const request = { ...writeRequest(call), upsert: call.parameters.upsert === "true" };
         sendWritten(call, await documents.update(call.scope, call.params.id, call.body, request));
@@ -126,7 +126,7 @@ export function documentRoutes(documents: DocumentService, replies: Replies): Ro
       conditional: true,
       replies: { 204: { description: "Deleted", headers: ["x-galley-position"] } },
       errors: ["not_found", "version_conflict", "contention", ...WRITE_ERRORS],
-      authorize: (principal, { collection }) => scopeFor(principal, collection, "delete"),
+      authorize: (principal, { collection }) => scopeFor(access, principal, collection, "delete"),
       async answer(call: Call<Scope>) {
         const { position } = await documents.delete(call.scope, call.params.id, writeRequest(call));
         replies.empty(call.reply, 204, ["x-galley-position", position]);

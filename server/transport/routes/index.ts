@@ -1,3 +1,4 @@
+import type { Authorizer } from "../../access/authorize.ts";
 import type { RulesService } from "../../access/rules-contract.ts";
 import type {
   Accounts,
@@ -30,6 +31,7 @@ import { settingsRoutes } from "./settings.ts";
 import { userRoutes } from "./users.ts";
 
 export interface RouteParts extends RouteTools {
+  readonly access: Authorizer;
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly rules: RulesService;
@@ -51,12 +53,12 @@ export interface RouteParts extends RouteTools {
 
 /** Every route, in reading order. */
 export function allRoutes(parts: RouteParts): readonly Route[] {
-  const { replies, documents, collections, assets } = parts;
+  const { replies, access, documents, collections, assets } = parts;
   const routes = [
     ...healthRoutes(replies, parts.ping, parts.clock),
-    ...documentRoutes(documents, replies),
-    ...queryRoutes(documents, replies),
-    ...batchRoutes(documents, replies, parts.requestLimits),
+    ...documentRoutes(documents, access, replies),
+    ...queryRoutes(documents, access, replies),
+    ...batchRoutes(documents, access, replies, parts.requestLimits),
     ...collectionRoutes(collections, replies),
     ...collectionDataRoutes(collections, parts),
     ...rulesRoutes(parts.rules, replies),

@@ -1,5 +1,5 @@
 import { GalleyError } from "#protocol/errors";
-import { authorize, type Scope } from "../../access/authorize.ts";
+import type { Authorizer, Scope } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import type { Action } from "../../access/scopes.ts";
 
@@ -11,25 +11,25 @@ const COLLECTION = /^[a-z][a-z0-9_-]{0,62}$/;
  *
  * @throws GalleyError `invalid_argument` if it is no name
  */
-export function scopeOf(principal: Principal, collection: string): Scope {
+export function scopeOf(access: Authorizer, principal: Principal, collection: string): Scope {
   checkCollectionName(collection);
-  return authorize(principal, collection);
+  return access.scope(principal, collection);
 }
 
 /** The same, with the action judged before anything else of the request is looked at. */
-export function scopeFor(principal: Principal, collection: string, action: Action): Scope {
-  const scope = scopeOf(principal, collection);
-  scope.require(action);
+export function scopeFor(access: Authorizer, principal: Principal, collection: string, action: Action): Scope {
+  const scope = scopeOf(access, principal, collection);
+  scope.demand(action);
   return scope;
 }
 
 /** For a write that replaces or creates, as the stored state will have it: one of both must be allowed. */
-export function scopeToPut(principal: Principal, collection: string): Scope {
-  const scope = scopeOf(principal, collection);
+export function scopeToPut(access: Authorizer, principal: Principal, collection: string): Scope {
+  const scope = scopeOf(access, principal, collection);
   try {
-    scope.require("create");
+    scope.demand("create");
   } catch {
-    scope.require("update");
+    scope.demand("update");
   }
   return scope;
 }

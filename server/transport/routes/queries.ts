@@ -1,5 +1,5 @@
 import { LIMITS } from "#protocol/limits";
-import type { Scope } from "../../access/authorize.ts";
+import type { Authorizer, Scope } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import type { DocumentService, PageReply } from "../../documents/contract.ts";
 import { withinLimit } from "../../documents/views.ts";
@@ -14,12 +14,12 @@ const COLLECTION = "/v1/documents/{collection}";
 const ERRORS = ["index_required", "query_too_expensive", "field_not_queryable", "timeout"] as const;
 
 /** Questions to a collection: pages, counts, distinct values, groups. */
-export function queryRoutes(documents: DocumentService, replies: Replies): Route[] {
+export function queryRoutes(documents: DocumentService, access: Authorizer, replies: Replies): Route[] {
   const shared = {
     tag: "Queries",
     counted: true,
     errors: ERRORS,
-    authorize: (principal: Principal, { collection }: PathParams) => scopeFor(principal, collection, "list"),
+    authorize: (principal: Principal, { collection }: PathParams) => scopeFor(access, principal, collection, "list"),
   } as const;
   const page = { 200: { description: "A page of documents", schema: PAGE } };
   return [

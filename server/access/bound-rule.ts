@@ -1,0 +1,171 @@
+import { FALSE, type Leaf, type Node, type Term, TRUE, type Variable } from "#protocol/ast";
+import { compileFilter } from "#protocol/match";
+import { normalise } from "#protocol/normalise";
+import type { Document, ObjectValue } from "#protocol/values";
+import { bind, HAS, isClosed } from "./bind.ts";
+import { valueAt } from "./caller.ts";
+import type { Lookup, Rule, RuleNode } from "./rule-tree.ts";
+
+/** The images that a rule judges: what is stored, or what would be, and for `update.after` what was there before. */
+export interface Images {
+  readonly image: Valued;
+  readonly before?: Valued;
+}
+
+/** Its value is read from its text only where it is asked for. */
+interface Valued {
+  readonly value: Document;
+}
+
+/** Answers exists lookups of one request. Undefined: not read yet, and noted to be. */
+export type Has = (lookup: Lookup, document: Document) => boolean | undefined;
+
+/** A rule as it holds for one caller. */
+export class BoundRule {
+  readonly rule: Rule;
+  /** What is left of the rule; its places are those of `rule` where a node is the same. */
+  readonly node: RuleNode;
+  #filter: Node | undefined;
+  #test: ((document: ObjectValue) => boolean) | undefined;
+
+  constructor(rule: Rule, node: RuleNode) {
+    this.rule = rule;
+    this.node = node;
+  }
+
+  /** No document passes it, whatever stands in it. */
+  get never(): boolean {
+    return this.node.kind === "false";
+  }
+
+  /** Every document passes it. */
+  get always(): boolean {
+    return this.node.kind === "true";
+  }
+
+  /** For a query. Rules of `list` are always closed: rules.ts refuses what asks more than the document's own fields there. */
+  get filter(): Node {
+    if (!isClosed(this.node)) throw new Error(`${this.rule.at} asks for more than a query can tell`);
+    this.#filter ??= normalise(this.node);
+    return this.#filter;
+  }
+
+  /** @returns undefined if a lookup has to be read first, which `has` was told */
+  holds(images: Images, has: Has): boolean | undefined {
+    if (this.always) return true;
+    if (this.never) return false;
+    if (isClosed(this.node)) {
+      this.#test ??= compileFilter(this.filter);
+      return this.#test(images.image.value);
+    }
+    const { value } = images.image;
+    return evaluate(boundTo(this.node, images), value, (name) => has(this.#lookup(name), value));
+  }
+
+  #lookup(name: string): Lookup {
+    const lookup = this.rule.lookups.get(name);
+    if (!lookup) throw new Error(`${this.rule.at} uses a lookup that is not there: ${name}`);
+    return lookup;
+  }
+}
+
+/** `$before.…` of `update.after` becomes what stood there. */
+function boundTo(node: RuleNode, { before }: Images): RuleNode {
+  const value = ({ name }: Variable) => (before ? valueAt(before.value, name.split(".").slice(1)) : null);
+  return bind(node, {
+    facts: {},
+    value,
+    values(variable) {
+      const found = value(variable);
+      return Array.isArray(found) ? found : null;
+    },
+  });
+}
+
+/** The `where` of an exists lookup for one document. Arrays and objects are no values there (access-rules.md 3). */
+export function whereFor(where: RuleNode, document: Document): Node {
+  const bound = bind(where, {
+    facts: {},
+    value({ name }) {
+      const found = valueAt(document, name.split(".").slice(1));
+      return typeof found === "object" && found !== null && !isScalarObject(found) ? null : found;
+    },
+    values: () => null,
+  });
+  return isClosed(bound) ? normalise(bound) : FALSE;
+}
+
+/** Dates and bytes are objects of JavaScript, and plain values of the language. */
+function isScalarObject(value: object): boolean {
+  return value instanceof Date || value instanceof Uint8Array;
+}
+
+const tests = new WeakMap<Node, (document: ObjectValue) => boolean>();
+
+/** Three-valued, so that a lookup is read only where the rest leaves the verdict open. */
+function evaluate(node: RuleNode, document: Document, has: (name: string) => boolean | undefined): boolean | undefined {
+  switch (node.kind) {
+    case "true":
+      return true;
+    case "false":
+      return false;
+    case "and":
+    case "or": {
+      const absorbing = node.kind === "or";
+      // What costs nothing comes first.
+      const verdicts = node.of.map((part) => (asks(part) ? undefined : evaluate(part, document, has)));
+      if (verdicts.includes(absorbing)) return absorbing;
+      let open = false;
+      for (const part of node.of) {
+        if (!asks(part)) continue;
+        const verdict = evaluate(part, document, has);
+        if (verdict === absorbing) return absorbing;
+        if (verdict === undefined) open = true;
+      }
+      return open ? undefined : !absorbing;
+    }
+    case "not": {
+      const verdict = evaluateLeaf(node.of, document, has);
+      return verdict === undefined ? undefined : !verdict;
+    }
+    default:
+      return evaluateLeaf(node, document, has);
+  }
+}
+
+function evaluateLeaf(
+  leaf: Leaf<Term>,
+  document: Document,
+  has: (name: string) => boolean | undefined,
+): boolean | undefined {
+  const [head, name] = leaf.path;
+  if (head === HAS) return has(name as string);
+  if (!isClosed(leaf)) return false;
+  const test = tests.get(leaf) ?? compileFilter(leaf);
+  tests.set(leaf, test);
+  return test(document);
+}
+
+function asks(node: RuleNode): boolean {
+  switch (node.kind) {
+    case "true":
+    case "false":
+      return false;
+    case "and":
+    case "or":
+      return node.of.some(asks);
+    case "not":
+      return node.of.path[0] === HAS;
+    default:
+      return node.path[0] === HAS;
+  }
+}
+
+/** What keys and admins are judged by, whom their scopes limit. */
+export const OPEN_RULE = new BoundRule(ruleOf(TRUE), TRUE);
+/** What there is where no rule is. */
+export const CLOSED_RULE = new BoundRule(ruleOf(FALSE), FALSE);
+
+function ruleOf(node: Node): Rule {
+  return { at: "", node, variables: [], perDocument: false, lookups: new Map() };
+}

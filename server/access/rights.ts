@@ -1,0 +1,140 @@
+import { encodeValue } from "#protocol/values";
+import type { DocumentStore } from "../stores/document-store.ts";
+import { factsOf, type RuledPrincipal } from "./caller.ts";
+import { createLookupCache, RequestLookups } from "./lookups.ts";
+import type { Principal } from "./principal.ts";
+import type { Caller } from "./rule-binder.ts";
+import type { RuleSet } from "./rule-tree.ts";
+
+/** Whose change may change what somebody may do, beside collections that lookups read. */
+const PRINCIPALS: ReadonlySet<string> = new Set(["_users", "_admins", "_sessions", "_keys"]);
+
+export interface RightsOptions {
+  readonly store: DocumentStore;
+  /** Those in force here. */
+  readonly rules: () => RuleSet;
+  readonly clock: () => number;
+  /** Who a principal is now. @throws GalleyError `unauthenticated` if nobody any more */
+  readonly renewed: (principal: Principal) => Principal | Promise<Principal>;
+}
+
+/** What a request has to do with rights: shared by all of its scopes. */
+export interface RequestRights {
+  readonly principal: Principal;
+  readonly rules: RuleSet;
+  readonly caller: Caller;
+  /** Whether no right may have changed since this was made, or confirmed. */
+  readonly current: boolean;
+  /**
+   * Takes rights as they are now.
+   * @returns whether nothing that matters to this request had changed
+   * @throws GalleyError `unauthenticated`
+   */
+  confirm(): Promise<boolean>;
+}
+
+/** Rights of requests, and when they change (access-rules.md 10). */
+export interface Rights {
+  /** Of the request that a principal was made for. */
+  of(principal: Principal): RequestRights;
+  readonly rules: () => RuleSet;
+  /** A set of rules came into force. */
+  changed(): void;
+  close(): void;
+}
+
+export function createRights({ store, rules, clock, renewed }: RightsOptions): Rights {
+  const cache = createLookupCache(store);
+  /** Raised by every rights event that this node is told. */
+  let epoch = 0;
+  /** Raised by those that concern everybody: rules, and what lookups read. */
+  let common = 0;
+  const requests = new WeakMap<Principal, RequestRights>();
+
+  const tail = store.tail(
+    undefined,
+    ({ changes, dropped = [] }) => {
+      const { rightsCollections } = rules();
+      for (const collection of [...changes.map((change) => change.collection), ...dropped]) {
+        if (PRINCIPALS.has(collection)) epoch++;
+        if (!rightsCollections.has(collection)) continue;
+        cache.forget(collection);
+        epoch++;
+        common++;
+      }
+    },
+    changed,
+  );
+
+  function changed(): void {
+    cache.forget();
+    epoch++;
+    common++;
+  }
+
+  function make(first: Principal): RequestRights {
+    let principal = first;
+    let at = epoch;
+    let commonAt = common;
+    let held = rules();
+    // Of keys and admins nothing of this is ever asked.
+    let caller: Caller | undefined;
+    return {
+      get principal() {
+        return principal;
+      },
+      get rules() {
+        return held;
+      },
+      get caller() {
+        caller ??= { facts: factsOf(ruled(principal)), now: clock(), lookups: new RequestLookups(store, cache) };
+        return caller;
+      },
+      get current() {
+        return at === epoch;
+      },
+      async confirm() {
+        if (at === epoch) return true;
+        const [turn, commonTurn] = [epoch, common];
+        const fresh = await renewed(principal);
+        const same = commonTurn === commonAt && sameRights(principal, fresh);
+        principal = fresh;
+        held = rules();
+        at = turn;
+        commonAt = commonTurn;
+        if (!same && caller) {
+          caller.lookups.renew();
+          caller = { ...caller, facts: factsOf(ruled(principal)) };
+        }
+        return same;
+      },
+    };
+  }
+
+  return {
+    of(principal) {
+      const known = requests.get(principal);
+      if (known) return known;
+      const made = make(principal);
+      requests.set(principal, made);
+      return made;
+    },
+    rules,
+    changed,
+    close: () => tail.close(),
+  };
+}
+
+/** Scopes of keys and admins need no facts. */
+function ruled(principal: Principal): RuledPrincipal {
+  return principal.kind === "key" || principal.kind === "admin"
+    ? { kind: "anonymous", address: principal.address }
+    : principal;
+}
+
+function sameRights(one: Principal, other: Principal): boolean {
+  if (one.kind === "key" || one.kind === "admin") {
+    return (other.kind === "key" || other.kind === "admin") && one.scopes.texts.join() === other.scopes.texts.join();
+  }
+  return encodeValue(factsOf(one)) === encodeValue(factsOf(ruled(other)));
+}

@@ -1,0 +1,116 @@
+import type { Node } from "#protocol/ast";
+import { isCollectionName } from "#protocol/batch";
+import { GalleyError } from "#protocol/errors";
+import type { Document } from "#protocol/values";
+import type { Scope } from "./authorize.ts";
+import { bind, isClosed } from "./bind.ts";
+import { type BoundRule, CLOSED_RULE, type Images, whereFor } from "./bound-rule.ts";
+import type { Overlay } from "./lookups.ts";
+import { type Masks, NO_MASKS } from "./masks.ts";
+import type { Principal } from "./principal.ts";
+import type { RequestRights } from "./rights.ts";
+import { bindingsOf, bindMasks, bindRule, bindStatically, lookupValues, Unsettled } from "./rule-binder.ts";
+import type { CollectionRules, Lookup, Rule } from "./rule-tree.ts";
+import type { Action } from "./scopes.ts";
+
+/** One collection as the rules open it to one request. Errors deny: whatever throws here allows nothing. */
+export class RuledCollection {
+  readonly collection: string;
+  readonly exempt = false;
+  readonly mayDeclare = false;
+  readonly on: (collection: string) => Scope;
+  readonly #request: RequestRights;
+
+  constructor(request: RequestRights, collection: string, on: (collection: string) => Scope) {
+    this.#request = request;
+    this.collection = collection;
+    this.on = on;
+  }
+
+  get principal(): Principal {
+    return this.#request.principal;
+  }
+
+  get current(): boolean {
+    return this.#request.current;
+  }
+
+  demand(action: Action): void {
+    const rules =
+      action === "update" ? [this.#rule(action, false), this.#rule(action, true)] : [this.#rule(action, false)];
+    for (const rule of rules) {
+      if (!rule || bindStatically(rule, this.#request.caller).never) throw this.#forbidden(rule);
+    }
+  }
+
+  get filter(): Node {
+    return this.#bound("list", false).filter;
+  }
+
+  allows(action: Action, images: Images): boolean {
+    const bound = this.#bound(action, action === "update" && images.before !== undefined);
+    const verdict = bound.holds(images, (lookup, document) => this.#has(bound.rule, lookup, document));
+    if (verdict === undefined) throw new Unsettled();
+    return verdict;
+  }
+
+  always(action: Action): boolean {
+    return this.#bound(action, false).always && (action !== "update" || this.#bound(action, true).always);
+  }
+
+  see(overlay: Overlay | undefined): void {
+    this.#request.caller.lookups.see(overlay);
+  }
+
+  settle(): Promise<void> {
+    return this.#request.caller.lookups.settle();
+  }
+
+  confirm(): Promise<boolean> {
+    return this.#request.confirm();
+  }
+
+  get masks(): Masks {
+    const rules = this.#rules;
+    return rules ? bindMasks(rules, this.#request.caller) : NO_MASKS;
+  }
+
+  get #rules(): CollectionRules | undefined {
+    return isCollectionName(this.collection) ? this.#request.rules.collections.get(this.collection) : undefined;
+  }
+
+  #rule(action: Action, after: boolean): Rule | undefined {
+    const rules = this.#rules;
+    if (!rules) return undefined;
+    if (action !== "update") return rules[action];
+    return after ? rules.update.after : rules.update.before;
+  }
+
+  #bound(action: Action, after: boolean): BoundRule {
+    const rule = this.#rule(action, after);
+    return rule ? bindRule(rule, this.#request.caller, action === "list") : CLOSED_RULE;
+  }
+
+  #has(rule: Rule, lookup: Lookup, document: Document): boolean | undefined {
+    const { caller } = this.#request;
+    const where = bind(
+      lookup.where,
+      bindingsOf(rule, caller, false, (inner) => lookupValues(rule, inner, caller, false)),
+    );
+    const filter = isClosed(where) ? where : whereFor(where, document);
+    return caller.lookups.exists(lookup, filter);
+  }
+
+  #forbidden(rule: Rule | undefined): GalleyError {
+    const { principal } = this.#request;
+    if (principal.kind === "anonymous" && rule && mentionsCaller(rule)) {
+      return new GalleyError("unauthenticated", "this needs someone who is signed in: send `Authorization: Bearer …`");
+    }
+    return new GalleyError("permission_denied", "the access rules do not allow this");
+  }
+}
+
+function mentionsCaller({ variables, lookups }: Rule): boolean {
+  const mentions = (names: readonly string[]) => names.some((name) => name.startsWith("$auth."));
+  return mentions(variables) || [...lookups.values()].some((lookup) => mentions(lookup.variables));
+}
