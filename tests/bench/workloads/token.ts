@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { GalleyError } from "#protocol/errors";
 import { nameOf } from "../../../server/access/principal.ts";
 import { fresh } from "../../../server/accounts/record.ts";
 import { deriveKeys } from "../../../server/accounts/secrets/derived-keys.ts";
@@ -96,12 +98,25 @@ async function openStore(
 
 const AT_ONCE = 100;
 
+/** On a machine that has too much to do, this process may miss for a moment what others changed: then it tries again. */
+async function whileInTouch<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof GalleyError) || error.code !== "unavailable") throw error;
+      if (error.details.outcome !== "not_applied") throw error;
+      await wait(100);
+    }
+  }
+}
+
 /** So many people, each with one session and its token. */
 async function makeHolders(parts: TokenParts, count: number): Promise<Holder[]> {
   const holders: Holder[] = [];
   while (holders.length < count) {
     const numbers = Array.from({ length: Math.min(AT_ONCE, count - holders.length) }, (_, i) => holders.length + i);
-    holders.push(...(await Promise.all(numbers.map((n) => makeHolder(parts, n)))));
+    holders.push(...(await Promise.all(numbers.map((n) => whileInTouch(() => makeHolder(parts, n))))));
   }
   return holders;
 }
@@ -163,7 +178,8 @@ async function renew({ sessions, tokens }: TokenParts, holders: readonly Holder[
   const renewed = [...new Set(chosen)];
   await Promise.all(
     renewed.map(async (holder) => {
-      const { session } = await sessions.rotate(sessions.refreshTokenOf(holder.session), VISIT);
+      const refreshToken = sessions.refreshTokenOf(holder.session);
+      const { session } = await whileInTouch(() => sessions.rotate(refreshToken, VISIT));
       holder.session = session;
       holder.token = await issue(tokens, session);
     }),
