@@ -55,7 +55,9 @@ onEachEngine(t, async (t, engine) => {
     groups: () =>
       app.send("POST", `${collection}/aggregate`, { body: { group: ["n"], out: { text: { max: "text" } } } }),
   };
-  for (const [what, ask] of Object.entries(questions)) {
+  // What is shown is made of rows in the same way; how a store comes to them differs in these.
+  const asked = engine.name === "sqlite" ? questions : { page: questions["a page"], groups: questions.groups };
+  for (const [what, ask] of Object.entries(asked) as [string, () => Promise<Answer>][]) {
     t.test(`${what}: 8 MiB pass, one byte more is refused with what to do`, (t) => atTheEdge(t, ask));
   }
 

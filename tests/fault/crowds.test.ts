@@ -4,7 +4,7 @@ import { startApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
 
 const INCREMENTS = 10_000;
-const ROUNDS = 20;
+const ROUNDS = 10;
 
 onEachEngine(t, async (t, engine) => {
   const app = await startApp({ engine, mode: "production" });

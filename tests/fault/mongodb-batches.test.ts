@@ -47,7 +47,7 @@ if (mongod) {
     t.teardown(() => client.close());
     let n = 0;
     for (const [name, failure] of Object.entries(COMMIT_FAILURES)) {
-      for (const times of [1, 2, 100]) {
+      for (const times of [1, 100]) {
         for (const key of [undefined, `key-${n}`]) {
           const group = n++;
           const operations = Array.from({ length: 500 }, (_, i) => ({

@@ -9,7 +9,7 @@ import { chooseSeed } from "../support/seeded.ts";
 import { until } from "../support/until.ts";
 import { startWriters } from "../support/writers.ts";
 
-const ROUNDS = 25;
+const ROUNDS = 12;
 /** A read before a write has 6 s, a write 12 s and 2 s more to take it back; a busy machine takes its share of the 30 s of the SDK. */
 const TIME_LIMIT_MS = 25_000;
 
