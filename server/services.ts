@@ -1,0 +1,111 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { type Authorizer, createAuthorizer } from "./access/authorize.ts";
+import type { Principal } from "./access/principal.ts";
+import { createRulesService } from "./access/publishing.ts";
+import { createRights } from "./access/rights.ts";
+import { refuseTests } from "./access/rule-findings.ts";
+import { holdRules } from "./access/rules-held.ts";
+import { openAccounts } from "./accounts/accounts.ts";
+import { authorName } from "./accounts/author-name.ts";
+import { createServiceKeys } from "./accounts/keys/service-keys.ts";
+import { createOutbox } from "./accounts/mail/mail-outbox.ts";
+import { createSmtpTransport } from "./accounts/mail/mail-smtp.ts";
+import type { MailTransport } from "./accounts/mail/mail-transport.ts";
+import type { Config } from "./config.ts";
+import { keptSecret } from "./data-folder.ts";
+import { createCollectionService } from "./documents/collections.ts";
+import { openDefinitions } from "./documents/definitions.ts";
+import { createDocumentService } from "./documents/service.ts";
+import type { Log } from "./log.ts";
+import type { Services } from "./opening.ts";
+import type { DocumentStore } from "./stores/document-store.ts";
+
+/** What services are made of. */
+export interface ServiceParts {
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** That many random bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+  readonly log: Log;
+  readonly store: DocumentStore;
+  /** The full key of this run. */
+  readonly key: string;
+  /** Where this Galley is reached, as far as its configuration tells. */
+  readonly ownUrl: string;
+  /** As it is once the port is open. */
+  readonly publicUrl: () => string;
+}
+
+/** Builds what works on the store, by hand, in order. What was opened is closed again if a later part fails. */
+export async function openServices(config: Config, parts: ServiceParts): Promise<Services> {
+  const { store, clock, random, log, key, ownUrl, publicUrl } = parts;
+  const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
+  const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
+  const development = config.mode === "development";
+  const opened: { close(): void | Promise<void> }[] = [];
+  const close = async () => {
+    for (const part of opened.reverse()) await part.close();
+  };
+  /** Who somebody is now, as soon as somebody can be anybody. */
+  let renewed = (principal: Principal): Principal | Promise<Principal> => principal;
+  const openAccess = async () => {
+    let changed = () => {};
+    const held = await holdRules({
+      store,
+      changed: () => changed(),
+      damaged: (reason) => log.error({ reason }, "the access rules cannot be used: everything is closed"),
+    });
+    opened.push(held);
+    const rights = createRights({ store, clock, rules: held.current, renewed: (principal) => renewed(principal) });
+    opened.push(rights);
+    changed = rights.changed;
+    const grantsRights = (collection: string) => held.current().rightsCollections.has(collection);
+    return { access: createAuthorizer(rights), grantsRights };
+  };
+  const openDocuments = async ({ access, grantsRights }: Awaited<ReturnType<typeof openAccess>>) => {
+    const definitions = await openDefinitions({ store, clock, log });
+    opened.push(definitions);
+    const common = { store, definitions, clock, random, log };
+    const documents = await createDocumentService({ ...common, secrets, development, grantsRights });
+    opened.push(documents);
+    return { definitions, documents, collections: createCollectionService({ ...common, access }) };
+  };
+  const openPeople = async (access: Authorizer) => {
+    const { audit, mail, limits, setUpLink, ...accounts } = await openAccounts({
+      ...{ store, clock, random, log, secrets, development, publicUrl, access },
+      environment: config.variables,
+      issuer: ownUrl,
+      transport: mailTransport(config, log),
+      owner: config.admin,
+      hashing: { poolThreads: config.poolThreads, cores: availableParallelism() },
+    });
+    opened.push(accounts);
+    renewed = accounts.tokens.renew;
+    const keys = await createServiceKeys({ store, clock, random, log, presets, limits, audit });
+    opened.push(keys);
+    return { ...accounts, keys, auditLog: audit, mailLog: mail, setUp: { link: setUpLink } };
+  };
+  // Neither needs the other, and a start waits for both.
+  const access = await openAccess().catch((error: unknown) => close().then(() => Promise.reject(error)));
+  const [documents, people] = await Promise.allSettled([openDocuments(access), openPeople(access.access)]);
+  if (documents.status === "fulfilled" && people.status === "fulfilled") {
+    const { definitions, ...services } = documents.value;
+    const rules = createRulesService({
+      ...{ store, clock, declare: definitions.declare, auditLine: people.value.auditLog.line },
+      authorName: (principal) => authorName(store, principal),
+      lints: () => [],
+      runTests: refuseTests,
+    });
+    return { ...services, ...people.value, access: access.access, rules, close };
+  }
+  await close();
+  throw documents.status === "rejected" ? documents.reason : (people as PromiseRejectedResult).reason;
+}
+
+/** By a mail server, or into the folder `outbox` where none is named. */
+function mailTransport({ smtpUrl, mailFrom, dataDir, mode }: Config, log: Log): MailTransport {
+  if (smtpUrl !== undefined && mailFrom) return createSmtpTransport({ url: smtpUrl, from: mailFrom });
+  const development = mode === "development";
+  return createOutbox({ folder: join(dataDir, "outbox"), from: mailFrom, log, development });
+}
