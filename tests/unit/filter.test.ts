@@ -2,6 +2,7 @@ import t from "tap";
 import type { Node } from "#protocol/ast";
 import { type Fault, type FaultCode, Faults } from "#protocol/errors";
 import { parseElementMatch, parseFilter } from "#protocol/filter";
+import { cpuTime } from "../support/cpu-time.ts";
 
 type Tap = typeof t;
 
@@ -252,9 +253,9 @@ t.test("hostile input is refused fast, with few words and without a deep call", 
     ["a path of 10,000 segments", { [times(10_000, () => "a").join(".")]: 1 }, "bad_path"],
   ];
   for (const [name, filter, code] of rows) {
-    const started = performance.now();
+    const spent = cpuTime();
     const found = faultsOf(filter);
-    const took = performance.now() - started;
+    const took = spent();
     t.equal(found[0]?.code, code, name);
     t.ok(found.length <= 100 && JSON.stringify(found).length < 100_000, `${name}: a short answer`);
     t.ok(took < 250, `${name}: in ${took} ms`);
