@@ -100,7 +100,10 @@ class Poison {
 function bindLeaf(node: RuleNode, leaf: Leaf<Term>, bindings: Bindings): RuleNode {
   try {
     const filled = fill(leaf, bindings);
-    if (FACTS.has(leaf.path[0])) return foldFact(filled, node.kind === "not", bindings);
+    const aboutCaller = FACTS.has(leaf.path[0]);
+    // A set lookup that is not read yet leaves the verdict open.
+    if (aboutCaller && isClosedLeaf(filled)) return foldFact(filled, node.kind === "not", bindings);
+    if (aboutCaller && valueAt(bindings.facts, leaf.path) === null) throw new Poison(leaf.path.join("."));
     if (filled === leaf) return node;
     return node.kind === "not" ? Object.freeze({ kind: "not", of: filled }) : filled;
   } catch (error) {
@@ -111,9 +114,8 @@ function bindLeaf(node: RuleNode, leaf: Leaf<Term>, bindings: Bindings): RuleNod
 }
 
 /** A test of the caller. Of what a caller does not have, only `$exists` may speak. */
-function foldFact(leaf: Leaf<Term>, negated: boolean, { facts }: Bindings): RuleNode {
+function foldFact(leaf: Leaf, negated: boolean, { facts }: Bindings): RuleNode {
   if (leaf.kind !== "exists" && valueAt(facts, leaf.path) === null) throw new Poison(leaf.path.join("."));
-  if (!isClosedLeaf(leaf)) throw new Poison(leaf.path.join("."));
   return compileFilter(leaf)(facts) === negated ? FALSE : TRUE;
 }
 

@@ -106,9 +106,9 @@ function hammerAll(t: Test, nodes: readonly [Galley, Galley]): void {
     },
     "all other sessions": async () => {
       const { email, ...phone } = await signUp();
-      const [tablet, desk] = [await signIn(email), await signIn(email)];
+      const desk = await signIn(email);
       return {
-        questions: [phone, tablet].flatMap(sessionQuestions),
+        questions: sessionQuestions(phone),
         revoke: () => here.send("DELETE", "/v1/auth/sessions", undefined, desk.accessToken),
       };
     },
@@ -117,7 +117,7 @@ function hammerAll(t: Test, nodes: readonly [Galley, Galley]): void {
       const desk = await signIn(email);
       const body = { current: PASSWORD, password: OTHER_PASSWORD };
       return {
-        questions: [phone, desk].flatMap(sessionQuestions),
+        questions: sessionQuestions(phone),
         revoke: () => post("auth/password/change", body, desk.accessToken),
       };
     },
