@@ -2,6 +2,7 @@ import type { Leaf, Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
 import type { Path } from "#protocol/paths";
 import type { Scope } from "../access/authorize.ts";
+import { settled } from "./judgement.ts";
 
 /** Every path that a filter touches. */
 export function pathsOf(filter: Node): readonly Path[] {
@@ -22,6 +23,20 @@ export function pathsOf(filter: Node): readonly Path[] {
 function pathsOfLeaf(leaf: Leaf): readonly Path[] {
   if (leaf.kind !== "elementObject") return [leaf.path];
   return [leaf.path, ...pathsOf(leaf.of).map((inner) => [...leaf.path, ...inner])];
+}
+
+/** An error of the store as the caller may be told it: an index on what they may not read is not named. */
+export async function discreet(scope: Scope, error: unknown): Promise<unknown> {
+  if (scope.exempt || !(error instanceof GalleyError) || error.details.index === undefined) return error;
+  const { index, ...details } = error.details;
+  const paths = index.paths.map((path) => path.replace(/^-/, "").split("."));
+  const told = await settled(scope, () => paths.every((path) => scope.masks.queryable(path))).catch(() => false);
+  if (told) return error;
+  const message =
+    error.code === "unique_violation"
+      ? "another document has the same value in a field that is unique"
+      : "an index cannot hold the document";
+  return new GalleyError(error.code, message, details);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Faults } from "#protocol/errors";
+import { Faults, GalleyError } from "#protocol/errors";
 import { ID_RANDOM_BYTES, idFault, newId } from "#protocol/id";
 import { parseUpdate } from "#protocol/update";
 import { type Document, parseText } from "#protocol/values";
@@ -12,6 +12,7 @@ import { type DocumentBody, readDocument } from "./images.ts";
 import { demandAny, seen, settled } from "./judgement.ts";
 import { notFound, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
+import { discreet } from "./queryable.ts";
 import { refused, refusing } from "./refusal.ts";
 import { OPEN_PLACES } from "./schema/schema.ts";
 import { shapeOf, show } from "./views.ts";
@@ -89,7 +90,11 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
         const first = steps.filter(({ scope, operation }) => declares(scope, operation));
         if (first.length > 0) await batches.rehearse({ steps, now });
         for (const { scope } of first) await refusing(() => definitions.declare(scope.collection));
-        return batches.run({ steps, now, record });
+        return batches.run({ steps, now, record }).catch(async (error: unknown) => {
+          const at = error instanceof GalleyError ? error.details.operation : undefined;
+          const scope = steps[at ?? 0]?.scope;
+          throw scope ? await discreet(scope, error) : error;
+        });
       };
       const principal = steps[0]?.scope.principal;
       if (!request.idempotency || !principal) return run();
@@ -102,7 +107,12 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
 
   async function submit(scope: Scope, operation: Operation, request: WriteRequest): Promise<WriteReply> {
     const write = { scope, operation, now: new Date(clock()) };
-    const commit = (one: SingleWrite) => (operation.op === "create" ? writer.create(one) : writer.change(one));
+    const commit = (one: SingleWrite) => {
+      const written = operation.op === "create" ? writer.create(one) : writer.change(one);
+      return scope.exempt
+        ? written
+        : written.catch(async (error: unknown) => Promise.reject(await discreet(scope, error)));
+    };
     const run = async (record?: SingleWrite["record"]) => {
       if (declares(scope, operation)) await declare(scope, operation, write.now);
       return await replyTo(await commit({ ...write, record }), scope, operation, request);
