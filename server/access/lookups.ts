@@ -107,11 +107,6 @@ export class RequestLookups {
     this.#overlay = overlay;
   }
 
-  /** Whether the values of a lookup may differ from what is stored. */
-  touches(lookup: Lookup): boolean {
-    return this.#overlay?.has(lookup.from) === true;
-  }
-
   values(lookup: Lookup, where: Node): readonly Value[] | null | undefined {
     const touched = this.#overlay?.get(lookup.from);
     if (!touched) {
