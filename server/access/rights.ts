@@ -1,10 +1,12 @@
 import { encodeValue } from "#protocol/values";
 import type { DocumentStore } from "../stores/document-store.ts";
+import type { Images } from "./bound-rule.ts";
 import { factsOf, type RuledPrincipal } from "./caller.ts";
 import { createLookupCache, RequestLookups } from "./lookups.ts";
 import type { Principal } from "./principal.ts";
 import type { Caller } from "./rule-binder.ts";
-import type { RuleSet } from "./rule-tree.ts";
+import type { Rule, RuleSet } from "./rule-tree.ts";
+import type { Action } from "./scopes.ts";
 
 /** Whose change may change what somebody may do, beside collections that lookups read. */
 const PRINCIPALS: ReadonlySet<string> = new Set(["_users", "_admins", "_sessions", "_keys"]);
@@ -18,6 +20,16 @@ export interface RightsOptions {
   readonly renewed: (principal: Principal) => Principal | Promise<Principal>;
 }
 
+/** One verdict of the rules. */
+export interface Judgement {
+  readonly collection: string;
+  readonly action: Action;
+  readonly rule: Rule;
+  /** Absent where nothing that is stored could change it. */
+  readonly images?: Images;
+  readonly allowed: boolean;
+}
+
 /** What a request has to do with rights: shared by all of its scopes. */
 export interface RequestRights {
   readonly principal: Principal;
@@ -25,6 +37,8 @@ export interface RequestRights {
   readonly caller: Caller;
   /** Whether no right may have changed since this was made, or confirmed. */
   readonly current: boolean;
+  /** Told of each verdict: for explanations. */
+  readonly heard?: (judgement: Judgement) => void;
   /**
    * Takes rights as they are now.
    * @returns whether nothing that matters to this request had changed

@@ -1,9 +1,9 @@
 import type { Term } from "#protocol/ast";
 import { Variable } from "#protocol/ast";
 import { normalise } from "#protocol/normalise";
-import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
+import { type Document, encodeValue, type ObjectValue, type Value } from "#protocol/values";
 import { type Bindings, bind, isClosed } from "./bind.ts";
-import { BoundRule } from "./bound-rule.ts";
+import { BoundRule, whereFor } from "./bound-rule.ts";
 import { valueAt } from "./caller.ts";
 import type { RequestLookups } from "./lookups.ts";
 import { createMasks, type Masks, NO_MASKS } from "./masks.ts";
@@ -87,12 +87,20 @@ function defaultOf(term: Term | undefined, caller: Caller): Value | undefined {
   return callerValue(term, caller, false) ?? undefined;
 }
 
-function made(rule: Rule, caller: Caller, ticks: boolean): BoundRule {
-  const bound = bind(
-    rule.node,
-    bindingsOf(rule, caller, ticks, (lookup) => lookupValues(rule, lookup, caller, ticks)),
-  );
+/** A rule, or a part of one, that is not kept. @param poisoned as in {@link Bindings} @throws Unsettled */
+export function made(rule: Rule, caller: Caller, ticks: boolean, poisoned?: Bindings["poisoned"]): BoundRule {
+  const bindings = bindingsOf(rule, caller, ticks, (lookup) => lookupValues(rule, lookup, caller, ticks));
+  const bound = bind(rule.node, poisoned ? { ...bindings, poisoned } : bindings);
   return new BoundRule(rule, isClosed(bound) ? normalise(bound) : bound);
+}
+
+/** The verdict of an exists lookup for a document; undefined: not read yet, and noted to be. @throws Unsettled */
+export function existsFor(rule: Rule, lookup: Lookup, document: Document, caller: Caller): boolean | undefined {
+  const where = bind(
+    lookup.where,
+    bindingsOf(rule, caller, false, (inner) => lookupValues(rule, inner, caller, false)),
+  );
+  return caller.lookups.exists(lookup, isClosed(where) ? where : whereFor(where, document));
 }
 
 /** What a rule's variables are for a caller. `values`: how the values of a set lookup are had. */

@@ -1,16 +1,14 @@
 import type { Node } from "#protocol/ast";
 import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
-import type { Document } from "#protocol/values";
 import type { Scope } from "./authorize.ts";
-import { bind, isClosed } from "./bind.ts";
-import { type BoundRule, CLOSED_RULE, type Images, whereFor } from "./bound-rule.ts";
+import { type BoundRule, CLOSED_RULE, type Images } from "./bound-rule.ts";
 import type { Overlay } from "./lookups.ts";
 import { type Masks, NO_MASKS } from "./masks.ts";
 import type { Principal } from "./principal.ts";
 import type { RequestRights } from "./rights.ts";
-import { bindingsOf, bindMasks, bindRule, bindStatically, lookupValues, Unsettled } from "./rule-binder.ts";
-import type { CollectionRules, Lookup, Rule } from "./rule-tree.ts";
+import { bindMasks, bindRule, bindStatically, existsFor, Unsettled } from "./rule-binder.ts";
+import type { CollectionRules, Rule } from "./rule-tree.ts";
 import type { Action } from "./scopes.ts";
 
 /** One collection as the rules open it to one request. Errors deny: whatever throws here allows nothing. */
@@ -39,7 +37,9 @@ export class RuledCollection {
     const rules =
       action === "update" ? [this.#rule(action, false), this.#rule(action, true)] : [this.#rule(action, false)];
     for (const rule of rules) {
-      if (!rule || bindStatically(rule, this.#request.caller).never) throw this.#forbidden(rule);
+      if (rule && !bindStatically(rule, this.#request.caller).never) continue;
+      this.#request.heard?.({ collection: this.collection, action, rule: rule ?? CLOSED_RULE.rule, allowed: false });
+      throw this.#forbidden(rule);
     }
   }
 
@@ -49,8 +49,11 @@ export class RuledCollection {
 
   allows(action: Action, images: Images): boolean {
     const bound = this.#bound(action, action === "update" && images.before !== undefined);
-    const verdict = bound.holds(images, (lookup, document) => this.#has(bound.rule, lookup, document));
+    const verdict = bound.holds(images, (lookup, document) =>
+      existsFor(bound.rule, lookup, document, this.#request.caller),
+    );
     if (verdict === undefined) throw new Unsettled();
+    this.#request.heard?.({ collection: this.collection, action, rule: bound.rule, images, allowed: verdict });
     return verdict;
   }
 
@@ -89,16 +92,6 @@ export class RuledCollection {
   #bound(action: Action, after: boolean): BoundRule {
     const rule = this.#rule(action, after);
     return rule ? bindRule(rule, this.#request.caller, action === "list") : CLOSED_RULE;
-  }
-
-  #has(rule: Rule, lookup: Lookup, document: Document): boolean | undefined {
-    const { caller } = this.#request;
-    const where = bind(
-      lookup.where,
-      bindingsOf(rule, caller, false, (inner) => lookupValues(rule, inner, caller, false)),
-    );
-    const filter = isClosed(where) ? where : whereFor(where, document);
-    return caller.lookups.exists(lookup, filter);
   }
 
   #forbidden(rule: Rule | undefined): GalleyError {
