@@ -81,10 +81,12 @@ onEachEngine(t, async (t, engine) => {
       // Each begins where the body before it ends.
       const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
       t.equal(statuses.length, 500, "sent at once on one connection");
-      // Each is a try: five are free, of which the queue of hashes takes three at once.
+      // Each is a try of its own. Five are free, of which the queue of hashes takes three at once; the others are told to
+      // wait, or that too many change one counter.
       const judged = statuses.filter((status) => status === "401").length;
-      t.ok(judged >= 1 && judged <= 5, `${judged} were judged`);
-      t.equal(statuses.filter((status) => status === "429").length, 500 - judged);
+      const others = statuses.filter((status) => !["401", "429", "409", "503"].includes(String(status)));
+      t.ok(judged <= 5, `${judged} were judged`);
+      t.same(others, []);
     });
     time.now += 60 * 60_000;
   });

@@ -45,8 +45,6 @@ const SCRIPTS = [
   ["sign up", "refresh"],
   ["sign up", "change the password"],
   ["sign up", "forget the password", "reset the password"],
-  ["sign up", "prove the address"],
-  ["be invited", "take an invitation"],
   ["sign up", "remove the account"],
 ] as const;
 
