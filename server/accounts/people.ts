@@ -12,6 +12,9 @@ export interface Person {
   readonly credential: CredentialRecord;
 }
 
+/** An id that nobody has: what is looked up in place of a person where there is none, so that the work is the same. */
+export const NOBODY = "nobody";
+
 /** An id for a person. None is used twice: it holds the time and 74 random bits. */
 export function newUserId(now: number, random: (bytes: number) => Uint8Array): string {
   return newId(now, random(ID_RANDOM_BYTES));

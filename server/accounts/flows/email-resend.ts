@@ -5,8 +5,8 @@ import { decideAndCommit } from "../commit.ts";
 import type { Next } from "../entry.ts";
 import { accountKey } from "../limits/account-key.ts";
 import type { AccountParts } from "../parts.ts";
-import { findPerson, personOf } from "../people.ts";
-import type { SecretRecord } from "../secrets/secrets.ts";
+import { findPerson, NOBODY } from "../people.ts";
+import { type SecretRecord, secretInvalid } from "../secrets/secrets.ts";
 import type { Visit } from "../sessions/device.ts";
 import { findUserByEmail } from "../users.ts";
 import { LIVES, mailSecret, type Recipient } from "./email-secrets.ts";
@@ -48,15 +48,20 @@ async function resendPending(parts: AccountParts, challenge: string): Promise<Ne
   return answer as Next;
 }
 
+/** Of each kind the same is read, since the time that it takes must not tell which it is. */
 async function recipientOf(parts: AccountParts, secret: SecretRecord): Promise<Recipient> {
-  const { kind, pool, data } = secret;
+  const { kind, pool, data, user: id = NOBODY } = secret;
+  const [owner, person] = await Promise.all([
+    findUserByEmail(parts.store, pool, String(data.key)),
+    findPerson(parts, pool, id),
+  ]);
   // Whoever has the address learns that somebody wanted it.
-  if (kind === "nothing") return (await findUserByEmail(parts.store, pool, String(data.key))) ?? {};
+  if (kind === "nothing") return owner ?? {};
   if (kind === "sign-up") {
     return { email: String(data.email), ...(data.name !== undefined && { name: String(data.name) }) };
   }
-  const { user } = await personOf(parts, secret);
-  return kind === "email-change" ? { ...user, email: String(data.email) } : user;
+  if (!person || person.credential.credentialVersion !== secret.credentialVersion) throw secretInvalid();
+  return kind === "email-change" ? { ...person.user, email: String(data.email) } : person.user;
 }
 
 async function resendOwn(parts: AccountParts, principal: Principal): Promise<Next> {

@@ -8,7 +8,7 @@ import { notice } from "../notices.ts";
 import type { AccountParts } from "../parts.ts";
 import { writeCredential } from "../passwords/credentials.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
-import { endedSessions, findPerson, type Person, personOf } from "../people.ts";
+import { endedSessions, findPerson, NOBODY, type Person, personOf } from "../people.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import { findUserByEmail, type Pool, writeUser } from "../users.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
@@ -30,20 +30,31 @@ export async function forgotPassword(
   const address = readAddress(body.email, faults);
   faults.throwIfAny();
   parts.limits.take("mail", from);
-  await parts.limits.takeMail(accountKey(pool, address.key));
+  const account = accountKey(pool, address.key);
+  await parts.limits.takeMail(account);
   const found = await findUserByEmail(parts.store, pool, address.key);
-  const person = found && (await findPerson(parts, pool, found.id));
-  await mailReset(parts, pool, person);
+  // Read also for nobody: on a database across a network each read would tell.
+  const person = await findPerson(parts, pool, found?.id ?? NOBODY);
+  await mailReset(parts, pool, person ?? { account });
 }
 
-/** Stores and mails a reset link, in place of older ones; for nobody, what looks like it. */
-export async function mailReset(parts: AccountParts, pool: Pool, person: Person | undefined): Promise<void> {
+/**
+ * Stores and mails a reset link, in place of older ones. For an address of nobody, told by what limits count it under, it
+ * stores what looks like it, so that its older ones go in the same way.
+ */
+export async function mailReset(
+  parts: AccountParts,
+  pool: Pool,
+  whose: Person | { readonly account: string },
+): Promise<void> {
+  const person = "user" in whose ? whose : undefined;
+  const user = "user" in whose ? whose.user.id : whose.account;
   const { writes } = mailSecret(
     parts,
     {
       kind: person ? "password-reset" : "nothing",
       pool,
-      user: person?.user.id ?? "nobody",
+      user,
       credentialVersion: person?.credential.credentialVersion ?? 0,
       data: {},
       lifeSeconds: LIVES.reset,
@@ -51,7 +62,7 @@ export async function mailReset(parts: AccountParts, pool: Pool, person: Person 
     { kind: "reset", to: person?.user ?? {}, page: "password-reset" },
   );
   // The newest link alone holds: one mail that went astray is worth nothing once another was asked for.
-  const older = await parts.secrets.voided(person?.user.id ?? "nobody", ["password-reset", "nothing"]);
+  const older = await parts.secrets.voided(user, ["password-reset", "nothing"]);
   await parts.store.commit([...older, ...writes]).catch((error: unknown) => {
     // Somebody else asked at the same time, and has been mailed.
     if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;

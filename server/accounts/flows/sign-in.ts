@@ -10,6 +10,7 @@ import { type CredentialRecord, checkCredential, findCredential, writeCredential
 import type { Waiting } from "../passwords/hash-queue.ts";
 import { normalPassword } from "../passwords/password-policy.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
+import { NOBODY } from "../people.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import { findUser, findUserByEmail, type Pool, type UserRecord } from "../users.ts";
 
@@ -20,9 +21,6 @@ export interface SignInBody {
   readonly deviceToken?: string;
   readonly deviceName?: string;
 }
-
-/** An id that nobody has: what is looked up for an address that nobody has. */
-const NOBODY = "nobody";
 
 /**
  * Signs in by address and password. An address that nobody has, a person without a password and a closed account take
