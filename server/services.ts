@@ -81,9 +81,9 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       hashing: { poolThreads: config.poolThreads, cores: availableParallelism() },
     });
     opened.push(accounts);
-    renewed = accounts.tokens.renew;
     const keys = await createServiceKeys({ store, clock, random, log, presets, limits, audit });
     opened.push(keys);
+    renewed = (principal) => (principal.kind === "key" ? keys : accounts.tokens).renew(principal);
     return { ...accounts, keys, auditLog: audit, mailLog: mail, setUp: { link: setUpLink } };
   };
   // Neither needs the other, and a start waits for both.

@@ -22,8 +22,15 @@ export interface EntranceOptions {
   readonly demandOpen: () => void;
 }
 
-/** A fastify `onRequest` hook of one route. */
-export type Entrance = (route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void) => void;
+export interface Entrance {
+  /** A fastify `onRequest` hook of one route. */
+  enter(route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void): void;
+  /**
+   * Judges once more who sent a body, which is as slow as its sender likes: nobody keeps a right by that (promise P9).
+   * @throws GalleyError as at first
+   */
+  enterAgain(route: Route, request: FastifyRequest): void | Promise<void>;
+}
 
 /**
  * What every request passes before its body is read: is there room, may there be such a body, who calls, how often,
@@ -33,7 +40,9 @@ export type Entrance = (route: Route, request: FastifyRequest, reply: FastifyRep
 export function createEntrance(options: EntranceOptions): Entrance {
   const { server, verifiers, requestLimits, addressOf, failures, load, demandOpen } = options;
   const bodies = new BodyDeadlines(load.bodyMs);
-  return (route, request, reply, done) => {
+  return { enter, enterAgain };
+
+  function enter(route: Route, request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     request.route = route;
     request.began = performance.now();
     const fail = (error: unknown) => failures.send(reply, error);
@@ -64,7 +73,16 @@ export function createEntrance(options: EntranceOptions): Entrance {
     } catch (error) {
       fail(error);
     }
-  };
+  }
+
+  function enterAgain(route: Route, request: FastifyRequest): void | Promise<void> {
+    if (request.awaited === undefined || request.headers.authorization === undefined) return undefined;
+    const judge = (principal: Principal) => {
+      request.scope = route.authorize(principal, request.params as PathParams);
+    };
+    const caller = callerOf(route, request, addressOf(request.raw), verifiers);
+    return caller instanceof Promise ? caller.then(judge) : judge(caller);
+  }
 }
 
 /** Who calls, as far as the route wants to know. */

@@ -74,8 +74,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     warnings.push(warning);
     log.warn({}, warning);
   });
-  const enter = createEntrance({ server, verifiers, requestLimits, addressOf, failures, load, demandOpen });
-  for (const route of options.routes({ replies, failures, load, warnings })) mount(fastify, route, enter);
+  const entrance = createEntrance({ server, verifiers, requestLimits, addressOf, failures, load, demandOpen });
+  for (const route of options.routes({ replies, failures, load, warnings })) mount(fastify, route, entrance);
   await fastify.ready();
   return {
     fastify,
@@ -132,13 +132,15 @@ function answerWithoutRoute(fastify: FastifyInstance, cors: Cors, replies: Repli
   });
 }
 
-function mount(fastify: FastifyInstance, route: Route, enter: Entrance): void {
+function mount(fastify: FastifyInstance, route: Route, { enter, enterAgain }: Entrance): void {
   const allowed = route.parameters ?? [];
   fastify.route({
     method: route.method,
     url: route.path.replace(/\{(\w+)\}/g, ":$1"),
     onRequest: (request, reply, done) => enter(route, request, reply, done),
     handler: async (request, reply) => {
+      const entering = enterAgain(route, request);
+      if (entering) await entering;
       const { scope, body } = request;
       const parameters = readParameters(request.raw.url ?? "", allowed);
       if (route.body !== undefined) checkBody(route, body);

@@ -36,12 +36,16 @@ export interface KeyVerifierOptions {
 export interface KeyVerifier {
   /** @throws GalleyError `unauthenticated`, the same for every reason */
   verify(token: string, address: string): Principal | Promise<Principal>;
+  /** Who a principal of a key, which this made, is now. @throws GalleyError as above */
+  renew(principal: Principal): Principal | Promise<Principal>;
   close(): void;
 }
 
 export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyVerifierOptions): KeyVerifier {
   const presetDigests = presets.map(digest);
   const remembered = new Map<string, Remembered>();
+  /** What each principal came in by. */
+  const tokens = new WeakMap<Principal, string>();
   /** Raised with every change of a key or an admin, so that a look-up under way does not remember what was true before. */
   let epoch = 0;
   // A change reaches this, on every node, before the call that made it is answered: nobody comes in by an old key then.
@@ -61,10 +65,14 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
     verify(token, address) {
       if (!store.nodes.inTouch) return store.nodes.touch().then(() => verifier.verify(token, address));
       const known = remembered.get(token);
-      if (known) return admit(known, address);
+      if (known) return admit(token, known, address);
       if (!isPreset(token)) return lookUp(token, address);
       remember(token, { key: undefined, scopes: new ScopeSet(["*"]), until: Infinity, admits: () => true });
       return verifier.verify(token, address);
+    },
+    renew(principal) {
+      const token = tokens.get(principal);
+      return token === undefined ? principal : verifier.verify(token, principal.address);
     },
     close: () => tail.close(),
   };
@@ -102,7 +110,7 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
       const known = key && !suspended && recognise(key, hashSecret(parts.secret));
       if (!known) throw invalid();
       remember(token, known);
-      return admit(known, address);
+      return admit(token, known, address);
     }
   }
 
@@ -124,10 +132,12 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
     return { ...common, until: Math.min(end, previous.until.getTime()) };
   }
 
-  function admit({ key, scopes, until, admits }: Remembered, address: string): Principal {
+  function admit(token: string, { key, scopes, until, admits }: Remembered, address: string): Principal {
     if (clock() >= until || !admits(address)) throw invalid();
     if (key) onUse(key, address);
-    return { kind: "key", id: key?.id ?? "preset", scopes, address };
+    const principal: Principal = { kind: "key", id: key?.id ?? "preset", scopes, address };
+    tokens.set(principal, token);
+    return principal;
   }
 
   function isPreset(token: string): boolean {

@@ -40,6 +40,8 @@ export interface ServiceKeys {
    * @throws GalleyError `unauthenticated`, the same for every reason
    */
   verify(token: string, address: string): Principal | Promise<Principal>;
+  /** Who a principal of a key is now. @throws GalleyError as above */
+  renew(principal: Principal): Principal | Promise<Principal>;
   list(scope: AdminScope): Promise<{ keys: KeyInfo[] }>;
   /** `body`: `{name, scopes, expiresAt?, networks?}`. The secret is shown this once. */
   create(scope: AdminScope, body: unknown, visit?: Visit): Promise<{ key: KeyInfo; secret: string }>;
@@ -83,6 +85,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
 
   return {
     verify: (token, address) => verifier.verify(token, address),
+    renew: (principal) => verifier.renew(principal),
 
     async list() {
       const keys: KeyInfo[] = [];
