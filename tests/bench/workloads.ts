@@ -12,6 +12,7 @@ import { page } from "./workloads/page.ts";
 import { profile } from "./workloads/profile.ts";
 import { race } from "./workloads/race.ts";
 import { read } from "./workloads/read.ts";
+import { rules } from "./workloads/rules.ts";
 import { signIn } from "./workloads/sign-in.ts";
 import { soak } from "./workloads/soak.ts";
 import { token } from "./workloads/token.ts";
@@ -22,6 +23,7 @@ export const WORKLOADS: readonly Workload[] = [
   insert,
   page,
   mixed,
+  rules,
   importCities,
   signIn,
   token,
