@@ -90,20 +90,21 @@ onEachEngine(t, async (t, engine) => {
       const operations = Array.from({ length }, (_, n) => ({ op: "create", collection: "posts", document: { n } }));
       return app.send("POST", "/v1/batch", { body: { operations }, as });
     };
-    const statuses = async (asked: number, as: string | null) => {
-      const answers = [];
-      for (let i = 0; i < asked; i++) answers.push((await ask(as)).status);
-      return answers;
+    /** How many of so many are let through, whatever the rules say then. */
+    const passing = async (asked: number, as: string | null) => {
+      let passed = 0;
+      for (let i = 0; i < asked; i++) if ((await ask(as)).status !== 429) passed++;
+      return passed;
     };
     await set({ limits: { anonymous: 4, user: 6 } });
     t.teardown(() => set({ limits: null }));
-    t.strictSame(await statuses(5, null), [401, 401, 401, 401, 429]);
+    t.equal(await passing(5, null), 4);
     const refused = await ask(null);
     t.match([refused.status, refused.headers["retry-after"]], [429, "15"]);
     t.match(refused.json.error, { code: "rate_limited", details: { retryAfter: 15 } });
-    t.strictSame(await statuses(2, accessToken), [403, 403], "a user is counted apart");
+    t.equal(await passing(2, accessToken), 2, "a user is counted apart");
     t.equal((await batch(accessToken, 5)).status, 429, "four are left");
-    t.strictSame(await statuses(4, accessToken), [403, 403, 403, 429], "its request was the first of them");
+    t.equal(await passing(4, accessToken), 3, "its request was the first of them");
     now += 60_000;
     const large = await batch(accessToken, 7);
     t.match(
@@ -112,12 +113,12 @@ onEachEngine(t, async (t, engine) => {
     );
     now += 60_000;
     t.equal((await batch(accessToken, 6)).status, 403, "as many as there are in a minute");
-    t.strictSame(await statuses(1, accessToken), [429]);
+    t.equal(await passing(1, accessToken), 0);
     t.equal((await ask(accessToken, "auth/me")).status, 200, "accounts have limits of their own");
-    t.strictSame(await statuses(8, app.key), Array(8).fill(200), "service keys are not limited");
+    t.equal(await passing(8, app.key), 8, "service keys are not limited");
     t.equal((await batch(app.key, 50)).status, 200);
     await set({ limits: { user: null, anonymous: null } });
-    t.strictSame(await statuses(8, accessToken), Array(8).fill(403));
+    t.equal(await passing(8, accessToken), 8);
   });
 
   t.test("a proxy that is not trusted is told of with the settings", async (t) => {

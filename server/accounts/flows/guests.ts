@@ -111,13 +111,14 @@ async function removeIfIdle(parts: Sweeping, id: string): Promise<boolean> {
     const guest = await findUser(store, "user", id);
     const now = clock();
     if (!guest?.guest || !guest.guestUntil || guest.guestUntil.getTime() >= now) return { writes: [], answer: false };
-    const used = (await sessions.ofUser("user", id)).map(({ lastUsedAt }) => lastUsedAt.getTime());
+    const all = await sessions.ofUser("user", id);
+    const used = all.map(({ lastUsedAt }) => lastUsedAt.getTime());
     const until = Math.max(guest.createdAt.getTime(), ...used) + IDLE;
     if (until >= now) {
       return { writes: [writeUser(store, { ...guest, guestUntil: new Date(until) }, now)], answer: false };
     }
     const line = audit.line({ action: "guest-removed", by: "server", for: id });
-    return { writes: [...(await removedPerson(parts, guest)), line], answer: true };
+    return { writes: [...(await removedPerson(parts, guest, all)), line], answer: true };
   });
   return answer;
 }

@@ -64,15 +64,19 @@ export async function deleteMe(parts: AccountParts, scope: OwnScope, visit: Visi
   await parts.store.barrier(position);
 }
 
-/** Writes that remove a person and everything that proves or shows them. */
+/**
+ * Writes that remove a person and everything that proves or shows them.
+ * @param known the person's sessions, where something was decided by them: then it holds only as long as they are those
+ */
 export async function removedPerson(
   { store, secrets, sessions }: Pick<AccountParts, "store" | "secrets" | "sessions">,
   user: UserRecord,
+  known?: readonly SessionRecord[],
 ): Promise<Write[]> {
   const [credential, [profile], all] = await Promise.all([
     findCredential(store, user.id),
     store.get("users", [user.id]),
-    sessions.ofUser(user.pool, user.id),
+    known ?? sessions.ofUser(user.pool, user.id),
   ]);
   const writes: Write[] = [removeUser(user), ...all.map((session) => sessions.remove(session))];
   if (credential) writes.push(removeCredential(credential));
