@@ -11,7 +11,7 @@ import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { type Image, readDocument } from "./images.ts";
-import { demandAny } from "./judgement.ts";
+import { demandAny, discreet } from "./judgement.ts";
 import { enforceSchema, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { faultyWrite, refused, withoutPlace } from "./refusal.ts";
@@ -71,6 +71,7 @@ export interface Batches {
 interface Entry {
   readonly collection: string;
   readonly id: string;
+  readonly scope: Scope;
   readonly before: Image | undefined;
   after: Image | undefined;
   /** The one version that the document gets, given at its first change. */
@@ -191,7 +192,8 @@ export function createBatches(options: BatchOptions): Batches {
         }
         overlay.get(entry.collection)?.set(entry.id, entry.after?.value);
         entry.last = i;
-        return { entry, gone: !entry.after };
+        // Where a check for absence holds, there is nothing for its sender to see.
+        return { entry, gone: !entry.after || (operation.op === "check" && operation.ifVersion === 0) };
       }),
     );
     return settled ? { order: [...order], touched } : undefined;
@@ -199,17 +201,20 @@ export function createBatches(options: BatchOptions): Batches {
 
   /** What is stored, of each document once. */
   async function read(steps: readonly Step[]): Promise<Map<string, Entry>> {
-    const wanted = new Map<string, Set<string>>();
+    const wanted = new Map<string, { scope: Scope; ids: Set<string> }>();
     for (const { scope, operation } of steps) {
-      const ids = wanted.get(scope.collection) ?? new Set();
-      wanted.set(scope.collection, ids.add(operation.id));
+      const { collection } = scope;
+      const known = wanted.get(collection) ?? { scope, ids: new Set() };
+      known.ids.add(operation.id);
+      wanted.set(collection, known);
     }
     const entries = new Map<string, Entry>();
-    const reads = [...wanted].map(async ([collection, ids]) => {
+    const reads = [...wanted].map(async ([collection, { scope, ids }]) => {
       const list = [...ids];
       const rows = await store.get(collection, list);
       for (const [i, id] of list.entries()) {
-        entries.set(lineOf(collection, id), { collection, id, before: rows[i], after: rows[i], last: 0 });
+        const row = rows[i];
+        entries.set(lineOf(collection, id), { collection, id, scope, before: row, after: row, last: 0 });
       }
     });
     await Promise.all(reads);
@@ -241,8 +246,8 @@ export function createBatches(options: BatchOptions): Batches {
     judge(entry, definition);
   }
 
-  function judge({ before, after }: Entry, definition: Definition | undefined): void {
-    if (after && after !== before) enforceSchema(after, definition?.schema, "document");
+  function judge({ scope, before, after }: Entry, definition: Definition | undefined): void {
+    if (after && after !== before) enforceSchema(after, definition?.schema, "document", scope);
   }
 
   async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {
@@ -257,8 +262,8 @@ export function createBatches(options: BatchOptions): Batches {
       if (error instanceof GalleyError && error.code === "version_conflict") {
         throw faulty === order.length ? new RecordTaken() : new LostRace();
       }
-      const last = order[faulty]?.last;
-      const bare = withoutPlace(error);
+      const { last, scope, after } = order[faulty] ?? {};
+      const bare = withoutPlace(scope && after ? discreet(scope, after, error) : error);
       throw bare instanceof GalleyError && last !== undefined ? bare.with({ operation: last }) : bare;
     }
   }

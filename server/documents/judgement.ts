@@ -1,4 +1,5 @@
 import { GalleyError } from "#protocol/errors";
+import type { Path } from "#protocol/paths";
 import { encodeValue } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import { Unsettled } from "../access/rule-binder.ts";
@@ -53,3 +54,26 @@ export function seen(scope: Scope, image: Image): Image {
   const value = masks.hide(image.value);
   return value === image.value ? image : { id: image.id, version: image.version, value, text: encodeValue(value) };
 }
+
+/**
+ * An error of a write that names nothing which its sender may not read in the image (access-rules.md 6.6): no index, no
+ * fault of the schema.
+ */
+export function discreet(scope: Scope, image: Image, error: unknown): unknown {
+  if (!(error instanceof GalleyError) || scope.masks.none) return error;
+  const { index, faults, ...details } = error.details;
+  const hidden = (path: Path) => scope.masks.unreadable(image.value, [path]) !== undefined;
+  if (index?.paths.some((path) => hidden(path.split(".")))) {
+    const message = INDEX_MESSAGES[error.code] ?? "the document cannot be stored";
+    return new GalleyError(error.code, message, details, error.cause);
+  }
+  const shown = faults?.filter(({ path }) => !hidden(path.split(".").slice(1)));
+  if (!faults || shown?.length === faults.length) return error;
+  const message = shown?.[0]?.message ?? "the document does not fit the schema of its collection";
+  return new GalleyError(error.code, message, { ...details, ...(shown?.length && { faults: shown }) }, error.cause);
+}
+
+const INDEX_MESSAGES: Readonly<Record<string, string>> = {
+  unique_violation: "another document has the same value where it must be unique",
+  schema_violation: "an index of the collection cannot hold the document",
+};

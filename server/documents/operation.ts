@@ -7,6 +7,7 @@ import type { ObjectValue } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import { namesOf } from "../access/update-names.ts";
 import { createdAt, fieldsOf, type Image, imageOf } from "./images.ts";
+import { discreet } from "./judgement.ts";
 import { deeperThan } from "./nesting.ts";
 import type { Schema } from "./schema/schema.ts";
 
@@ -44,42 +45,57 @@ export interface OperationContext {
  */
 export function operate(operation: Operation, before: Image | undefined, context: OperationContext): Image | undefined {
   switch (operation.op) {
-    case "create":
-      if (before) throw taken(operation);
-      checkVersion(operation, before, context);
-      return insert(operation.id, operation.fields, context);
-    case "set":
-      if (!before) {
-        checkVersion(operation, before, context);
-        return insert(operation.id, operation.fields, context);
+    case "create": {
+      // The same for an id that is taken and for one that is free, until the image could be stored.
+      const image = insert(operation.id, operation.fields, context);
+      if (before) {
+        enforceSchema(image, context.schema, "document", context.scope);
+        throw taken(operation);
       }
+      checkVersion(operation, before, context);
+      return image;
+    }
+    case "set":
+      if (!before) return insertDemanded(operation, context);
       admit("update", operation, before, context);
       return put(before, operation.fields, context);
-    case "update": {
-      const { now } = context;
+    case "update":
       if (!before) {
         if (!operation.upsert) throw missing(operation, context);
-        checkVersion(operation, before, context);
-        return insert(operation.id, applyUpdate(operation.update, {}, { now, inserting: true }), context);
+        return insertDemanded(operation, context);
       }
       admit("update", operation, before, context);
       return patch(before, operation.update, context);
-    }
     case "delete":
       if (!before) throw missing(operation, context);
       admit("delete", operation, before, context);
       return undefined;
-    case "check":
-      if (before && !context.scope.allows("get", { image: before })) throw notFound();
-      if (!before && operation.ifVersion !== 0) throw missing(operation, context);
-      checkVersion(operation, before, context);
+    case "check": {
+      const visible = before && context.scope.allows("get", { image: before }) ? before : undefined;
+      if (!visible && operation.ifVersion !== 0) throw missing(operation, context);
+      checkVersion(operation, visible, context);
       return before;
+    }
   }
 }
 
-/** Enforces the schema on an image that is going to be stored. */
-export function enforceSchema(image: Image, schema: Schema | undefined, at: string): void {
-  schema?.enforce(fieldsOf(image.value), at, image.text.length);
+type Insertable = Extract<Operation, { readonly fields: ObjectValue } | { readonly update: Update }>;
+
+/** What a replacement or an upsert makes where nothing is stored. */
+function insertDemanded(operation: Insertable, context: OperationContext): Image {
+  if (operation.mustExist || (operation.ifVersion ?? 0) > 0) throw missing(operation, context);
+  if (operation.op !== "update") return insert(operation.id, operation.fields, context);
+  const fields = applyUpdate(operation.update, {}, { now: context.now, inserting: true });
+  return insert(operation.id, fields, context);
+}
+
+/** Enforces the schema on an image that is going to be stored. @param scope of whoever is told of faults, if masks bind them */
+export function enforceSchema(image: Image, schema: Schema | undefined, at: string, scope?: Scope): void {
+  try {
+    schema?.enforce(fieldsOf(image.value), at, image.text.length);
+  } catch (error) {
+    throw scope ? discreet(scope, image, error) : error;
+  }
 }
 
 function insert(id: string, fields: ObjectValue, context: OperationContext): Image {
@@ -88,7 +104,8 @@ function insert(id: string, fields: ObjectValue, context: OperationContext): Ima
   const { scope } = context;
   const { masks } = scope;
   scope.demand("create");
-  demandWritable(masks.denied(undefined, fields, fields));
+  // A mask may ask for the server's fields: what is one's own is told by `_id`, where people are documents.
+  if (!masks.none) demandWritable(masks.denied(undefined, { ...server, ...fields }, fields));
   const image = imageOf(server, filled(shallowEnough(masks.fill(fields), fields), context));
   if (!scope.allows("create", { image })) throw denied();
   return image;
@@ -120,11 +137,13 @@ function patch(before: Image, update: Update, context: OperationContext): Image 
 }
 
 /**
+ * What changes nothing stays as it is, unless that would tell that a hidden value was guessed: then it counts as changed.
+ *
  * @param next the document's own fields; the server's are made anew
- * @param always whether it counts as changed though it is not: where it would tell that a hidden value was guessed
+ * @param blind whether the caller names what it may not read
  */
-function replace(before: Image, next: ObjectValue, context: OperationContext, always = false): Image {
-  if (!always && sameData(before.value, next)) return before;
+function replace(before: Image, next: ObjectValue, context: OperationContext, blind = false): Image {
+  if (!blind && sameData(before.value, next) && context.scope.allows("get", { image: before })) return before;
   const server = {
     _id: before.id,
     _v: context.nextVersion(before),
@@ -166,8 +185,19 @@ function admit(action: "update" | "delete", operation: Operation, before: Image,
   // What a key may do does not depend on the document.
   if (context.scope.exempt) context.scope.demand(action);
   const images = { image: before };
-  if (!context.scope.allows(action, images)) throw context.scope.allows("get", images) ? denied() : notFound();
+  if (!context.scope.allows(action, images)) {
+    if (context.scope.allows("get", images)) throw denied();
+    throw unseen(operation, context);
+  }
   checkVersion(operation, before, context);
+}
+
+/** What ends a write to what its sender may not see: the same as if it was not there, as long as that too is an error. */
+function unseen(operation: Operation, context: OperationContext): GalleyError {
+  if (operation.op === "set" || (operation.op === "update" && operation.upsert)) {
+    enforceSchema(insertDemanded(operation, context), context.schema, "document", context.scope);
+  }
+  return notFound();
 }
 
 function checkVersion(operation: Operation, before: Image | undefined, context: OperationContext): void {

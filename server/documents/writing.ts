@@ -6,6 +6,7 @@ import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Image } from "./images.ts";
+import { discreet } from "./judgement.ts";
 import { enforceSchema, type Operation, operate, taken } from "./operation.ts";
 import { faultyWrite, refused, withoutPlace } from "./refusal.ts";
 import { WriteQueue } from "./write-queue.ts";
@@ -158,7 +159,10 @@ export function createWriter({ store, definitions, random, grantsRights }: Write
     if (applied.length > 0) {
       const write = netWrite(collection, first.write.operation.id, before, image);
       // What did not change is not stored, and need not be made from its text.
-      const position = await commit(write, image === before ? undefined : image?.value, applied);
+      const position = await commit(write, image === before ? undefined : image?.value, applied).catch((error) => {
+        const [only, ...others] = applied;
+        throw only && image && others.length === 0 ? discreet(only.job.write.scope, image, error) : error;
+      });
       for (const { job, result } of applied) job.done({ ...result, position });
     }
     for (const { job, error } of failed) job.fail(error);
@@ -218,7 +222,7 @@ export function createWriter({ store, definitions, random, grantsRights }: Write
     const after = operate(operation, before, { scope, schema: definition?.schema, now, nextVersion });
     if (after && after !== before) {
       if (!definition) throw dropped();
-      enforceSchema(after, definition.schema, "document");
+      enforceSchema(after, definition.schema, "document", scope);
     }
     return after;
   }
