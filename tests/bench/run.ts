@@ -5,7 +5,7 @@
 import { createSharedMongod } from "./harness/engines.ts";
 import { leaveWithoutCleanUp } from "./harness/leave.ts";
 import { writePerformancePage } from "./harness/performance-page.ts";
-import { printTable, type ReportRow, saveResults } from "./harness/report.ts";
+import { currentLoad, printTable, type ReportRow, saveResults } from "./harness/report.ts";
 import { WORKLOADS } from "./workloads.ts";
 
 leaveWithoutCleanUp();
@@ -22,10 +22,11 @@ const all: ReportRow[] = [];
 try {
   for (const workload of chosen) {
     const began = performance.now();
+    const load = currentLoad();
     console.log(`${workload.name} (${workload.covers.join(", ")}) …`);
     const rows = await workload.run({ smoke, mongod });
     console.log(`  took ${((performance.now() - began) / 1000).toFixed(0)} s`);
-    if (!smoke) saveResults(workload.name, rows);
+    if (!smoke) saveResults(workload.name, rows, load);
     all.push(...rows);
   }
 } catch (error) {

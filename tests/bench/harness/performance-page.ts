@@ -34,7 +34,9 @@ function section({ name, covers }: Workload, kept: KeptResults | undefined): str
     const rows = kept?.rows.filter(({ what }) => what.startsWith(number) && !/^\d/.test(what.slice(number.length)));
     return rows?.length ? rows.map(line) : [`| ${number} | not measured yet | | | | | | |`];
   });
-  const when = kept ? `${kept.at.slice(0, 10)}, Node ${kept.node.slice(1)}, ${kept.machine ?? "machine unknown"}.` : "";
+  const load = kept?.load && `, load ${kept.load.before} before it and ${kept.load.after} after it`;
+  const machine = `${kept?.machine ?? "machine unknown"}${load ?? ""}`;
+  const when = kept ? `${kept.at.slice(0, 10)}, Node ${kept.node.slice(1)}, ${machine}.` : "";
   return [
     `### ${name}\n`,
     ...(when ? [`${when}\n`] : []),

@@ -1,7 +1,7 @@
 /** What a benchmark tells: rows of ours against a ceiling, with the target that benchmarks.md names. */
 
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { ROOT } from "../../support/own-modules.ts";
 import type { SharedMongod } from "./engines.ts";
@@ -58,6 +58,8 @@ export function printTable(rows: readonly ReportRow[]): void {
 export interface KeptResults {
   readonly node: string;
   readonly machine?: string;
+  /** Of the machine when the run began and when it ended: how many wanted a core, the run itself among them. */
+  readonly load?: { readonly before: number; readonly after: number };
   readonly at: string;
   readonly rows: readonly ReportRow[];
 }
@@ -66,13 +68,19 @@ export function resultsFile(name: string): string {
   return join(ROOT, "tests/bench/results", `${name}.json`);
 }
 
-export function saveResults(name: string, rows: readonly ReportRow[]): void {
+export function saveResults(name: string, rows: readonly ReportRow[], before: number): void {
   const file = resultsFile(name);
   mkdirSync(dirname(file), { recursive: true });
   const [cpu] = cpus();
   const machine = `${cpus().length} cores${cpu ? ` of ${cpu.model.trim()}` : ""}`;
-  const kept: KeptResults = { node: process.version, machine, at: new Date().toISOString(), rows };
+  const load = { before, after: currentLoad() };
+  const kept: KeptResults = { node: process.version, machine, load, at: new Date().toISOString(), rows };
   writeFileSync(file, `${JSON.stringify(kept, undefined, 2)}\n`);
+}
+
+/** How many wanted a core in the last minute. */
+export function currentLoad(): number {
+  return Number((loadavg()[0] ?? 0).toFixed(1));
 }
 
 /** 45231 as `45.2k`. */

@@ -145,12 +145,14 @@ async function fire(connection: Connection, shot: Shot, i: number, tally: Map<st
   }
 }
 
-const NO_ROOM = "429 rate_limited";
+/** Of the hash queue alone: other limits are not to be waited for. */
+const NO_ROOM = "429 no room for a hash";
 const AGAIN = 10;
 
 function codeOf({ status, body }: Answered): string {
   if (status < 300) return `${status}`;
   const { code, details } = (JSON.parse(body) as { error: { code: string; details?: { reason?: string } } }).error;
+  if (status === 429 && body.includes("too many passwords are being checked")) return NO_ROOM;
   return `${status} ${details?.reason ?? code}`;
 }
 
