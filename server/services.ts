@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { type Authorizer, createAuthorizer } from "./access/authorize.ts";
+import { createAuthorizer } from "./access/authorize.ts";
 import type { Principal } from "./access/principal.ts";
 import { createRulesService } from "./access/publishing.ts";
 import { createRights } from "./access/rights.ts";
@@ -15,7 +15,8 @@ import type { MailTransport } from "./accounts/mail/mail-transport.ts";
 import type { Config } from "./config.ts";
 import { keptSecret } from "./data-folder.ts";
 import { createCollectionService } from "./documents/collections.ts";
-import { openDefinitions } from "./documents/definitions.ts";
+import { type Definitions, openDefinitions } from "./documents/definitions.ts";
+import { createProfiles } from "./documents/profiles.ts";
 import { createDocumentService } from "./documents/service.ts";
 import type { Log } from "./log.ts";
 import type { Services } from "./opening.ts";
@@ -49,6 +50,8 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
   };
   /** Who somebody is now, as soon as somebody can be anybody. */
   let renewed = (principal: Principal): Principal | Promise<Principal> => principal;
+  /** Once documents are open; before that nobody signs up. */
+  let definitions: Definitions | undefined;
   const openAccess = async () => {
     let changed = () => {};
     const held = await holdRules({
@@ -64,16 +67,19 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
     return { access: createAuthorizer(rights), grantsRights };
   };
   const openDocuments = async ({ access, grantsRights }: Awaited<ReturnType<typeof openAccess>>) => {
-    const definitions = await openDefinitions({ store, clock, log });
+    definitions = await openDefinitions({ store, clock, log });
     opened.push(definitions);
     const common = { store, definitions, clock, random, log };
     const documents = await createDocumentService({ ...common, secrets, development, grantsRights });
     opened.push(documents);
-    return { definitions, documents, collections: createCollectionService({ ...common, access }) };
+    const { declare } = definitions;
+    return { declare, documents, collections: createCollectionService({ ...common, access }) };
   };
-  const openPeople = async (access: Authorizer) => {
+  const openPeople = async ({ access, grantsRights }: Awaited<ReturnType<typeof openAccess>>) => {
+    const definitionOf = (collection: string) => definitions?.get(collection);
+    const profiles = createProfiles({ store, clock, access, grantsRights, definitionOf });
     const { audit, mail, limits, setUpLink, ...accounts } = await openAccounts({
-      ...{ store, clock, random, log, secrets, development, publicUrl, access },
+      ...{ store, clock, random, log, secrets, development, publicUrl, profiles },
       environment: config.variables,
       issuer: ownUrl,
       transport: mailTransport(config, log),
@@ -88,11 +94,11 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
   };
   // Neither needs the other, and a start waits for both.
   const access = await openAccess().catch((error: unknown) => close().then(() => Promise.reject(error)));
-  const [documents, people] = await Promise.allSettled([openDocuments(access), openPeople(access.access)]);
+  const [documents, people] = await Promise.allSettled([openDocuments(access), openPeople(access)]);
   if (documents.status === "fulfilled" && people.status === "fulfilled") {
-    const { definitions, ...services } = documents.value;
+    const { declare, ...services } = documents.value;
     const rules = createRulesService({
-      ...{ store, clock, declare: definitions.declare, auditLine: people.value.auditLog.line },
+      ...{ store, clock, declare, auditLine: people.value.auditLog.line },
       authorName: (principal) => authorName(store, principal),
       lints: () => [],
       runTests: refuseTests,

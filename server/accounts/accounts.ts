@@ -1,5 +1,4 @@
 import { GalleyError } from "#protocol/errors";
-import type { Authorizer } from "../access/authorize.ts";
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import { startSweep } from "../stores/expired.ts";
@@ -34,6 +33,7 @@ import { notice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
 import { CREDENTIALS } from "./passwords/credentials.ts";
 import { createPasswordHasher } from "./passwords/password-hash.ts";
+import type { Profiles } from "./profiles.ts";
 import { deriveKeys } from "./secrets/derived-keys.ts";
 import { databaseEpoch } from "./secrets/epoch.ts";
 import { demandSecretInUse } from "./secrets/secret-in-use.ts";
@@ -53,8 +53,8 @@ export interface AccountOptions {
   /** That many random bytes. */
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
-  /** What the app's rules allow people. */
-  readonly access: Authorizer;
+  /** How a profile is made that comes with a sign-up. */
+  readonly profiles: Profiles;
   /** The server's secrets, newest first. */
   readonly secrets: readonly string[];
   readonly development: boolean;
@@ -106,7 +106,7 @@ interface Closing {
 
 /** Makes the parts in order, then the ways in and out. */
 async function openParts(options: AccountOptions, opened: Closing[]): Promise<Omit<AccountServices, "close">> {
-  const { store, clock, random, log, access } = options;
+  const { store, clock, random, log, profiles } = options;
   const opening = <T extends Closing>(part: T): T => {
     // The last opened is closed first: it may write by those before.
     opened.unshift(part);
@@ -132,7 +132,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
   const table = opening(createPrincipalTable({ store, clock }));
   const parts: AccountParts = {
     ...common,
-    ...{ tokens, sessions, audit, mail, access },
+    ...{ tokens, sessions, audit, mail, profiles },
     settings: settings.current,
     secrets: createSecrets({ store, keys, clock, random }),
     devices: createDeviceTokens({ keys, clock, random }),

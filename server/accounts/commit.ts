@@ -1,6 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
+import type { NewProfile } from "./profiles.ts";
 import { consumption, type SecretRecord, secretInvalid } from "./secrets/secrets.ts";
 
 /** What was decided on what was read. */
@@ -8,6 +9,8 @@ export interface Decision<T> {
   /** The secret that this uses up: nobody else can, and without that nothing of this happens. */
   readonly consumes?: SecretRecord;
   readonly writes: readonly Write[];
+  /** The profile that is stored in the same commit. */
+  readonly profile?: NewProfile | undefined;
   readonly answer: T;
 }
 
@@ -22,14 +25,18 @@ export function decideAndCommit<T>(
   decide: () => Promise<Decision<T>>,
 ): Promise<{ readonly answer: T; readonly position: Position }> {
   return attempts(random, async () => {
-    const { consumes, writes, answer } = await decide();
+    const { consumes, writes, profile, answer } = await decide();
+    const all = [...(consumes ? [consumption(consumes)] : []), ...writes, ...(profile ? [profile.write] : [])];
+    if (profile?.holds() === false) throw new LostRace();
     try {
-      const position = await store.commit(consumes ? [consumption(consumes), ...writes] : writes);
+      const position = await store.commit(all);
+      if (profile?.grantsRights) await store.barrier(position);
       return { answer, position };
     } catch (error) {
-      if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
-      if (consumes && error.details.operation === 0) throw secretInvalid();
-      throw new LostRace();
+      if (!(error instanceof GalleyError)) throw error;
+      const { operation } = error.details;
+      if (error.code === "version_conflict") throw consumes && operation === 0 ? secretInvalid() : new LostRace();
+      throw profile && operation === all.length - 1 ? profile.refusal(error) : error;
     }
   });
 }

@@ -1,4 +1,3 @@
-import type { Authorizer } from "../access/authorize.ts";
 import type { Log } from "../log.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
 import type { Audit } from "./audit/audit.ts";
@@ -6,6 +5,7 @@ import type { AdminNetworks } from "./limits/admin-networks.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Mail } from "./mail/mail.ts";
 import type { PasswordHasher } from "./passwords/password-hash.ts";
+import type { Profiles } from "./profiles.ts";
 import type { Secrets } from "./secrets/secrets.ts";
 import type { AccessTokens } from "./sessions/access-token.ts";
 import type { DeviceTokens } from "./sessions/device-token.ts";
@@ -20,8 +20,7 @@ export interface AccountParts {
   /** That many random bytes. */
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
-  /** What people may do when they make their profile. */
-  readonly access: Authorizer;
+  readonly profiles: Profiles;
   readonly settings: () => Settings;
   readonly secrets: Secrets;
   readonly sessions: Sessions;

@@ -10,6 +10,7 @@ import type { AccountParts } from "../parts.ts";
 import { writeCredential } from "../passwords/credentials.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
 import { endedSessions, findPerson, personOf } from "../people.ts";
+import { isOfProfile } from "../profiles.ts";
 import { type SecretKind, type SecretRecord, secretInvalid } from "../secrets/secrets.ts";
 import type { Visit } from "../sessions/device.ts";
 import { findUserByEmail, writeUser } from "../users.ts";
@@ -132,7 +133,7 @@ async function prove(
 
 /** Somebody took the address since it was mailed to: then its proof is worth nothing any more. */
 function nobodyElse(error: unknown): never {
-  if (!(error instanceof GalleyError)) throw error;
+  if (!(error instanceof GalleyError) || isOfProfile(error)) throw error;
   throw error.code === "unique_violation" || error.code === "already_exists" ? secretInvalid() : error;
 }
 

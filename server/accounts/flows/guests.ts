@@ -1,15 +1,16 @@
 import type { Node } from "#protocol/ast";
-import { GalleyError } from "#protocol/errors";
+import { Faults, GalleyError } from "#protocol/errors";
 import type { AccountScope } from "../../access/authorize.ts";
 import { decideAndCommit } from "../commit.ts";
 import { answerOf, enter, type SessionAnswer } from "../entry.ts";
 import type { AccountParts } from "../parts.ts";
 import { newUserId } from "../people.ts";
+import { profileOf } from "../profiles.ts";
 import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
 import { findUser, type UserRecord, userCollection, writeUser } from "../users.ts";
 import { removedPerson } from "./own-account.ts";
-import { demandProfileRight, signUpClosed } from "./sign-up.ts";
+import { signUpClosed } from "./sign-up.ts";
 
 /** Milliseconds without a sign of life after which a guest is removed; accounts.md 6. */
 const IDLE = 30 * 24 * 60 * 60 * 1000;
@@ -30,7 +31,9 @@ export async function signInAsGuest(
     throw new GalleyError("failed_precondition", "you are signed in: sign out before you go on as a guest");
   }
   parts.limits.take("guest", visit.address);
-  if (body.profile !== undefined) demandProfileRight(parts, visit);
+  const faults = new Faults();
+  const profile = body.profile === undefined ? undefined : parts.profiles.read(body.profile, faults);
+  faults.throwIfAny();
   const { answer } = await decideAndCommit(parts, async () => {
     const now = parts.clock();
     const user: UserRecord = {
@@ -41,6 +44,7 @@ export async function signInAsGuest(
     const entered = await enter(parts, { user, visit, proofs: ["guest"], deviceName: body.deviceName });
     return {
       writes: [...entered.writes, parts.audit.line({ action: "guest", by: user.id, visit })],
+      profile: await profileOf(parts, entered, profile, principal),
       answer: entered,
     };
   });

@@ -7,6 +7,7 @@ import { accountKey } from "../limits/account-key.ts";
 import type { AccountParts } from "../parts.ts";
 import { writeCredential } from "../passwords/credentials.ts";
 import { type Person, personOf } from "../people.ts";
+import { profileOf } from "../profiles.ts";
 import { type SecretRecord, secretInvalid } from "../secrets/secrets.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import type { Pool } from "../users.ts";
@@ -56,7 +57,8 @@ export async function signUpInvited(
   if (invite.pool !== pool) throw secretInvalid();
   const faults = new Faults();
   const address = readAddress(body.email, faults);
-  const profile = readProfile(body, faults);
+  const said = readProfile(body, faults);
+  const profile = readPublicProfile(parts, body, faults);
   const settings = parts.settings();
   const password = readNewPassword(body.password, { pool, email: body.email, settings }, faults);
   faults.throwIfAny();
@@ -64,13 +66,13 @@ export async function signUpInvited(
   const account = accountKey(pool, address.key);
   const hash = await hasher.hash(password, { account, network: networkOf(visit.address) });
   if (invite.kind === "set-up") {
-    return makeFirstOwner(parts, { address, password: hash, ...profile }, { visit, invite });
+    return makeFirstOwner(parts, { address, password: hash, ...said }, { visit, invite });
   }
   const { answer, position } = await decideAndCommit(parts, async () => {
     const { user, credential } = await personOf(parts, invite);
     const now = clock();
     const carried = await carriedBy(parts, principal, pool);
-    const proven = { ...user, ...given(profile), emailProvenAt: new Date(now) };
+    const proven = { ...user, ...given(said), emailProvenAt: new Date(now) };
     const entered = await enter(parts, { user: proven, visit, proofs: ["password", "email"], carried });
     const credentialVersion = credential.credentialVersion + 1;
     return {
@@ -82,12 +84,20 @@ export async function signUpInvited(
         ...(user.role === "owner" ? await ownerMark(parts, user) : []),
         audit.line({ action: "invite-taken", by: user.id, visit }),
       ],
+      profile: await profileOf(parts, entered, profile, principal),
       answer: entered,
     };
   });
   parts.mail.wake();
   await store.barrier(position);
   return answerOf(parts, answer);
+}
+
+/** Only people of the app have one. */
+function readPublicProfile({ profiles }: AccountParts, { as, profile }: InvitedBody, faults: Faults) {
+  if (profile === undefined) return undefined;
+  if (as === "admin") faults.add("profile", "bad_value", "an admin has none: leave it out");
+  return profiles.read(profile, faults);
 }
 
 /** What somebody said of themselves, without what they left out. */

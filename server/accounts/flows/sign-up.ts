@@ -11,6 +11,7 @@ import { accountKey } from "../limits/account-key.ts";
 import type { AccountParts } from "../parts.ts";
 import { type CredentialRecord, findCredential, writeCredential } from "../passwords/credentials.ts";
 import { newUserId } from "../people.ts";
+import { isOfProfile, profileOf, rehearseProfile } from "../profiles.ts";
 import { fresh } from "../record.ts";
 import type { SecretRecord } from "../secrets/secrets.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
@@ -34,6 +35,8 @@ export interface Wanted extends Profile {
   readonly password: string;
   /** The guest who becomes this person, and keeps the id. */
   readonly guest?: string;
+  /** The new person's public profile. */
+  readonly profile?: ObjectValue;
 }
 
 /**
@@ -54,18 +57,21 @@ export async function signUp(
   parts.limits.take("sign-up", visit.address);
   const faults = new Faults();
   const address = readAddress(body.email, faults);
-  const profile = readProfile(body, faults);
+  const said = readProfile(body, faults);
+  const profile = body.profile === undefined ? undefined : parts.profiles.read(body.profile, faults);
   const password = readNewPassword(body.password, { pool: "user", email: body.email, settings }, faults);
   faults.throwIfAny();
-  if (body.profile !== undefined) demandProfileRight(parts, visit);
+  const now = parts.clock();
+  if (profile) await rehearseProfile(parts, profile, principal, { id: newUserId(now, parts.random), now });
 
   // Also if the address is taken: the time must not tell.
   const who = { account: accountKey("user", address.key), network: networkOf(visit.address) };
   const wanted: Wanted = {
-    ...profile,
+    ...said,
     address,
     password: await parts.hasher.hash(password, who),
     ...(principal.kind === "user" && { guest: principal.id }),
+    ...(profile && { profile }),
   };
   if (settings.signUp.confirm === "first") return { next: await askFirst(parts, wanted) };
   return { session: await make(parts, wanted, { principal, visit, deviceName: body.deviceName }) };
@@ -100,7 +106,7 @@ async function askFirst(parts: AccountParts, wanted: Wanted): Promise<Next> {
 }
 
 /** What a pending sign-up keeps. */
-function dataOf({ address, password, name, locale, data, guest }: Wanted): ObjectValue {
+function dataOf({ address, password, name, locale, data, guest, profile }: Wanted): ObjectValue {
   return {
     ...address,
     password,
@@ -108,11 +114,12 @@ function dataOf({ address, password, name, locale, data, guest }: Wanted): Objec
     ...(locale !== undefined && { locale }),
     ...(data !== undefined && { data }),
     ...(guest !== undefined && { guest }),
+    ...(profile !== undefined && { profile }),
   };
 }
 
 /** Reads what {@link dataOf} wrote. */
-export function wantedOf({ email, key, password, name, locale, data, guest }: ObjectValue): Wanted {
+export function wantedOf({ email, key, password, name, locale, data, guest, profile }: ObjectValue): Wanted {
   return {
     address: { email: String(email), key: String(key) },
     password: String(password),
@@ -120,6 +127,7 @@ export function wantedOf({ email, key, password, name, locale, data, guest }: Ob
     ...(locale !== undefined && { locale: String(locale) }),
     ...(data !== undefined && { data: data as ObjectValue }),
     ...(guest !== undefined && { guest: String(guest) }),
+    ...(profile !== undefined && { profile: profile as ObjectValue }),
   };
 }
 
@@ -172,6 +180,7 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
         ...(proven ? [] : proofMail(parts, user, credential).writes),
         audit.line({ action: before ? "guest-upgraded" : "sign-up", by: user.id, visit }),
       ],
+      profile: await profileOf(parts, entered, wanted.profile, principal),
       answer: entered,
     };
   }).catch(addressTaken);
@@ -205,7 +214,7 @@ async function guestOf({ store }: AccountParts, { guest }: Wanted) {
 }
 
 function addressTaken(error: unknown): never {
-  if (!(error instanceof GalleyError) || error.code !== "unique_violation") throw error;
+  if (!(error instanceof GalleyError) || error.code !== "unique_violation" || isOfProfile(error)) throw error;
   throw new GalleyError("already_exists", "there is an account with this address: sign in, or reset its password", {
     outcome: "not_applied",
   });
@@ -215,18 +224,6 @@ function addressTaken(error: unknown): never {
 function demandNobody(principal: Principal): void {
   if (principal.kind === "anonymous" || (principal.kind === "user" && principal.guest)) return;
   throw new GalleyError("failed_precondition", "you are signed in to an account: sign out before you make another");
-}
-
-/**
- * A profile is a document like any other, created as the new person: the app's rules decide whether they may.
- * @throws GalleyError `permission_denied`
- */
-export function demandProfileRight({ access }: Pick<AccountParts, "access">, { address }: Visit): void {
-  const newcomer: Principal = {
-    ...{ kind: "user", id: "new", session: "", provedAt: 0, guest: false, email: undefined, roles: [], claims: {} },
-    address,
-  };
-  access.scope(newcomer, "users").demand("create");
 }
 
 export function signUpClosed(): GalleyError {

@@ -1,3 +1,5 @@
+import type { Principal } from "../../access/principal.ts";
+import { ROLES } from "../../access/scopes.ts";
 import type { Commit, DocumentStore } from "../../stores/document-store.ts";
 import { findUser, type Pool, type UserRecord, userCollection } from "../users.ts";
 import type { AccessClaims } from "./access-token.ts";
@@ -96,4 +98,16 @@ export function createPrincipalTable({
     if (!own || user.disabledAt || clock() >= held.until) throw sessionEnded();
     return { session: held.session, user };
   }
+}
+
+/** Who somebody is to whoever judges what they may do. */
+export function principalOf({ session, user }: SignedIn, address: string, origin: string | undefined): Principal {
+  const from = origin === undefined ? { address } : { address, origin };
+  const common = { id: user.id, session: session.id, provedAt: session.provedAt.getTime(), ...from };
+  if (user.pool === "admin") {
+    const role = user.role ?? "viewer";
+    return { kind: "admin", ...common, role, scopes: ROLES[role] };
+  }
+  const { guest, roles, claims } = user;
+  return { kind: "user", ...common, guest, roles, claims, email: user.emailProvenAt && user.emailKey };
 }

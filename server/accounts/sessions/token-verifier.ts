@@ -1,8 +1,7 @@
 import type { Principal } from "../../access/principal.ts";
-import { ROLES } from "../../access/scopes.ts";
 import type { AdminNetworks } from "../limits/admin-networks.ts";
 import type { AccessTokens } from "./access-token.ts";
-import type { PrincipalTable, SignedIn } from "./principals.ts";
+import { type PrincipalTable, principalOf, type SignedIn } from "./principals.ts";
 
 /** Tells whose access token it is: its claims name a session, and what the caller may do comes from the table of those. */
 export interface TokenVerifier {
@@ -47,15 +46,4 @@ export function createTokenVerifier(
     if (found.user.pool === "admin") networks.demand(address);
     return principalOf(found, address, origin);
   }
-}
-
-function principalOf({ session, user }: SignedIn, address: string, origin: string | undefined): Principal {
-  const from = origin === undefined ? { address } : { address, origin };
-  const common = { id: user.id, session: session.id, provedAt: session.provedAt.getTime(), ...from };
-  if (user.pool === "admin") {
-    const role = user.role ?? "viewer";
-    return { kind: "admin", ...common, role, scopes: ROLES[role] };
-  }
-  const { guest, roles, claims } = user;
-  return { kind: "user", ...common, guest, roles, claims, email: user.emailProvenAt && user.emailKey };
 }

@@ -67,6 +67,10 @@ export const PASSWORD: Schema = { type: "string", maxLength: 4096, examples: ["c
 export const SECRET: Schema = { type: "string", maxLength: 4096 };
 export const POOL: Schema = { type: "string", enum: ["user", "admin"], description: "`user` if absent." };
 export const DEVICE_NAME: Schema = { type: "string", minLength: 1, maxLength: 100 };
+export const PUBLIC_PROFILE: Schema = {
+  type: "object",
+  description: "The new person's document in the collection `users`, without `_id`, as its rules let them create it.",
+};
 export const PROFILE = {
   name: TEXT_OR_NULL,
   locale: TEXT_OR_NULL,

@@ -6,7 +6,18 @@ import type { RefreshCookie } from "../refresh-cookie.ts";
 import type { Replies } from "../reply.ts";
 import type { Call, Route } from "../route.ts";
 import { object } from "../schema.ts";
-import { DATA, DEVICE_NAME, EMAIL, NEXT, PASSWORD, POOL, PROFILE, SECRET, SESSION, TOKENS } from "./auth-schemas.ts";
+import {
+  DEVICE_NAME,
+  EMAIL,
+  NEXT,
+  PASSWORD,
+  POOL,
+  PROFILE,
+  PUBLIC_PROFILE,
+  SECRET,
+  SESSION,
+  TOKENS,
+} from "./auth-schemas.ts";
 import { visitOf } from "./visit.ts";
 
 type Body<M extends keyof Accounts> = Parameters<Accounts[M]>[1];
@@ -29,7 +40,7 @@ export function authRoutes(accounts: Accounts, replies: Replies, cookie: Refresh
       summary: "Make an account, or take an invitation up",
       body: object(
         {
-          ...{ email: EMAIL, password: PASSWORD, ...PROFILE, profile: DATA, as: POOL, invite: SECRET },
+          ...{ email: EMAIL, password: PASSWORD, ...PROFILE, profile: PUBLIC_PROFILE, as: POOL, invite: SECRET },
           ...{ deviceName: DEVICE_NAME, cookie: { type: "boolean" } },
         },
         ["email", "password"],
@@ -70,7 +81,7 @@ export function authRoutes(accounts: Accounts, replies: Replies, cookie: Refresh
       method: "POST",
       path: "/v1/auth/anonymous",
       summary: "Go on as a guest, who may become somebody later and keeps the id",
-      body: object({ profile: DATA, deviceName: DEVICE_NAME }),
+      body: object({ profile: PUBLIC_PROFILE, deviceName: DEVICE_NAME }),
       bodyOptional: true,
       replies: { 201: { description: "Signed in", schema: object({ session: SESSION }) } },
       errors: ["failed_precondition", "rate_limited"],
