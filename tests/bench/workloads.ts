@@ -16,6 +16,7 @@ import { rules } from "./workloads/rules.ts";
 import { signIn } from "./workloads/sign-in.ts";
 import { soak } from "./workloads/soak.ts";
 import { token } from "./workloads/token.ts";
+import { twoWorlds } from "./workloads/two-worlds.ts";
 
 export const WORKLOADS: readonly Workload[] = [
   evaluate,
@@ -32,6 +33,7 @@ export const WORKLOADS: readonly Workload[] = [
   race,
   enumeration,
   ledger,
+  twoWorlds,
   soak,
   profile,
 ];
