@@ -21,7 +21,8 @@ export function readRule(input: unknown, site: RuleSite, at: string, scope: Rule
   if (input === false) return closed(at);
   if (input === true) return Object.freeze({ ...closed(at), node: TRUE });
   if (!isObjectValue(input)) {
-    scope.faults.add(at, "wrong_type", `expects true, false or a filter${forms}, got ${describe(input)}`);
+    const expected = forms === "" ? "true, false or a filter" : `true, false, a filter${forms}`;
+    scope.faults.add(at, "wrong_type", `expects ${expected}, got ${describe(input)}`);
     return closed(at);
   }
   const node = readFilter(input, site, at, scope);

@@ -23,6 +23,8 @@ const PREFIXES: readonly (readonly [prefix: string, form: string])[] = [
   ["$lookup.", "$lookup.<name>"],
 ];
 const FORMS = [...WHOLE, ...PREFIXES.map(([, form]) => form)];
+/** How variables begin, for who has something else in mind. */
+const STARTS = "$auth.…, $now, $request.…, $before.…, $doc.… and $lookup.…";
 const PARTS: ReadonlyMap<string, number> = new Map([
   ["s", 1000],
   ["m", 60_000],
@@ -40,8 +42,8 @@ export function isVariable(text: string, refuse: Refuse): boolean {
   if (WHOLE.has(text)) return true;
   const [prefix] = PREFIXES.find(([start]) => text.startsWith(start)) ?? [];
   if (prefix === undefined) {
-    const data = `; as data it is {"$literal": ${cite(text)}}`;
-    refuse("unknown_variable", `${cite(text)} is not a variable${didYouMean(text, FORMS, data)}`);
+    const instead = `: those are ${STARTS}; as data it is {"$literal": ${cite(text)}}`;
+    refuse("unknown_variable", `${cite(text)} is not a variable${didYouMean(text, FORMS, instead)}`);
     return false;
   }
   const rest = text.slice(prefix.length);

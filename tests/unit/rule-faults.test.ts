@@ -31,7 +31,7 @@ t.test("a name that nobody knows is refused with the one that was meant", async 
     [
       posts({ list: { price: "$5" } }),
       "unknown_variable",
-      'posts.list.price: "$5" is not a variable; as data it is {"$literal": "$5"}',
+      'posts.list.price: "$5" is not a variable: those are $auth.…, $now, $request.…, $before.…, $doc.… and $lookup.…; as data it is {"$literal": "$5"}',
     ],
     [
       posts({ list: { "$auth.role": "x" } }),
@@ -41,7 +41,7 @@ t.test("a name that nobody knows is refused with the one that was meant", async 
     [
       posts({ list: { $auth: { $exists: true } } }),
       "unknown_variable",
-      'posts.list.$auth: "$auth" is not a variable; as data it is {"$literal": "$auth"}',
+      'posts.list.$auth: "$auth" is not a variable: those are $auth.…, $now, $request.…, $before.…, $doc.… and $lookup.…; as data it is {"$literal": "$auth"}',
     ],
     [
       posts({ list: { a: { $in: ["x", "$nw"] } } }),

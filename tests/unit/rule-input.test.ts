@@ -24,8 +24,8 @@ t.test("each thing is of its type", async (t) => {
     wrong({ collections: 1 }, "collections: expects an object of rules by name, got a number"),
     wrong({ collections: { a: null } }, "a: expects an object, got null"),
     wrong(posts({ create: null }), "posts.create: expects true, false or a filter, got null"),
-    wrong(posts({ list: "create" }), 'posts.list: expects true, false or a filter or "get", got a string'),
-    wrong(posts({ update: "list" }), "posts.update: expects true, false or a filter or {before, after}, got a string"),
+    wrong(posts({ list: "create" }), 'posts.list: expects true, false, a filter or "get", got a string'),
+    wrong(posts({ update: "list" }), "posts.update: expects true, false, a filter or {before, after}, got a string"),
     wrong(
       posts({ list: "get", get: "list" }),
       'posts.get: names "list", which names "get": one of them must be a rule',
