@@ -17,8 +17,8 @@ interface Valued {
   readonly value: Document;
 }
 
-/** Answers exists lookups of one request. Undefined: not read yet, and noted to be. */
-export type Has = (lookup: Lookup, document: Document) => boolean | undefined;
+/** Answers exists lookups of one request. Undefined: not read yet, and noted to be; null: poisoned. */
+export type Has = (lookup: Lookup, document: Document) => boolean | null | undefined;
 
 /** A rule as it holds for one caller. */
 export class BoundRule {
@@ -82,8 +82,12 @@ function boundTo(node: RuleNode, { before }: Images): RuleNode {
   });
 }
 
-/** The `where` of an exists lookup for one document. Arrays and objects are no values there (access-rules.md 3). */
-export function whereFor(where: RuleNode, document: Document): Node {
+/**
+ * The `where` of an exists lookup for one document. Arrays and objects are no values there (access-rules.md 3). Null: it is
+ * FALSE because the document has no value.
+ */
+export function whereFor(where: RuleNode, document: Document): Node | null {
+  let poisoned = false;
   const bound = bind(where, {
     facts: {},
     value({ name }) {
@@ -91,7 +95,11 @@ export function whereFor(where: RuleNode, document: Document): Node {
       return typeof found === "object" && found !== null && !isScalarObject(found) ? null : found;
     },
     values: () => null,
+    poisoned() {
+      poisoned = true;
+    },
   });
+  if (poisoned && bound.kind === "false") return null;
   return isClosed(bound) ? normalise(bound) : FALSE;
 }
 
@@ -102,8 +110,10 @@ function isScalarObject(value: object): boolean {
 
 const tests = new WeakMap<Node, (document: ObjectValue) => boolean>();
 
+type HasName = (name: string) => boolean | null | undefined;
+
 /** Three-valued, so that a lookup is read only where the rest leaves the verdict open. */
-function evaluate(node: RuleNode, document: Document, has: (name: string) => boolean | undefined): boolean | undefined {
+function evaluate(node: RuleNode, document: Document, has: HasName): boolean | undefined {
   switch (node.kind) {
     case "true":
       return true;
@@ -126,21 +136,20 @@ function evaluate(node: RuleNode, document: Document, has: (name: string) => boo
     }
     case "not": {
       const verdict = evaluateLeaf(node.of, document, has);
-      return verdict === undefined ? undefined : !verdict;
+      // A poisoned lookup is false also where it is negated (access-rules.md 4.2).
+      return verdict === null ? false : verdict === undefined ? undefined : !verdict;
     }
-    default:
-      return evaluateLeaf(node, document, has);
+    default: {
+      const verdict = evaluateLeaf(node, document, has);
+      return verdict === null ? false : verdict;
+    }
   }
 }
 
-function evaluateLeaf(
-  leaf: Leaf<Term>,
-  document: Document,
-  has: (name: string) => boolean | undefined,
-): boolean | undefined {
+function evaluateLeaf(leaf: Leaf<Term>, document: Document, has: HasName): boolean | null | undefined {
   const [head, name] = leaf.path;
   if (head === HAS) return has(name as string);
-  if (!isClosed(leaf)) return false;
+  if (!isClosed(leaf)) return null;
   const test = tests.get(leaf) ?? compileFilter(leaf);
   tests.set(leaf, test);
   return test(document);

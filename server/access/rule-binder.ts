@@ -7,7 +7,7 @@ import { BoundRule, whereFor } from "./bound-rule.ts";
 import { valueAt } from "./caller.ts";
 import type { RequestLookups } from "./lookups.ts";
 import { createMasks, type Masks, NO_MASKS } from "./masks.ts";
-import type { BoundField, CollectionRules, Lookup, Rule } from "./rule-tree.ts";
+import type { BoundField, CollectionRules, Lookup, Rule, RuleNode } from "./rule-tree.ts";
 
 /** `$now` of a list is bound to ticks, so that one page and the next, and live queries, ask the same. */
 const TICK_MILLISECONDS = 30_000;
@@ -94,13 +94,26 @@ export function made(rule: Rule, caller: Caller, ticks: boolean, poisoned?: Bind
   return new BoundRule(rule, isClosed(bound) ? normalise(bound) : bound);
 }
 
-/** The verdict of an exists lookup for a document; undefined: not read yet, and noted to be. @throws Unsettled */
-export function existsFor(rule: Rule, lookup: Lookup, document: Document, caller: Caller): boolean | undefined {
-  const where = bind(
-    lookup.where,
-    bindingsOf(rule, caller, false, (inner) => lookupValues(rule, inner, caller, false)),
-  );
-  return caller.lookups.exists(lookup, isClosed(where) ? where : whereFor(where, document));
+/**
+ * The verdict of an exists lookup for a document; null: it is poisoned, and neither it nor its negation holds; undefined:
+ * not read yet, and noted to be. @throws Unsettled
+ */
+export function existsFor(rule: Rule, lookup: Lookup, document: Document, caller: Caller): boolean | null | undefined {
+  const where = boundWhere(rule, lookup, caller, false);
+  const filter = where && (isClosed(where) ? where : whereFor(where, document));
+  return filter && caller.lookups.exists(lookup, filter);
+}
+
+/** Null: it is FALSE because a variable has no value. */
+function boundWhere(rule: Pick<Rule, "lookups">, lookup: Lookup, caller: Caller, ticks: boolean): RuleNode | null {
+  let poisoned = false;
+  const where = bind(lookup.where, {
+    ...bindingsOf(rule, caller, ticks, (inner) => lookupValues(rule, inner, caller, ticks)),
+    poisoned() {
+      poisoned = true;
+    },
+  });
+  return poisoned && where.kind === "false" ? null : where;
 }
 
 /** What a rule's variables are for a caller. `values`: how the values of a set lookup are had. */
@@ -124,18 +137,15 @@ export function bindingsOf(
   };
 }
 
-/** The values of a set lookup, null if it overflows. @throws Unsettled */
+/** The values of a set lookup, null if it is poisoned: it overflows, or asks by what the caller has not. @throws Unsettled */
 export function lookupValues(
   rule: Pick<Rule, "lookups">,
   lookup: Lookup,
   caller: Caller,
   ticks: boolean,
 ): readonly Value[] | null {
-  const where = bind(
-    lookup.where,
-    bindingsOf(rule, caller, ticks, (inner) => lookupValues(rule, inner, caller, ticks)),
-  );
-  if (!isClosed(where)) return null;
+  const where = boundWhere(rule, lookup, caller, ticks);
+  if (!where || !isClosed(where)) return null;
   if (where.kind === "false") return [];
   const values = caller.lookups.values(lookup, normalise(where));
   if (values === undefined) throw new Unsettled();
