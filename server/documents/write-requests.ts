@@ -9,7 +9,7 @@ import type { BatchReply, DocumentService, WriteReply, WriteRequest } from "./co
 import type { Definitions } from "./definitions.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { type DocumentBody, readDocument } from "./images.ts";
-import { demandAny, seen, settled } from "./judgement.ts";
+import { demandAny, seen, underRights } from "./judgement.ts";
 import { notFound, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { discreet } from "./queryable.ts";
@@ -153,7 +153,7 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
     const image = { id, version, text, value: parseText(text) as Document };
     // By today's rights: they may have shrunk since.
     const action = operation.op === "delete" ? "delete" : created ? "create" : "update";
-    if (!(await refusing(() => settled(scope, () => scope.allows(action, { image }))))) {
+    if (!(await refusing(() => underRights(scope, async () => scope.allows(action, { image }))))) {
       throw refused(notFound());
     }
     return await replyTo({ image, created, position: store.position() }, scope, operation, request);
@@ -192,7 +192,7 @@ async function replyTo(
   }
   // Who may write but not read learns what was stored under which version, and nothing that stood there before. The write
   // is done: if lookups cannot be read now, nothing more is shown.
-  const readable = await settled(scope, () => {
+  const readable = await underRights(scope, async () => {
     if (!scope.allows("get", { image })) return undefined;
     return { image: seen(scope, image), hidden: scope.masks.none ? [] : scope.masks.hidden(image.value) };
   }).catch(() => undefined);
