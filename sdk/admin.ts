@@ -69,6 +69,10 @@ export function admin<S>(db: Client<S>): Admin {
       check: async (set) => sendSet("check", set),
       publish: async (values) => sendSet("publish", values),
       rollback: (values) => ask("POST", "rules/rollback", values),
+      simulate: async (question) => sendSet("simulate", question),
+      who: (document) => ask("POST", "rules/who", document),
+      impact: async (values) => sendSet("impact", values),
+      denial: async (requestId) => ask("GET", one("rules/denials", requestId)),
     },
     settings: {
       get: () => ask("GET", "settings"),

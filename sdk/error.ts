@@ -3,7 +3,10 @@ import type { ErrorDetails, Outcome, ErrorCode as ServerCode } from "./protocol/
 /** Every code the server sends (docs/error-codes.md), `network` (no answer came) and `aborted` (you stopped it). */
 export type ErrorCode = ServerCode | "network" | "aborted";
 
-/** What an error tells beside its code: `faults`, `reason`, `scope`, `index`, `operation`, `outcome`. */
+/**
+ * What an error tells beside its code: `faults`, `reason`, `scope`, `index`, `operation`, `outcome`; from a server in
+ * development mode on this machine also `why`, the `Explanation` of a denial.
+ */
 export type Details = ErrorDetails;
 
 /**
@@ -19,7 +22,7 @@ export class ApiError extends Error {
   /** The HTTP status; 0 for `network` and `aborted`. */
   readonly status: number;
   readonly details: Details;
-  /** Names the request in the server's log. */
+  /** Names the request in the server's log, and what was denied to `admin(db).rules.denial`. */
   readonly requestId?: string | undefined;
 
   constructor(

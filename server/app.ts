@@ -178,6 +178,7 @@ async function mountOver(opening: Opening, config: Config, parts: MountParts): P
     secure,
     load: { ...LOAD, ...load },
     demandOpen,
+    explaining: { ...services, development: config.mode === "development" },
     requestId,
     routes: (tools) => {
       const cookie = createRefreshCookie({ replies: tools.replies, secure, isOwnOrigin });

@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
 import type { Authorizer } from "./access/authorize.ts";
+import type { Denials } from "./access/denials.ts";
 import type { RulesService } from "./access/rules-contract.ts";
 import type { AccountServices } from "./accounts/accounts.ts";
 import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";
+import type { ExplainService } from "./documents/explain-contract.ts";
 import type { Log } from "./log.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 
@@ -20,6 +22,8 @@ export interface Services {
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly rules: RulesService;
+  readonly denials: Denials;
+  readonly explain: ExplainService;
   readonly keys: ServiceKeys;
   readonly accounts: AccountServices["accounts"];
   readonly users: AccountServices["users"];
@@ -55,7 +59,8 @@ export interface Opening {
 
 const RETRY_MILLISECONDS = 500;
 const NAMES = [
-  ...(["access", "documents", "collections", "rules", "keys", "accounts", "users", "admins"] as const),
+  ...(["access", "documents", "collections", "rules", "denials", "explain"] as const),
+  ...(["keys", "accounts", "users", "admins"] as const),
   ...(["settings", "tokens", "requestLimits", "auditLog", "mailLog", "setUp"] as const),
 ];
 

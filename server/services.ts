@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createAuthorizer } from "./access/authorize.ts";
+import { createDenials } from "./access/denials.ts";
 import type { Principal } from "./access/principal.ts";
 import { createRulesService } from "./access/publishing.ts";
 import { createRights } from "./access/rights.ts";
@@ -12,13 +13,16 @@ import { createServiceKeys } from "./accounts/keys/service-keys.ts";
 import { createOutbox } from "./accounts/mail/mail-outbox.ts";
 import { createSmtpTransport } from "./accounts/mail/mail-smtp.ts";
 import type { MailTransport } from "./accounts/mail/mail-transport.ts";
+import { createRulePeople } from "./accounts/rule-people.ts";
 import type { Config } from "./config.ts";
 import { keptSecret } from "./data-folder.ts";
 import { createCollectionService } from "./documents/collections.ts";
 import { type Definitions, openDefinitions } from "./documents/definitions.ts";
+import { createExplainService } from "./documents/explaining.ts";
 import { createProfiles } from "./documents/profiles.ts";
 import { createDocumentService } from "./documents/service.ts";
 import type { Log } from "./log.ts";
+import { nearest } from "./nearest.ts";
 import type { Services } from "./opening.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 
@@ -64,7 +68,10 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
     opened.push(rights);
     changed = rights.changed;
     const grantsRights = (collection: string) => held.current().rightsCollections.has(collection);
-    return { access: createAuthorizer(rights), grantsRights };
+    const rulesVersion = () => held.current().version;
+    const denials = await createDenials({ store, clock, rulesVersion, warn: log.warn.bind(log) });
+    opened.push(denials);
+    return { access: createAuthorizer(rights), grantsRights, denials, inForce: held.current };
   };
   const openDocuments = async ({ access, grantsRights }: Awaited<ReturnType<typeof openAccess>>) => {
     definitions = await openDefinitions({ store, clock, log });
@@ -103,7 +110,12 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       lints: () => [],
       runTests: refuseTests,
     });
-    return { ...services, ...people.value, access: access.access, rules, close };
+    const explain = createExplainService({
+      ...{ store, clock, nearest, ...access, people: createRulePeople(store) },
+      definitions: { get: (name) => definitions?.get(name), all: () => definitions?.all() ?? [] },
+      rules: access.inForce,
+    });
+    return { ...services, ...people.value, access: access.access, denials: access.denials, explain, rules, close };
   }
   await close();
   throw documents.status === "rejected" ? documents.reason : (people as PromiseRejectedResult).reason;

@@ -1,7 +1,10 @@
 import type { Json } from "./document.ts";
+import type { AdminExplanations } from "./explain.ts";
+
+export type * from "./explain.ts";
 
 /** Access rules, their tests and versions. Scopes `admin:rules:read` and `:write`. */
-export interface AdminRules {
+export interface AdminRules extends AdminExplanations {
   /** Those in force; version 0: none were published. */
   current(): Promise<RulesVersion>;
   /** A page, newest first. */

@@ -45,14 +45,9 @@ export function bindRule(rule: Rule, caller: Caller, ticks = false): BoundRule {
 }
 
 /** As far as the caller alone tells, no lookup read: what is never true then is forbidden, whoever is in which team. */
-export function bindStatically(rule: Rule, caller: Caller): BoundRule {
-  return new BoundRule(
-    rule,
-    bind(
-      rule.node,
-      bindingsOf(rule, caller, true, () => undefined),
-    ),
-  );
+export function bindStatically(rule: Rule, caller: Caller, ticks: boolean, poisoned?: Bindings["poisoned"]): BoundRule {
+  const bindings = bindingsOf(rule, caller, ticks, () => undefined);
+  return new BoundRule(rule, bind(rule.node, poisoned ? { ...bindings, poisoned } : bindings));
 }
 
 /** The field masks of a collection for a caller. @throws Unsettled */

@@ -37,7 +37,7 @@ export class RuledCollection {
     const rules =
       action === "update" ? [this.#rule(action, false), this.#rule(action, true)] : [this.#rule(action, false)];
     for (const rule of rules) {
-      if (rule && !bindStatically(rule, this.#request.caller).never) continue;
+      if (rule && !bindStatically(rule, this.#request.caller, action === "list").never) continue;
       this.#request.heard?.({ collection: this.collection, action, rule: rule ?? CLOSED_RULE.rule, allowed: false });
       throw this.#forbidden(rule);
     }

@@ -47,6 +47,7 @@ export function createEntrance(options: EntranceOptions): Entrance {
     request.began = performance.now();
     const fail = (error: unknown) => failures.send(reply, error);
     const judge = (principal: Principal) => {
+      request.caller = principal;
       try {
         if (route.counted) requestLimits.take(principal);
         request.scope = route.authorize(principal, request.params as PathParams);
@@ -78,6 +79,7 @@ export function createEntrance(options: EntranceOptions): Entrance {
   function enterAgain(route: Route, request: FastifyRequest): void | Promise<void> {
     if (request.awaited === undefined || request.headers.authorization === undefined) return undefined;
     const judge = (principal: Principal) => {
+      request.caller = principal;
       request.scope = route.authorize(principal, request.params as PathParams);
     };
     const caller = callerOf(route, request, addressOf(request.raw), verifiers);

@@ -1,6 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { ERRORS, GalleyError } from "#protocol/errors";
 import type { Log } from "../log.ts";
+import type { DenialListener } from "./denials.ts";
 import { endAfterLinger } from "./linger.ts";
 import type { Replies } from "./reply.ts";
 
@@ -17,13 +18,22 @@ export interface Failures {
   text(error: GalleyError, requestId: string): string;
 }
 
-export function createFailures(replies: Replies, log: Log, lingerMs: number): Failures {
+export function createFailures(
+  replies: Replies,
+  log: Log,
+  lingerMs: number,
+  denied: DenialListener = () => undefined,
+): Failures {
   function note({ request, raw }: FastifyReply, error: GalleyError): void {
     if (error.status < 500 || raw.destroyed) return;
     const event = { requestId: request.id, method: request.method, route: request.route?.path, error: error.code };
     const cause = error.cause ?? (error.code === "internal" ? error : undefined);
     const level = error.code === "internal" ? "error" : "warn";
     log[level](cause === undefined ? event : { ...event, err: cause }, error.message);
+  }
+
+  function answer(reply: FastifyReply, error: GalleyError): void {
+    replies.json(reply, error.status, envelope(error, reply.request.id), headersOf(error));
   }
 
   return {
@@ -38,7 +48,9 @@ export function createFailures(replies: Replies, log: Log, lingerMs: number): Fa
         return;
       }
       endAfterLinger(reply, lingerMs);
-      replies.json(reply, error.status, envelope(error, request.id), headersOf(error));
+      const told = denied(request, error);
+      if (told) told.then((more) => answer(reply, more));
+      else answer(reply, error);
     },
     late(reply, thrown) {
       const error = judged(reply, thrown);

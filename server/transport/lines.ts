@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Hint } from "./denials.ts";
 import type { Failures } from "./failures.ts";
 import type { LoadLimits } from "./load.ts";
 import type { Replies } from "./reply.ts";
@@ -11,6 +12,7 @@ export interface RouteTools {
   readonly load: LoadLimits;
   /** What the server has noticed since its start that whoever runs it should know; grows. */
   readonly warnings: readonly string[];
+  readonly hint: Hint;
 }
 
 export interface LineReply {
@@ -30,7 +32,7 @@ const CHUNK = 64 * 1024;
  * sent as soon as their source pauses, because a client may wait for them before it goes on.
  */
 export async function sendLines(
-  { replies, failures, load }: Omit<RouteTools, "warnings">,
+  { replies, failures, load }: Omit<RouteTools, "warnings" | "hint">,
   options: LineReply,
 ): Promise<void> {
   const { request, reply, lines, type, errorLine } = options;

@@ -80,6 +80,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Undefined until a route was found. */
     route: Route | undefined;
+    /** Undefined until it is known who calls. */
+    caller: Principal | undefined;
     /** What the route's `authorize` gave. */
     scope: unknown;
     /** `performance.now()` at its start. */

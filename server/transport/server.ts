@@ -6,6 +6,7 @@ import type { RequestLimits } from "../accounts/contract.ts";
 import type { Log } from "../log.ts";
 import { createAddresses } from "./address.ts";
 import type { Cors } from "./cors.ts";
+import { createDenialListener, createHint, type DenialListenerOptions } from "./denials.ts";
 import { createEntrance, type Entrance } from "./entrance.ts";
 import { createFailures, type Failures } from "./failures.ts";
 import { createHttpServer, type HttpServer } from "./http-server.ts";
@@ -31,6 +32,8 @@ export interface TransportOptions {
   readonly load: LoadLimits;
   /** Throws while there is nothing behind the routes yet; those that are open to all answer even so. */
   readonly demandOpen: () => void;
+  /** What becomes of denials. */
+  readonly explaining: Omit<DenialListenerOptions, "log">;
   /** Makes request ids; never taken from a client. */
   readonly requestId: () => string;
   /** All routes, in reading order. */
@@ -56,7 +59,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       log.info({ requestId: id, method, route: route?.path, status, ms: Math.round(ms) }, "slow request");
     },
   });
-  const failures = createFailures(replies, log, load.lingerMs);
+  const failures = createFailures(replies, log, load.lingerMs, createDenialListener({ ...options.explaining, log }));
   const fastify = createFastify(options, failures, (listener) => {
     http = createHttpServer(listener, load, (error) => {
       const id = options.requestId();
@@ -68,6 +71,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const server: HttpServer = http;
 
   answerWithoutRoute(fastify, cors, replies, failures);
+  const hint = createHint(options.explaining);
   const warnings: string[] = [];
   const addressOf = createAddresses(options.trustedProxies, (address) => {
     const warning = `${address} sends X-Forwarded-For and is not among GALLEY_TRUSTED_PROXIES: if it is a proxy of yours, name it there, since everybody behind it counts as one address`;
@@ -75,7 +79,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     log.warn({}, warning);
   });
   const entrance = createEntrance({ server, verifiers, requestLimits, addressOf, failures, load, demandOpen });
-  for (const route of options.routes({ replies, failures, load, warnings })) mount(fastify, route, entrance);
+  for (const route of options.routes({ replies, failures, load, warnings, hint })) mount(fastify, route, entrance);
   await fastify.ready();
   return {
     fastify,
@@ -107,6 +111,7 @@ function createFastify(
     routerOptions: { maxParamLength: MAX_PART, querystringParser: () => NO_QUERY },
   });
   fastify.decorateRequest("route", undefined);
+  fastify.decorateRequest("caller", undefined);
   fastify.decorateRequest("scope", undefined);
   fastify.decorateRequest("began", Number.POSITIVE_INFINITY);
   fastify.decorateRequest("bodyHash", undefined);

@@ -11,6 +11,7 @@ import type {
 } from "../../accounts/contract.ts";
 import type { ServiceKeys } from "../../accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "../../documents/contract.ts";
+import type { ExplainService } from "../../documents/explain-contract.ts";
 import type { RouteTools } from "../lines.ts";
 import type { RefreshCookie } from "../refresh-cookie.ts";
 import type { Route } from "../route.ts";
@@ -20,6 +21,7 @@ import { collectionDataRoutes } from "./collection-data.ts";
 import { collectionRoutes } from "./collections.ts";
 import { consoleRoutes } from "./console.ts";
 import { documentRoutes } from "./documents.ts";
+import { explainRoutes } from "./explain.ts";
 import { healthRoutes } from "./health.ts";
 import { keyRoutes } from "./keys.ts";
 import { openApiRoute } from "./openapi.ts";
@@ -35,6 +37,7 @@ export interface RouteParts extends RouteTools {
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly rules: RulesService;
+  readonly explain: ExplainService;
   readonly keys: ServiceKeys;
   readonly accounts: Accounts;
   readonly users: UserAdmin;
@@ -57,11 +60,12 @@ export function allRoutes(parts: RouteParts): readonly Route[] {
   const routes = [
     ...healthRoutes(replies, parts.ping, parts.clock),
     ...documentRoutes(documents, access, replies),
-    ...queryRoutes(documents, access, replies),
+    ...queryRoutes(documents, access, parts),
     ...batchRoutes(documents, access, replies, parts.requestLimits),
     ...collectionRoutes(collections, replies),
     ...collectionDataRoutes(collections, parts),
     ...rulesRoutes(parts.rules, replies),
+    ...explainRoutes(parts.explain, replies),
     ...authRoutes(parts.accounts, replies, parts.cookie),
     ...ownAccountRoutes(parts.accounts, replies, parts.cookie),
     ...userRoutes(parts.users, replies),

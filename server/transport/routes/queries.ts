@@ -4,7 +4,7 @@ import type { Principal } from "../../access/principal.ts";
 import type { DocumentService, PageReply } from "../../documents/contract.ts";
 import { withinLimit } from "../../documents/views.ts";
 import { goneSignal } from "../gone-signal.ts";
-import type { Replies } from "../reply.ts";
+import type { RouteTools } from "../lines.ts";
 import type { Call, PathParams, Route } from "../route.ts";
 import { object } from "../schema.ts";
 import { scopeFor } from "./names.ts";
@@ -14,7 +14,11 @@ const COLLECTION = "/v1/documents/{collection}";
 const ERRORS = ["index_required", "query_too_expensive", "field_not_queryable", "timeout"] as const;
 
 /** Questions to a collection: pages, counts, distinct values, groups. */
-export function queryRoutes(documents: DocumentService, access: Authorizer, replies: Replies): Route[] {
+export function queryRoutes(
+  documents: DocumentService,
+  access: Authorizer,
+  { replies, hint }: Pick<RouteTools, "replies" | "hint">,
+): Route[] {
   const shared = {
     tag: "Queries",
     counted: true,
@@ -129,14 +133,17 @@ export function queryRoutes(documents: DocumentService, access: Authorizer, repl
     },
   ];
 
-  function sendPage({ reply }: Call<Scope>, { documents: texts, next, position, expansion, advice }: PageReply): void {
+  function sendPage({ request, params, reply }: Call<Scope>, page: PageReply): void {
+    const { documents: texts, next, position, expansion, advice } = page;
     let text = `{"documents":[${texts.join(",")}]`;
     if (next !== undefined) text += `,"next":${JSON.stringify(next)}`;
     text += `,"position":${JSON.stringify(position)}`;
     if (expansion !== undefined) {
       text += `,"included":${expansion.included},"references":${expansion.references}`;
     }
-    if (advice !== undefined) text += `,"advice":${JSON.stringify(advice)}`;
+    const meant = texts.length === 0 ? hint(request, params.collection) : undefined;
+    const told = meant === undefined ? advice : { ...advice, message: meant };
+    if (told !== undefined) text += `,"advice":${JSON.stringify(told)}`;
     replies.json(reply, 200, withinLimit(`${text}}`));
   }
 }

@@ -57,7 +57,7 @@ export const PAGE: Schema = object(
     position: POSITION,
     included: INCLUDED,
     references: REFERENCES,
-    advice: object({ index: INDEX }),
+    advice: object({ index: INDEX, message: { type: "string" } }),
   },
   ["documents", "position"],
 );
