@@ -8,7 +8,7 @@ import { type AppReply, type AppRequest, inject } from "./inject.ts";
 import { createLog, type Log } from "./log.ts";
 import { type OpenedStore, type Opening, openOver } from "./opening.ts";
 import { pooledRandom } from "./random-bytes.ts";
-import { openServices } from "./services.ts";
+import { openServices, type ServiceParts } from "./services.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
@@ -60,7 +60,9 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     openStore(config, { clock, random, log, pause }),
     (store) => {
       const ownUrl = config.publicUrl ?? configuredUrl(config);
-      return openServices(config, { store, clock, random, log, key, ownUrl, publicUrl: () => publicUrl });
+      const openEmbedded: ServiceParts["openEmbedded"] = (folder, time) => openSqliteStore({ folder, clock: time });
+      const common = { clock, random, log, key };
+      return openServices(config, { ...common, store, openEmbedded, ownUrl, publicUrl: () => publicUrl });
     },
     log,
   );

@@ -2,10 +2,11 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createAuthorizer } from "./access/authorize.ts";
 import { createDenials } from "./access/denials.ts";
+import { createLints } from "./access/lints/lints.ts";
 import type { Principal } from "./access/principal.ts";
 import { createRulesService } from "./access/publishing.ts";
 import { createRights } from "./access/rights.ts";
-import { refuseTests } from "./access/rule-findings.ts";
+import { createTestRunner } from "./access/rule-tests/runner.ts";
 import { holdRules } from "./access/rules-held.ts";
 import { openAccounts } from "./accounts/accounts.ts";
 import { authorName } from "./accounts/author-name.ts";
@@ -21,9 +22,12 @@ import { type Definitions, openDefinitions } from "./documents/definitions.ts";
 import { createExplainService } from "./documents/explaining.ts";
 import { createProfiles } from "./documents/profiles.ts";
 import { createDocumentService } from "./documents/service.ts";
+import { withTemplates } from "./documents/templated-collections.ts";
 import type { Log } from "./log.ts";
 import { nearest } from "./nearest.ts";
 import type { Services } from "./opening.ts";
+import { lintSources } from "./rule-lints.ts";
+import { createTestGalleys, type TestGalleyOptions } from "./rule-test-galley.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 
 /** What services are made of. */
@@ -34,6 +38,8 @@ export interface ServiceParts {
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
   readonly store: DocumentStore;
+  /** Opens the embedded store in a folder, for what is thrown away. */
+  readonly openEmbedded: TestGalleyOptions["openStore"];
   /** The full key of this run. */
   readonly key: string;
   /** Where this Galley is reached, as far as its configuration tells. */
@@ -44,7 +50,7 @@ export interface ServiceParts {
 
 /** Builds what works on the store, by hand, in order. What was opened is closed again if a later part fails. */
 export async function openServices(config: Config, parts: ServiceParts): Promise<Services> {
-  const { store, clock, random, log, key, ownUrl, publicUrl } = parts;
+  const { store, openEmbedded, clock, random, log, key, ownUrl, publicUrl } = parts;
   const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
   const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
   const development = config.mode === "development";
@@ -107,15 +113,25 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
     const rules = createRulesService({
       ...{ store, clock, declare, auditLine: people.value.auditLog.line },
       authorName: (principal) => authorName(store, principal),
-      lints: () => [],
-      runTests: refuseTests,
+      lints: createLints(lintSources({ store, definitionOf: (name) => definitions?.get(name) })),
+      runTests: createTestRunner({ open: createTestGalleys({ openStore: openEmbedded, clock, random, log }), clock }),
     });
     const explain = createExplainService({
       ...{ store, clock, nearest, ...access, people: createRulePeople(store) },
       definitions: { get: (name) => definitions?.get(name), all: () => definitions?.all() ?? [] },
       rules: access.inForce,
     });
-    return { ...services, ...people.value, access: access.access, denials: access.denials, explain, rules, close };
+    const collections = withTemplates(services.collections, rules);
+    return {
+      ...services,
+      ...people.value,
+      collections,
+      access: access.access,
+      denials: access.denials,
+      explain,
+      rules,
+      close,
+    };
   }
   await close();
   throw documents.status === "rejected" ? documents.reason : (people as PromiseRejectedResult).reason;

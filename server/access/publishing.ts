@@ -89,7 +89,11 @@ export function createRulesService(options: RulesServiceOptions): RulesService {
     async check(_scope, body) {
       const { faults, checked } = read(body, 0);
       if (faults.length > 0) return { faults, findings: [], tests: [] };
-      return { faults, ...(await judged(checked, body.tests)) };
+      try {
+        return { faults, ...(await judged(checked, body.tests)) };
+      } catch (error) {
+        return { faults: faultsOf(error), findings: [], tests: [] };
+      }
     },
 
     async publish(scope, body, visit) {
@@ -145,7 +149,8 @@ export function createRulesService(options: RulesServiceOptions): RulesService {
   }
 
   async function judged(checked: CheckedRules, tests: unknown): Promise<Omit<CheckReport, "faults">> {
-    return { findings: await lints(checked), tests: tests == null ? [] : await runTests(checked, tests) };
+    const run = tests == null ? undefined : await runTests(checked, tests);
+    return { findings: await lints(checked, run?.observations), tests: run?.results ?? [] };
   }
 
   async function conflict(base: number, now: number): Promise<GalleyError> {
@@ -201,6 +206,14 @@ function namedCollections({ collections, rightsCollections }: RuleSet): string[]
 function invalid(faults: readonly RuleFault[]): GalleyError {
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
   return new GalleyError("invalid_argument", `${faults[0]?.message}${more}`, { faults, outcome: "not_applied" });
+}
+
+/** The faults of tests, which only who runs them finds. @throws the error, if it is another */
+function faultsOf(error: unknown): readonly RuleFault[] {
+  if (error instanceof GalleyError && error.code === "invalid_argument" && error.details.faults) {
+    return error.details.faults as readonly RuleFault[];
+  }
+  throw error;
 }
 
 function changesBetween(before: StoredVersion | undefined, after: StoredVersion): readonly RuleChange[] {

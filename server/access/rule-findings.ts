@@ -1,4 +1,5 @@
 import { GalleyError } from "#protocol/errors";
+import type { Observations } from "./rule-tests/observations.ts";
 import type { RuleSet } from "./rule-tree.ts";
 
 /** A set of rules without faults, as it was sent and as it was read. */
@@ -27,18 +28,20 @@ export interface TestResult {
   readonly message?: string;
 }
 
-export type Lints = (checked: CheckedRules) => readonly Finding[] | Promise<readonly Finding[]>;
+/** What all tests of a set gave, and what was seen while they ran. */
+export interface TestRun {
+  readonly results: readonly TestResult[];
+  readonly observations: Observations;
+}
+
+/** @param observations of the set's tests; undefined if it brings none */
+export type Lints = (
+  checked: CheckedRules,
+  observations: Observations | undefined,
+) => readonly Finding[] | Promise<readonly Finding[]>;
 
 /** Runs what `rules.tests.json` holds. @throws GalleyError `invalid_argument` with every fault of the tests themselves */
-export type RunTests = (checked: CheckedRules, tests: unknown) => Promise<readonly TestResult[]>;
-
-/** Stands where nothing runs tests: a set that brings some is refused rather than published untested. */
-export const refuseTests: RunTests = async () => {
-  throw new GalleyError("failed_precondition", "rule tests cannot be run here yet: send the rules without tests", {
-    reason: "tests_not_run",
-    outcome: "not_applied",
-  });
-};
+export type RunTests = (checked: CheckedRules, tests: unknown) => Promise<TestRun>;
 
 /**
  * Whether a set may be published, by what was found.

@@ -24,12 +24,16 @@ export const command: Command = {
   --index <paths>    with create: an index over comma-separated paths, "-" for descending; may be repeated
   --unique <paths>   with create: a unique index; may be repeated
   --schema <file>    with create: a JSON Schema that every document must fit
+  --template <name>  with create: owner, public-read or team; brings schema and index, and publishes rules that open it
+  --field <name>     with a template: the field that says whose a document is, if not ownerId or teamId
   --yes              with drop: really drop the collection with its documents`,
   positionals: 2,
   options: {
     index: { type: "string", multiple: true },
     unique: { type: "string", multiple: true },
     schema: { type: "string" },
+    template: { type: "string" },
+    field: { type: "string" },
     yes: { type: "boolean" },
   },
   async run(call) {
@@ -56,7 +60,8 @@ export const command: Command = {
           name,
           ...definition(call.values, textOption(call, "schema")),
         });
-        call.print(call.json ? JSON.stringify(info) : `Created ${name}.`);
+        const opened = call.values.template === undefined ? "" : " Its rules are in force: see `galley rules show`.";
+        call.print(call.json ? JSON.stringify(info) : `Created ${name}.${opened}`);
       } else {
         await sendJson(galley, "DELETE", path);
         call.print(call.json ? JSON.stringify({ dropped: name }) : `Dropped ${name}.`);
@@ -76,6 +81,8 @@ function definition(values: Readonly<Record<string, unknown>>, schemaFile: strin
   return {
     ...(indexes.length > 0 ? { indexes } : {}),
     ...(schemaFile === undefined ? {} : { schema: readJsonFile(schemaFile) }),
+    ...(values.template === undefined ? {} : { template: values.template }),
+    ...(values.field === undefined ? {} : { field: values.field }),
   };
 }
 

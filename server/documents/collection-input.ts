@@ -12,7 +12,7 @@ import { parseSchema, type Schema } from "./schema/schema.ts";
 /** Body of `POST /v1/admin/collections`. @throws GalleyError `invalid_argument` with every fault */
 export function parseCreation(body: unknown): { name: string; schema: Schema | undefined; indexes: IndexDefinition[] } {
   const faults = new Faults();
-  const members = parseMembers(body, "", ["name", "schema", "indexes", "template"], faults);
+  const members = parseMembers(body, "", ["name", "schema", "indexes"], faults);
   const name = members?.get("name");
   if (members && !isCollectionName(name)) {
     faults.add(
@@ -20,9 +20,6 @@ export function parseCreation(body: unknown): { name: string; schema: Schema | u
       name === undefined ? "missing_member" : "bad_value",
       "expects a-z, then up to 62 of a-z 0-9 _ -",
     );
-  }
-  if (members?.has("template")) {
-    faults.add("template", "not_available_yet", "templates come with access rules, which are not available yet");
   }
   const schema = schemaOf(members?.get("schema"), faults);
   const indexes = members?.has("indexes") ? parseIndexes(members.get("indexes"), "indexes", faults) : [];

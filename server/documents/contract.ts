@@ -1,4 +1,5 @@
 import type { AdminScope, Scope } from "../access/authorize.ts";
+import type { RulesVisit } from "../access/rules-contract.ts";
 import type { CollectionStats, IndexDefinition, Position } from "../stores/document-store.ts";
 
 /**
@@ -116,8 +117,11 @@ export interface CollectionService {
   list(scope: AdminScope): Promise<CollectionInfo[]>;
   /** @throws GalleyError `not_found`, as the methods below */
   get(scope: AdminScope, name: string): Promise<CollectionInfo>;
-  /** @throws GalleyError `already_exists` */
-  create(scope: AdminScope, body: unknown): Promise<CollectionInfo>;
+  /**
+   * With a `template`, its rules are published too, for which the caller must have the scope to.
+   * @throws GalleyError `already_exists`; `failed_precondition` if a template does not fit what is published
+   */
+  create(scope: AdminScope, body: unknown, visit?: RulesVisit): Promise<CollectionInfo>;
   change(scope: AdminScope, name: string, body: unknown): Promise<CollectionInfo>;
   drop(scope: AdminScope, name: string): Promise<void>;
   /** Dry run of a schema over the stored documents. */

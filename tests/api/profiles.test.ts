@@ -42,7 +42,9 @@ onEachEngine(t, async (t, engine) => {
   const publish = async (users: object) => {
     const rules = { format: 1, collections: { users } };
     const published = await must(
-      app.send("POST", "/v1/admin/rules/publish", { body: { rules, ifVersion: version, acknowledge: [] } }),
+      app.send("POST", "/v1/admin/rules/publish", {
+        body: { rules, ifVersion: version, acknowledge: ["unindexed_rule"] },
+      }),
     );
     ({ version } = published);
   };

@@ -80,7 +80,10 @@ onEachEngine(t, async (t, engine) => {
     const service = createRulesService({
       ...optionsFor(store),
       lints: () => findings,
-      runTests: async () => [{ name: "one", passed }],
+      runTests: async () => ({
+        results: [{ name: "one", passed }],
+        observations: { clauses: new Map(), listedOnly: [] },
+      }),
     });
     const publish = (acknowledge: string[]) =>
       service
@@ -203,7 +206,14 @@ async function overHttp(t: Test, engine: Engine): Promise<void> {
   );
   const lookup = { from: "members", where: { userId: "$auth.id" }, select: "teamId" };
   const teams = { format: 1, collections: { posts: { ...owned.collections.posts, lookups: { mine: lookup } } } };
-  t.match(await post("publish", { rules: teams, ifVersion: 1 }), { status: 200, version: 2 });
+  t.match(await post("publish", { rules: teams, ifVersion: 1 }), {
+    status: 412,
+    error: {
+      details: { reason: "warnings", findings: [{ id: "unindexed_rule", fix: { index: { paths: ["authorId"] } } }] },
+    },
+  });
+  const acknowledge = ["unindexed_rule"];
+  t.match(await post("publish", { rules: teams, ifVersion: 1, acknowledge }), { status: 200, version: 2 });
   t.match(await app.send("GET", "/v1/admin/collections/members"), { status: 200 }, "so was what a lookup reads");
   const conflict = await post("publish", { rules: open, ifVersion: 1 });
   t.match([conflict.status, conflict.error.code], [412, "version_conflict"]);
@@ -244,7 +254,8 @@ async function openNodes(t: Test, engine: Engine) {
 function optionsFor(store: DocumentStore): RulesServiceOptions {
   const clock = Date.now;
   return {
-    ...{ store, clock, lints: () => [], runTests: async () => [] },
+    ...{ store, clock, lints: () => [] },
+    runTests: async () => ({ results: [], observations: { clauses: new Map(), listedOnly: [] } }),
     declare: async () => {},
     authorName: async () => "nightly",
     auditLine: createAudit({ store, clock, random, log }).line,

@@ -234,20 +234,73 @@ t.test("rules are tested, pushed, listed and rolled back; what stands in the way
   t.match(bad.out, /^fault {4}.*updates.*\nfault {4}.*\$auth\.uid.*\n$/);
   const refused = await rules("push", "--rules", file);
   t.match(refused, { code: 1, out: bad.out, err: /^galley rules: .* \(invalid_argument\)\n$/ });
-  write({ posts: { list: true } });
-  t.match(await rules("test", "--rules", file), { code: 0, out: "Nothing stands in the way of a push.\n" });
-  t.match(await rules("push", "--rules", file, "--note", "all may read"), { code: 0, out: "Version 1 is in force.\n" });
+  write({ posts: { list: true, get: "list", delete: { ownerId: "$auth.id" } } });
+  const warned = await rules("push", "--rules", file);
+  t.match(warned, { code: 1, err: /not published: mend or acknowledge 1 warning \(failed_precondition\)\n$/ });
+  t.match(
+    warned.out,
+    /^warning {2}posts\.delete\.ownerId: .* \[owner_not_scalar\]\n {9}it would do to write \{"ownerId":/,
+  );
+  const tests = {
+    documents: { posts: [{ _id: "p1" }] },
+    tests: [{ name: "all read", as: null, lists: [], in: "posts" }],
+  };
+  writeFileSync(join(folder, "rules.tests.json"), JSON.stringify(tests));
+  write({ posts: { list: true, get: "list" } });
+  const red = await rules("test", "--rules", file);
+  t.match(red, {
+    code: 1,
+    out: /\[open_read\]\nfailed {3}all read: lists p1 too\n$/,
+    err: "galley rules: found 1 failed test\n",
+  });
+  t.match(await rules("push", "--rules", file), { code: 1, err: /not published: 1 test failed/ });
+  const green = JSON.stringify(tests).replace('"lists":[]', '"lists":["p1"]');
+  writeFileSync(join(folder, "rules.tests.json"), green);
+  t.match(await rules("test", "--rules", file), {
+    code: 0,
+    out: /passed {3}all read\nNothing stands in the way of a push\.\n$/,
+  });
+  const note = ["--note", "all may read"];
+  t.match(await rules("push", "--rules", file, ...note), { code: 0, out: /Version 1 is in force\.\n$/ });
   t.match(await rules("push", "--rules", file), { code: 0, out: "Version 1 says the same already.\n" });
-  write({ posts: { list: false } });
+  rmSync(join(folder, "rules.tests.json"));
+  write({ posts: { list: false, get: "list" } });
   t.match(await rules("push", "--rules", file, "--json"), { code: 0, out: /^\{"version":2,.*\}\n$/ });
   t.match(await rules("push", "--rules", file, "--if-version", "1"), {
     code: 1,
-    out: "changed  collections.posts.list: true -> false\n",
+    out: "changed  collections.posts.list: true -> false\nchanged  tests: … -> …\n",
     err: /^galley rules: version 2 of the rules is in force, not 1: .* \(version_conflict\)\n$/,
   });
-  t.match(await rules("rollback", "1"), { code: 0, out: "Version 3 is in force.\n" });
+  t.match(await rules("rollback", "1"), { code: 0, out: /\nVersion 3 is in force\.\n$/ });
   t.match(JSON.parse((await rules("show")).out), { collections: { posts: { list: true } } });
   t.match(await rules("versions"), { code: 0, out: /^3 .*: version 1 again\n2 .*\n1 .*: all may read\n$/ });
+});
+
+t.test("a template opens a collection in one word, and what is there stays as it is", async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startGalley(folder);
+  t.teardown(() => server.end("SIGTERM"));
+  const create = (...args: string[]) => galley(folder, ["collections", "create", ...args]);
+  t.match(await create("todos", "--template", "owner", "--field", "by"), {
+    code: 0,
+    out: "Created todos. Its rules are in force: see `galley rules show`.\n",
+  });
+  const rules = JSON.parse((await galley(folder, ["rules", "show"])).out);
+  t.match(rules.collections.todos, { macros: { mine: { by: "$auth.id" } }, list: { $use: "mine" }, get: "list" });
+  t.match((await galley(folder, ["collections", "show", "todos"])).out, /\n {2}index by: /);
+  t.match(await create("todos", "--template", "owner"), {
+    code: 1,
+    err: /speak of "todos" already.*\(already_exists\)\n$/,
+  });
+  t.match(await create("x", "--template", "own"), {
+    code: 1,
+    err: /template: expects one of owner, public-read, team/,
+  });
+  t.match(await create("notes", "--template", "team"), { code: 0 });
+  t.match(await create("tasks", "--template", "team"), { code: 0 });
+  const whole = JSON.parse((await galley(folder, ["rules", "show"])).out);
+  t.strictSame(Object.keys(whole.collections), ["todos", "teams", "team_members", "notes", "tasks"]);
+  t.strictSame(whole.collections.todos, rules.collections.todos);
 });
 
 t.test("a file that is no list of documents is refused in one line that names it", async (t) => {

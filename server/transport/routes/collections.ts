@@ -7,6 +7,7 @@ import type { Call, PathParams, Route } from "../route.ts";
 import { object, type Schema } from "../schema.ts";
 import { checkCollectionName } from "./names.ts";
 import { INDEX } from "./schemas.ts";
+import { visitOf } from "./visit.ts";
 
 export const COLLECTIONS = "/v1/admin/collections";
 const INDEXES: Schema = { type: "array", items: INDEX, maxItems: LIMITS.indexesPerCollection };
@@ -56,13 +57,23 @@ export function collectionRoutes(collections: CollectionService, replies: Replie
       method: "POST",
       path: COLLECTIONS,
       summary: "Declare a collection",
-      body: object({ name: { type: "string" }, schema: JSON_SCHEMA, indexes: INDEXES, template: { type: "string" } }, [
-        "name",
-      ]),
+      body: object(
+        {
+          ...{ name: { type: "string" }, schema: JSON_SCHEMA, indexes: INDEXES },
+          template: {
+            type: "string",
+            description:
+              "owner, public-read or team: brings schema and index, and publishes its rules with their tests.",
+          },
+          field: { type: "string", description: "With a template: the field that names the owner or team." },
+        },
+        ["name"],
+      ),
       replies: { 201: { description: "The collection", schema: INFO, headers: ["location"] } },
       errors: ["already_exists", "failed_precondition"],
-      async answer({ scope, body, reply }: Call<AdminScope>) {
-        const info = await collections.create(scope, body);
+      async answer(call: Call<AdminScope>) {
+        const { scope, body, reply } = call;
+        const info = await collections.create(scope, body, visitOf(call));
         replies.json(reply, 201, JSON.stringify(info), ["location", `${COLLECTIONS}/${info.name}`]);
       },
     },

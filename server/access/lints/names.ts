@@ -1,0 +1,85 @@
+import { isObjectValue } from "#protocol/values";
+import type { Finding } from "../rule-findings.ts";
+import type { LintContext } from "./lint.ts";
+import { isOfDocument, leavesOf, rulesOf } from "./rule-walk.ts";
+import { isUnknown } from "./schema-paths.ts";
+
+/** `unknown_field` and `unused`. */
+export function* nameLints(context: LintContext): Generator<Finding> {
+  yield* unknownFields(context);
+  yield* unused(context.source);
+}
+
+function* unknownFields({ rules, declared }: LintContext): Generator<Finding> {
+  for (const collection of rules.collections.values()) {
+    const schema = declared(collection.name)?.schema;
+    if (schema === undefined) continue;
+    const places = new Map<string, string>();
+    for (const { rule } of rulesOf(collection)) {
+      for (const use of leavesOf(rule.node)) {
+        if (isOfDocument(use) && isUnknown(schema, use.path))
+          places.set(rules.placeOf(use.node) ?? rule.at, use.path.join("."));
+      }
+    }
+    for (const { at, path } of collection.fields) if (isUnknown(schema, path)) places.set(at, path.join("."));
+    for (const [path, field] of places) {
+      if (field.startsWith("_")) continue;
+      const message = `${path}: the schema of ${collection.name} has no ${field}`;
+      yield { id: "unknown_field", level: "note", path, message };
+    }
+  }
+}
+
+type Part = Readonly<Record<string, unknown>>;
+
+/** Macros and lookups that nothing names. A collection's own name hides a shared one. */
+function* unused(source: unknown): Generator<Finding> {
+  const { shared, collections, buckets } = objectOf(source);
+  const parts = [
+    ...Object.entries(objectOf(collections)).map(([name, part]) => [name, objectOf(part)] as const),
+    ...Object.entries(objectOf(buckets)).map(([name, part]) => [`buckets.${name}`, objectOf(part)] as const),
+  ];
+  const sharedPart = objectOf(shared);
+  for (const kind of ["macros", "lookups"] as const) {
+    const namedByShared = namesIn(sharedPart, kind);
+    const used = new Set(namedByShared);
+    if (kind === "macros" && Array.isArray(sharedPart.require))
+      for (const name of sharedPart.require) used.add(String(name));
+    for (const [at, part] of parts) {
+      const named = namesIn(part, kind);
+      const own = Object.keys(objectOf(part[kind]));
+      for (const name of own) if (!named.has(name) && !namedByShared.has(name)) yield unusedAt(`${at}.${kind}.${name}`);
+      for (const name of named) if (!own.includes(name)) used.add(name);
+    }
+    for (const name of Object.keys(objectOf(sharedPart[kind]))) {
+      if (!used.has(name)) yield unusedAt(`shared.${kind}.${name}`);
+    }
+  }
+}
+
+function unusedAt(path: string): Finding {
+  return { id: "unused", level: "note", path, message: `${path}: is never used` };
+}
+
+/** Names of macros or lookups that stand anywhere in a part. Rules have been read, so it is not deep. */
+function namesIn(input: unknown, kind: "macros" | "lookups", key = ""): Set<string> {
+  if (typeof input === "string") {
+    const name = nameIn(input, kind, key);
+    return new Set(name === undefined ? [] : [name]);
+  }
+  if (typeof input !== "object" || input === null) return new Set();
+  const inside = Array.isArray(input)
+    ? input.map((item) => namesIn(item, kind, key))
+    : Object.entries(input).map(([name, value]) => namesIn(value, kind, name));
+  return new Set(inside.flatMap((names) => [...names]));
+}
+
+function nameIn(text: string, kind: "macros" | "lookups", key: string): string | undefined {
+  if (kind === "macros") return key === "$use" ? text : undefined;
+  if (key === "$has") return text;
+  return text.startsWith("$lookup.") ? text.slice("$lookup.".length) : undefined;
+}
+
+function objectOf(input: unknown): Part {
+  return isObjectValue(input) ? (input as Part) : {};
+}
