@@ -19,7 +19,7 @@ export async function runNewsroom({ url, serviceKey, log }: Example): Promise<vo
   try {
     for (const collection of COLLECTIONS) await declare(url, serviceKey, collection);
     const { version } = await admin.rules.current();
-    await admin.rules.publish({ rules: RULES.rules, ifVersion: version, note: "the newsroom" });
+    await admin.rules.publish({ ...RULES, ifVersion: version, note: "the newsroom" });
     const people = await gather(url, admin);
     try {
       for (const step of STEPS) log(await take(step, people));
