@@ -4,6 +4,7 @@ import type { Authorizer, Scope } from "../access/authorize.ts";
 import type { UserPrincipal } from "../access/principal.ts";
 import type { DocumentStore, Write } from "../stores/document-store.ts";
 import type { Definition } from "./definition-document.ts";
+import type { DeniedRequest } from "./explain-contract.ts";
 import { type Image, readDocument } from "./images.ts";
 import { discreet, settled } from "./judgement.ts";
 import { enforceSchema, operate } from "./operation.ts";
@@ -48,7 +49,7 @@ export function createProfiles({ store, access, clock, definitionOf, grantsRight
         if (stored) demandNone();
         return made;
       } catch (error) {
-        throw refused(ofProfile(error));
+        throw refused(ofProfile(error, () => new DeniedProfile(person, fields)));
       }
     },
   };
@@ -73,14 +74,34 @@ export function createProfiles({ store, access, clock, definitionOf, grantsRight
   }
 }
 
+/** What the rules denied to somebody who is not there: the cause of the error, for whoever explains denials. */
+export class DeniedProfile extends Error {
+  // Not for the log, which tells of causes.
+  readonly #person: UserPrincipal;
+  readonly #fields: ObjectValue;
+
+  constructor(person: UserPrincipal, fields: ObjectValue) {
+    super("the rules deny this profile");
+    this.#person = person;
+    this.#fields = fields;
+  }
+
+  get denied(): DeniedRequest {
+    const { id } = this.#person;
+    const document: unknown = JSON.parse(encodeValue(this.#fields));
+    return { principal: this.#person, action: "create", collection: PROFILES, id, document };
+  }
+}
+
 /** The same error, said of the profile: whoever signs up sent more than that. */
-function ofProfile(error: unknown): unknown {
+function ofProfile(error: unknown, denied?: () => DeniedProfile): unknown {
   if (!(error instanceof GalleyError)) return error;
   if (error.code !== "permission_denied" && error.code !== "unique_violation") return error;
   const { field } = error.details;
   const at = typeof field === "string" ? `profile.${field}` : "profile";
   const message = `profile: ${error.message}`;
-  return new GalleyError(error.code, message, { ...error.details, field: at }, error.cause);
+  const cause = error.code === "permission_denied" ? denied?.() : error.cause;
+  return new GalleyError(error.code, message, { ...error.details, field: at }, cause);
 }
 
 /** Not `already_exists`: that is said of the address. @throws GalleyError `invalid_argument` */

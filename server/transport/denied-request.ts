@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import type { ErrorCode, GalleyError } from "#protocol/errors";
 import type { Action } from "../access/scopes.ts";
 import type { DeniedRequest } from "../documents/explain-contract.ts";
+import { DeniedProfile } from "../documents/profiles.ts";
 import type { PathParams } from "./route.ts";
 
 /** What rules answer with where they deny. */
@@ -36,6 +37,7 @@ type DeniedDocument = Omit<DeniedRequest, "principal">;
 export function deniedRequest(request: FastifyRequest, error: GalleyError): DeniedRequest | undefined {
   const { caller } = request;
   if ((caller?.kind !== "anonymous" && caller?.kind !== "user") || !DENIED.has(error.code)) return undefined;
+  if (error.cause instanceof DeniedProfile) return error.cause.denied;
   const document = deniedDocument(request, error);
   return document && { principal: caller, ...document };
 }

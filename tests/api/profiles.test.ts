@@ -113,7 +113,8 @@ onEachEngine(t, async (t, engine) => {
     await faulty({ a: { $date: "x" } }, "profile.a");
     await faulty({ a: "x".repeat(70_000) }, "profile");
     t.equal((await signUp("ada")).status, 400);
-    const masked = { code: "permission_denied", details: { field: "profile.badge" } };
+    const why = { because: "users.fields.badge.write" };
+    const masked = { code: "permission_denied", details: { field: "profile.badge", why } };
     await unmade(t, () => signUp({ badge: "editor" }), 403, masked);
     const schema = { type: "object", properties: { handle: { type: "string", maxLength: 20 } } };
     await must(app.send("PATCH", "/v1/admin/collections/users", { body: { schema } }));
