@@ -103,7 +103,7 @@ onEachEngine(t, async (t, engine) => {
       shows: { error: { code: "unauthenticated" } },
       carries: { "www-authenticate": "Bearer" },
     })),
-    { name: "none at all: 401 where signing in helps", as: null, send: "GET /v1/documents/posts/a", status: 401 },
+    { name: "none at all: 401 where signing in helps", as: null, send: "GET /v1/admin/keys", status: 401 },
     {
       name: "a key from a web page",
       send: "GET /v1/documents/posts/a",

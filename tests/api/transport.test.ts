@@ -273,7 +273,7 @@ onEachEngine(t, async (t, engine) => {
       as: null,
       send: `GET ${POSTS}/p`,
       headers: { origin: "http://localhost:5173" },
-      status: 401,
+      status: 403,
       carries: { "access-control-allow-origin": "http://localhost:5173" },
     },
   ]);
