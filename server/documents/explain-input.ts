@@ -93,6 +93,8 @@ export function readChange(given: Given): Pick<Question, "id" | "before" | "fiel
   const id = given.id ?? document?.id ?? NO_ID;
   const next = given.next === undefined ? undefined : readDocument(given.next, "next", faults).fields;
   const update = given.update === undefined ? undefined : parseUpdate(given.update, "update", faults);
+  const fault = idFault(id);
+  if (fault !== undefined) faults.add("id", "bad_value", fault);
   const filter = given.filter === undefined ? undefined : parseFilter(given.filter, "filter", faults);
   const known = { next, update, document: creates ? undefined : document };
   for (const [name, value] of Object.entries({ next: known.next, update: known.update })) {

@@ -71,6 +71,7 @@ async function reasons(t: Test, { ask, ann, bob }: World): Promise<void> {
     [{ as: { role: "x" }, action: "get", ...p2 }, "as.role"],
     [{ as, action: "get", ...p2, update: {} }, "update"],
     [{ as, action: "get", ...p2, at: "noon" }, "at"],
+    [{ as, action: "get", ...p2, id: "a/b" }, "id"],
     [{ as, action: "get", ...p2, rules: { collections: { posts: { gets: true } } } }, "rules"],
     [{ as, action: "get", ...p2, document: { _odd: 1 } }, "document._odd"],
   ];
