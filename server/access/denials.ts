@@ -130,6 +130,8 @@ export async function createDenials({ store, clock, rulesVersion, warn }: Denial
       wakeIn(SOON);
     },
     async find(requestId) {
+      // Who is denied and asks why at once need not wait.
+      if (waiting.some(({ id }) => id === requestId)) await flush();
       const [row] = idFault(requestId) === undefined ? await store.get(DENIALS.name, [requestId]) : [];
       return row && denialIn(row);
     },
