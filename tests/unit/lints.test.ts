@@ -248,6 +248,14 @@ t.test("what tests saw tells of clauses and lists", async (t) => {
   });
 });
 
+t.test("what is public is told without what is hidden of it, and a field that was meant is named", async (t) => {
+  const posts = { get: true, list: { titl: "x" }, fields: { notes: { read: false }, title: { write: false } } };
+  const schema = { properties: { title: {}, notes: {} } };
+  const messages = (await lint({ collections: { posts } }, { posts: { schema } })).map(({ message }) => message);
+  t.ok(messages.includes("posts.get: is true for everybody, signed in or not: all is public but notes"), `${messages}`);
+  t.ok(messages.includes('posts.list.titl: the schema of posts has no titl. Did you mean "title"?'));
+});
+
 t.test("the worst comes first, with a fix where one can be written", async (t) => {
   const found = await lint(
     {

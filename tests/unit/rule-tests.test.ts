@@ -200,6 +200,10 @@ t.test("what is wrong with tests is told by path, all at once", async (t) => {
   t.match(one({ as: "anna", can: "list" }), /no user "anna" in tests\.users\. Did you mean "ann"\?/);
   t.match(one({ as: undefined, can: "list" }), /expects the name of a user, or null/);
   t.match(one({ can: "get", id: "p9" }), /no document "p9" in tests\.documents\.posts/);
+  t.match(
+    one({ in: "post", can: "get", id: "p1" }),
+    /no documents of "post" in tests\.documents\. Did you mean "posts"\?/,
+  );
   t.match(one({ can: "get", id: "p1", because: "x" }), /says nothing beside can/);
   t.match(one({ can: "create", id: "p1", with: {} }), /is there already/);
   t.match(one({ can: "update", id: "p1" }), /\.with: expects what is changed/);

@@ -1,8 +1,10 @@
+import type { Path } from "#protocol/paths";
 import { isObjectValue } from "#protocol/values";
+import { didYouMean } from "../rule-faults.ts";
 import type { Finding } from "../rule-findings.ts";
 import type { LintContext } from "./lint.ts";
 import { isOfDocument, leavesOf, rulesOf } from "./rule-walk.ts";
-import { isUnknown } from "./schema-paths.ts";
+import { fieldsBeside, isUnknown } from "./schema-paths.ts";
 
 /** `unknown_field` and `unused`. */
 export function* nameLints(context: LintContext): Generator<Finding> {
@@ -14,17 +16,17 @@ function* unknownFields({ rules, declared }: LintContext): Generator<Finding> {
   for (const collection of rules.collections.values()) {
     const schema = declared(collection.name)?.schema;
     if (schema === undefined) continue;
-    const places = new Map<string, string>();
+    const places = new Map<string, Path>();
     for (const { rule } of rulesOf(collection)) {
       for (const use of leavesOf(rule.node)) {
-        if (isOfDocument(use) && isUnknown(schema, use.path))
-          places.set(rules.placeOf(use.node) ?? rule.at, use.path.join("."));
+        if (isOfDocument(use) && isUnknown(schema, use.path)) places.set(rules.placeOf(use.node) ?? rule.at, use.path);
       }
     }
-    for (const { at, path } of collection.fields) if (isUnknown(schema, path)) places.set(at, path.join("."));
+    for (const { at, path } of collection.fields) if (isUnknown(schema, path)) places.set(at, path);
     for (const [path, field] of places) {
-      if (field.startsWith("_")) continue;
-      const message = `${path}: the schema of ${collection.name} has no ${field}`;
+      if (field[0]?.startsWith("_")) continue;
+      const meant = didYouMean(field.at(-1) ?? "", fieldsBeside(schema, field));
+      const message = `${path}: the schema of ${collection.name} has no ${field.join(".")}${meant}`;
       yield { id: "unknown_field", level: "note", path, message };
     }
   }

@@ -1,7 +1,7 @@
 import { bind } from "../bind.ts";
 import { valueAt } from "../caller.ts";
 import type { Finding } from "../rule-findings.ts";
-import type { Rule, RuleNode } from "../rule-tree.ts";
+import type { CollectionRules, Rule, RuleNode } from "../rule-tree.ts";
 import type { LintContext } from "./lint.ts";
 import { partsOf } from "./rule-walk.ts";
 
@@ -10,11 +10,13 @@ const SIGNED_IN = { "$auth.id": { $exists: true } };
 
 /** `open_write` and `open_read`: what somebody who is not signed in may always do. */
 export function* openLints({ rules }: LintContext): Generator<Finding> {
-  for (const { at, rules: all } of partsOf(rules)) {
+  for (const { name, at, rules: all } of partsOf(rules)) {
     const seeing = all.filter(({ rule, writes }) => !writes && isOpen(rule));
     const writing = all.filter(({ rule, writes }) => writes && isOpen(rule));
     for (const { rule } of seeing) {
-      const message = `${rule.at}: is true for everybody, signed in or not: all of it is public`;
+      const hidden = at === name ? hiddenIn(rules.collections.get(name)) : [];
+      const shown = hidden.length > 0 ? `all is public but ${hidden.join(", ")}` : "all of it is public";
+      const message = `${rule.at}: is true for everybody, signed in or not: ${shown}`;
       yield { id: "open_read", level: "note", path: rule.at, message };
     }
     for (const { rule, actions } of writing) {
@@ -25,6 +27,11 @@ export function* openLints({ rules }: LintContext): Generator<Finding> {
       yield { id: "open_write", level: "warning", path: rule.at, message, fix: SIGNED_IN };
     }
   }
+}
+
+/** Fields that somebody who is not signed in does not see everywhere. */
+function hiddenIn(collection: CollectionRules | undefined): string[] {
+  return (collection?.fields ?? []).filter(({ read }) => !isOpen(read)).map(({ path }) => path.join("."));
 }
 
 function isOpen({ node }: Rule): boolean {

@@ -17,6 +17,13 @@ export function isUnknown(schema: unknown, path: Path): boolean {
   return schemaAt(schema, path) === "unknown";
 }
 
+/** The fields that a schema names side by side with this one. */
+export function fieldsBeside(schema: unknown, path: Path): readonly string[] {
+  const place = path.length > 1 ? schemaAt(schema, path.slice(0, -1)) : schema;
+  const { properties } = isObjectValue(place) ? (place as Json) : {};
+  return isObjectValue(properties) ? Object.keys(properties) : [];
+}
+
 /** The schema of a path; "unknown": none, though fields are named there; undefined: it cannot be told. */
 function schemaAt(schema: unknown, path: Path): unknown {
   let place = schema;

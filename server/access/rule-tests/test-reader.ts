@@ -45,7 +45,7 @@ export function readTest(input: unknown, at: string, suite: Known, faults: Fault
   const collection = typeof written.in === "string" ? written.in : "";
   if (collection === "")
     faults.add(`${at}.in`, "wrong_type", `expects a collection's name, got ${describe(written.in)}`);
-  const expects = readExpectation(written, at, suite.documents.get(collection) ?? [], collection, faults);
+  const expects = readExpectation(written, at, suite, collection, faults);
   if (faults.list.length > before || !expects || typeof name !== "string") return undefined;
   return { name, user, request: request as RuleTest["request"], collection, expects };
 }
@@ -64,7 +64,7 @@ function readAs(input: unknown, at: string, { users }: Known, faults: Faults): T
 function readExpectation(
   written: Written,
   at: string,
-  documents: readonly ObjectValue[],
+  suite: Known,
   collection: string,
   faults: Faults,
 ): Expectation | undefined {
@@ -78,7 +78,7 @@ function readExpectation(
     if (written[name] === undefined || BESIDE[kind].includes(name)) continue;
     faults.add(`${at}.${name}`, "unknown_key", `says nothing beside ${kind}`);
   }
-  const stored = (input: unknown, place: string) => demandStored(input, place, documents, collection, faults);
+  const stored = (input: unknown, place: string) => demandStored(input, place, suite, collection, faults);
   switch (kind) {
     case "lists": {
       const ids = written.lists;
@@ -93,7 +93,7 @@ function readExpectation(
       return { kind, id: stored(written.gets, `${at}.gets`), hides: areTexts ? (hides as string[] | undefined) : [] };
     }
     default: {
-      const attempt = readAttempt(kind, written, at, stored, documents, faults);
+      const attempt = readAttempt(kind, written, at, stored, suite.documents.get(collection) ?? [], faults);
       if (!attempt) return undefined;
       const { because } = written;
       if (because !== undefined && typeof because !== "string") {
@@ -107,15 +107,13 @@ function readExpectation(
 }
 
 /** A test on what is not there would pass for a reason of its own. */
-function demandStored(
-  input: unknown,
-  at: string,
-  documents: readonly ObjectValue[],
-  collection: string,
-  faults: Faults,
-): string {
+function demandStored(input: unknown, at: string, suite: Known, collection: string, faults: Faults): string {
+  const documents = suite.documents.get(collection);
   if (typeof input !== "string") faults.add(at, "wrong_type", `expects an id, got ${describe(input)}`);
-  else if (!documents.some(({ _id }) => _id === input)) {
+  else if (!documents) {
+    const meant = didYouMean(collection, suite.documents.keys());
+    faults.add(at, "wrong_type", `no documents of ${cite(collection)} in tests.documents${meant}`);
+  } else if (!documents.some(({ _id }) => _id === input)) {
     const ids = documents.map(({ _id }) => String(_id));
     const message = `no document ${cite(input)} in tests.documents.${collection}${didYouMean(input, ids)}`;
     faults.add(at, "wrong_type", message);
