@@ -23,6 +23,7 @@ import { createExplainService } from "./documents/explaining.ts";
 import { createProfiles } from "./documents/profiles.ts";
 import { createDocumentService } from "./documents/service.ts";
 import { withTemplates } from "./documents/templated-collections.ts";
+import { listPlan } from "./list-plan.ts";
 import type { Log } from "./log.ts";
 import { nearest } from "./nearest.ts";
 import type { Services } from "./opening.ts";
@@ -117,7 +118,7 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       runTests: createTestRunner({ open: createTestGalleys({ openStore: openEmbedded, clock, random, log }), clock }),
     });
     const explain = createExplainService({
-      ...{ store, clock, nearest, ...access, people: createRulePeople(store) },
+      ...{ store, clock, nearest, plan: listPlan, ...access, people: createRulePeople(store) },
       definitions: { get: (name) => definitions?.get(name), all: () => definitions?.all() ?? [] },
       rules: access.inForce,
     });

@@ -101,9 +101,10 @@ export interface Explanation {
     readonly filter: object;
     /** Whether documents are read one after the other, since no index serves the filter. */
     readonly scan: boolean;
-    readonly examined?: number;
+    /** The paths of those that are read. */
+    readonly indexes: readonly (readonly string[])[];
     /** The index that would serve it. */
-    readonly index?: { readonly paths: readonly string[] };
+    readonly advice?: { readonly index: { readonly paths: readonly string[] } };
   };
   readonly rulesVersion: number;
 }

@@ -1,4 +1,4 @@
-import { TRUE } from "#protocol/ast";
+import { type Node, TRUE } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
 import type { ObjectValue } from "#protocol/values";
 import { type AdminScope, type Authorizer, authorizeAdmin } from "../access/authorize.ts";
@@ -7,7 +7,7 @@ import type { Denials, KeptDenial } from "../access/denials.ts";
 import { nameOf } from "../access/principal.ts";
 import type { RuleSet } from "../access/rule-tree.ts";
 import { createTimedLookups } from "../access/simulated-rights.ts";
-import type { DocumentStore } from "../stores/document-store.ts";
+import type { DocumentStore, IndexStats } from "../stores/document-store.ts";
 import type { Definitions } from "./definitions.ts";
 import type { ExplainService, RulePeople, SimulateBody } from "./explain-contract.ts";
 import { readChange, readDraft, readIdentity, readTime } from "./explain-input.ts";
@@ -36,6 +36,11 @@ export interface ExplainOptions {
   readonly denials: Pick<Denials, "find">;
   readonly access: Authorizer;
   readonly clock: () => number;
+  /** How a question is read: one by one, or by which indexes. */
+  readonly plan: (
+    filter: Node,
+    indexes: readonly IndexStats[],
+  ) => { readonly scan: boolean; readonly indexes: readonly (readonly string[])[] };
   /** The candidate most like a word, if one is like it. */
   readonly nearest: (word: string, candidates: readonly string[]) => string | undefined;
 }
@@ -167,14 +172,11 @@ export function createExplainService(options: ExplainOptions): ExplainService {
   /** What a list costs, told by the store that would answer it. */
   async function planOf(question: Question, { scope }: Outcome): Promise<ObjectValue> {
     const filter = await settled(scope, () => listFilter(question, scope));
-    if (filter.kind === "false") return { filter: filterJson(filter), scan: false };
-    const { advice, examined } = await store.count({ collection: question.collection, filter, cap: 1, budget: READ });
-    return {
-      filter: filterJson(filter),
-      scan: advice !== undefined,
-      examined,
-      ...(advice && { index: { paths: advice.paths } }),
-    };
+    const plan = options.plan(filter, (await store.stats(question.collection))?.indexes ?? []);
+    const about = { filter: filterJson(filter), scan: plan.scan, indexes: plan.indexes };
+    if (!plan.scan) return about;
+    const { advice } = await store.count({ collection: question.collection, filter, cap: 1, budget: READ });
+    return { ...about, ...(advice && { advice: { index: { paths: advice.paths } } }) };
   }
 
   async function reviewed(denial: KeptDenial, rules: RuleSet): Promise<ObjectValue> {

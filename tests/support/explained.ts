@@ -100,7 +100,7 @@ export function explained(annId: string, bobId: string): readonly (readonly [que
     ],
     [
       { as: byBob, action: "list", collection: "posts" },
-      { verdict: "allow", status: 200, plan: { filter: { $or: [{}, {}] }, scan: Boolean } },
+      { verdict: "allow", status: 200, plan: { filter: { $or: [{}, {}] }, scan: true, indexes: [] } },
     ],
     [
       { as: { roles: ["moderator"] }, action: "delete", ...p2 },

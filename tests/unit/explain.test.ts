@@ -3,10 +3,12 @@ import t from "tap";
 import type { Document, ObjectValue } from "#protocol/values";
 import { createAuthorizer } from "../../server/access/authorize.ts";
 import type { RuledPrincipal } from "../../server/access/caller.ts";
+import { createDenials } from "../../server/access/denials.ts";
 import { parseRules } from "../../server/access/rules.ts";
 import { createTimedLookups, simulateRights } from "../../server/access/simulated-rights.ts";
 import { type Trace, traceRule } from "../../server/access/trace.ts";
 import { inWords, reasonsOf } from "../../server/access/trace-reasons.ts";
+import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
 import { randomDocument, randomFilter } from "../support/filter-generator.ts";
 import { chooseSeed } from "../support/seeded.ts";
 import { Random } from "../support/trap-pool.ts";
@@ -98,6 +100,38 @@ t.test("values that are many or long are shown in part", async (t) => {
   const [leaf] = tree?.children ?? [];
   t.equal(leaf?.found?.length, 20);
   t.ok(leaf?.found?.every((value) => typeof value === "string" && value.length <= 501));
+});
+
+t.test("ten denials a second are recorded, and kept for a day", async (t) => {
+  const folder = t.testdir();
+  const time = { now: NOW };
+  const clock = () => time.now;
+  const embedded = await openSqliteStore({ folder, clock });
+  t.teardown(() => embedded.close());
+  const told: string[] = [];
+  const denials = await createDenials({
+    ...{ store: embedded, clock, rulesVersion: () => 7 },
+    warn: (_, message) => told.push(message),
+  });
+  const takes = () => Array.from({ length: 12 }, () => denials.take()).filter((asOf) => asOf !== undefined);
+  const [first = 0, ...others] = takes();
+  t.equal(others.length, 9);
+  time.now += 1000;
+  t.equal(takes().length, 10, "and ten in the next one");
+  const about = { action: "get", collection: "c", id: "d", code: "not_found", asOf: first } as const;
+  denials.note({ ...about, requestId: "r1", principal: { ...NOBODY, origin: "o".repeat(600) } });
+  denials.note({ ...about, requestId: "r2", principal: ANN, payload: "ab" });
+  t.match(await denials.find("r1"), {
+    ...{ requestId: "r1", rulesVersion: 7, asOf: first, at: new Date(time.now), id: "d" },
+    principal: { kind: "anonymous", address: "192.0.2.1", origin: "o".repeat(512) },
+  });
+  t.match(await denials.find("r2"), { principal: { kind: "user", id: "u1" }, payload: "ab" });
+  t.strictSame([await denials.find("none"), await denials.find("../\ud800")], [undefined, undefined]);
+  const [row] = await embedded.get("_denials", ["r1"]);
+  t.strictSame(row?.value.expiresAt, new Date(time.now + 24 * 60 * 60 * 1000));
+  await denials.close();
+  t.equal(denials.take(), undefined, "nothing more once it is closed");
+  t.strictSame(told, []);
 });
 
 /** What a group says, of what its clauses say: to hold the judge's own verdicts against. */

@@ -33,7 +33,7 @@ const EXPLANATION = object(
     poisoned: { type: "array", items: object({ path: TEXT, variable: TEXT, reason: TEXT }) },
     lookups: { type: "array", items: { type: "object" } },
     fields: object({ hidden: TEXTS, readOnly: TEXTS, notQueryable: TEXTS, changed: TEXTS }),
-    plan: { type: "object", description: "Of a list: {filter, scan, examined?, index?}" },
+    plan: { type: "object", description: "Of a list: {filter, scan, indexes, advice?}" },
     rulesVersion: { type: "integer" },
   },
   ["verdict", "because", "summary", "tree", "poisoned", "lookups", "fields", "rulesVersion"],
