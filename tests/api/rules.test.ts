@@ -12,7 +12,7 @@ import { POINTER, RULES } from "../../server/access/rule-versions.ts";
 import { holdRules } from "../../server/access/rules-held.ts";
 import { createAudit } from "../../server/accounts/audit/audit.ts";
 import type { DocumentStore } from "../../server/stores/document-store.ts";
-import { startApp } from "../support/app.ts";
+import { startApp, type TestApp } from "../support/app.ts";
 import { type Engine, onEachEngine } from "../support/engines.ts";
 import { keyPrincipal } from "../support/services.ts";
 import { openTwoStores } from "../support/two-stores.ts";
@@ -233,6 +233,50 @@ async function overHttp(t: Test, engine: Engine): Promise<void> {
   t.match((await get("/versions?after=x&limit=0")).error.details.faults, [{ path: "limit" }, { path: "after" }]);
   const { lines } = (await app.send("GET", "/v1/admin/audit?limit=1")).json;
   t.match(lines, [{ action: "rules-rolled-back", by: "preset", details: { version: 3, note: "back" } }]);
+  await byTemplate(t, app);
+}
+
+async function byTemplate(t: Test, app: TestApp): Promise<void> {
+  const create = (body: object, as = app.key) => app.send("POST", "/v1/admin/collections", { body, as });
+  const current = async () => (await app.send("GET", BASE)).json;
+  const before = await current();
+  const made = await create({ name: "todos", template: "owner", field: "by" });
+  t.match(
+    [made.status, made.json],
+    [201, { name: "todos", indexes: [{ paths: ["by"] }], schema: { required: ["by"] } }],
+  );
+  const opened = await current();
+  t.match(opened, { version: before.version + 1, note: "todos from the template owner" });
+  t.strictSame(opened.rules.collections.posts, before.rules.collections.posts, "the others stay as they are");
+  t.equal(opened.tests.tests.length, 12);
+
+  t.match(await create({ name: "todos", template: "team" }), {
+    status: 409,
+    json: { error: { code: "already_exists" } },
+  });
+  await create({ name: "declared" });
+  t.match((await create({ name: "declared", template: "owner" })).json.error, { code: "already_exists" });
+  const { secret } = (
+    await app.send("POST", "/v1/admin/keys", { body: { name: "c", scopes: ["admin:collections:write"] } })
+  ).json;
+  t.match((await create({ name: "notes", template: "owner" }, secret)).json.error.details, {
+    scope: "admin:rules:write",
+  });
+  const faulty = await create({ name: "_x", template: "own", field: "a.b", schema: {} });
+  t.strictSame(
+    faulty.json.error.details.faults.map(({ path }: { path: string }) => path),
+    ["schema", "name", "template", "field"],
+  );
+  t.match((await create({ name: "teams", template: "team" })).json.error.details.faults, [{ path: "name" }]);
+
+  // What somebody wrote in the place of a template's own parts is theirs.
+  const rules = { ...opened.rules, collections: { ...opened.rules.collections, teams: { list: false } } };
+  const body = { rules, ifVersion: opened.version };
+  t.match(await app.send("POST", `${BASE}/publish`, { body }), { status: 200 });
+  const refused = await create({ name: "notes", template: "team" });
+  t.match(refused.json.error, { code: "failed_precondition", message: /^collections\.teams: / });
+  t.match(await app.send("GET", "/v1/admin/collections/notes"), { status: 404 }, "nothing was declared");
+  t.equal((await current()).version, opened.version + 1);
 }
 
 /** Two nodes; the embedded engine has but one, whose rules are held twice. */

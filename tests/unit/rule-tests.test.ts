@@ -213,6 +213,8 @@ t.test("what is wrong with tests is told by path, all at once", async (t) => {
   t.match(faulty({ documents: { posts: [deep] }, tests: [] })[0], /levels/);
   t.strictSame(faulty({ tests: {} }).length + faulty(7).length, 3);
   t.match(faulty({ tests: Array(1001).fill(test({ can: "list" })) })[0], /at most 1000 tests/);
+  const many = Array.from({ length: 201 }, (_, i) => test({ can: "list", in: `c${i}` }));
+  t.match(faulty({ tests: many }), ["tests: speaks of more than 200 collections"]);
   await t.rejects(outcome(RULES, { tests: [test({})] }), {
     code: "invalid_argument",
     details: { faults: [{ path: "tests.tests[0]" }] },

@@ -9,9 +9,11 @@ import { copyOf } from "./json-copy.ts";
 import type { RuleTest, TestSuite, TestUser } from "./suite.ts";
 import { readTest } from "./test-reader.ts";
 
-/** Tests of one set of rules, and documents that they are tried on. */
+/** Tests of one set of rules, and the documents that they are tried on. */
 const MAX_TESTS = 1000;
 const MAX_DOCUMENTS = 10_000;
+/** Collections that tests ask of, or fill: each is made for them. */
+const MAX_COLLECTIONS = 200;
 const NAMES = ["now", "users", "documents", "tests"] as const;
 const USER = ["id", "email", "roles", "claims", "guest"] as const;
 
@@ -27,6 +29,9 @@ export function readSuite(input: unknown): { readonly suite: TestSuite; readonly
   );
   const documents = readDocuments(written.documents, faults);
   const tests = readTests(written.tests, { users, documents }, faults);
+  if (new Set([...documents.keys(), ...tests.map(({ collection }) => collection)]).size > MAX_COLLECTIONS) {
+    faults.add("tests", "too_large", `speaks of more than ${MAX_COLLECTIONS} collections`);
+  }
   return { suite: { now: readNow(written.now, faults), users, documents, tests }, faults: ruleFaults(faults) };
 }
 
