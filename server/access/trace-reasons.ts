@@ -46,18 +46,23 @@ function wordsOf(reason: Trace): string {
 function foundWords({ field = "", found }: Trace): string {
   if (found === undefined) return `${field} is not known`;
   if (found.length === 0) return `${field} is missing`;
-  return found.length === 1 ? `${field} is ${encodeValue(found[0] as Value)}` : `${field} holds ${listed(found)}`;
+  return found.length === 1 ? `${field} is ${said(found[0] as Value)}` : `${field} holds ${listed(found)}`;
 }
 
 function operandWords({ op, operand, negated }: Trace): string {
-  if (operand?.variable === "$auth.id" && operand.value !== undefined)
-    return `the caller is ${encodeValue(operand.value)}`;
+  if (operand?.variable === "$auth.id" && operand.value !== undefined) return `the caller is ${said(operand.value)}`;
   const asked = `${negated ? "must not" : "must"} ${ASKS[op] ?? op}`;
   if (operand?.value === undefined) return operand?.variable === undefined ? asked : `${asked} ${operand.variable}`;
-  const value = Array.isArray(operand.value) ? `${listed(operand.value) || "nothing"}` : encodeValue(operand.value);
+  const value = Array.isArray(operand.value) ? `${listed(operand.value) || "nothing"}` : said(operand.value);
   return operand.variable === undefined ? `${asked} ${value}` : `${asked} ${operand.variable} (${value})`;
 }
 
 function listed(values: readonly Value[]): string {
-  return values.map(encodeValue).join(", ");
+  return values.map(said).join(", ");
+}
+
+/** Dates and large integers as people write them. */
+function said(value: Value): string {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "bigint" ? `${value}` : encodeValue(value);
 }

@@ -74,8 +74,9 @@ export function readDraft(draft: unknown, inForce: RuleSet): RuleSet {
   if (draft === undefined) return inForce;
   const { rules, faults } = parseRules(draft, inForce.version);
   const [first] = faults;
-  if (first) throw new GalleyError("invalid_argument", `rules: ${first.message}`, { faults });
-  return rules;
+  if (!first) return rules;
+  const message = first.path === "rules" ? first.message : `rules: ${first.message}`;
+  throw new GalleyError("invalid_argument", message, { faults });
 }
 
 export interface Given extends Pick<SimulateBody, "action" | "id" | "document" | "update" | "next" | "filter"> {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { GalleyError } from "#protocol/errors";
-import { encodeValue, type Value } from "#protocol/values";
+import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
 import type { Denials } from "../access/denials.ts";
 import type { DeniedRequest, ExplainService } from "../documents/explain-contract.ts";
 import { plainJson } from "../documents/explanation.ts";
@@ -61,7 +61,7 @@ export function createDenialListener(options: DenialListenerOptions): DenialList
     try {
       const meant = hint(request, denied.collection);
       const named = meant === undefined ? error : new GalleyError(error.code, meant, error.details, error.cause);
-      return named.with({ why: plainJson(await explain.why(denied)) });
+      return named.with({ why: plainJson(await explain.why(asSent(denied))) });
     } catch (failure) {
       log.warn({ err: failure, requestId: request.id }, "a denial could not be explained");
       return error;
@@ -74,6 +74,12 @@ export function createDenialListener(options: DenialListenerOptions): DenialList
     note(request, denied, error.code);
     return development && isFromThisMachine(request.raw) ? told(request, error, denied) : undefined;
   };
+}
+
+/** Bodies are decoded in place: here they are as they came. */
+function asSent({ document, update, next, ...denied }: DeniedRequest): DeniedRequest {
+  const sent = Object.entries({ document, update, next }).filter(([, value]) => value !== undefined);
+  return { ...denied, ...(plainJson(Object.fromEntries(sent) as ObjectValue) as Partial<DeniedRequest>) };
 }
 
 function hashOf({ body, headers }: FastifyRequest): string | undefined {

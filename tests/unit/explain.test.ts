@@ -82,6 +82,13 @@ t.test("reasons and words tell what would have to be otherwise", async (t) => {
       ["c.get.a.$not.$startsWith"],
       'a is "xy"; must not start with "x"',
     ],
+    [
+      { a: { $gt: { $now: "-1h" } } },
+      { a: new Date(0) },
+      ANN,
+      ["c.get.a.$gt"],
+      "a is 1970-01-01T00:00:00.000Z; must be above $now (2026-01-31T09:00:00.000Z)",
+    ],
     [false, {}, ANN, ["c.get"], "c.get is false, so nobody may"],
   ];
   const found = rows.map(([rule, fields, by]) => {
