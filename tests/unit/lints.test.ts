@@ -116,6 +116,21 @@ const ROWS: readonly Row[] = [
     good: { get: { ownerId: { $ne: "x" } } },
   },
   { id: "negated_caller", bad: limit("bans"), at: "posts.create.$nor[0].$has", good: limit("posts") },
+  {
+    id: "negated_caller",
+    bad: { fields: { score: { write: { "$auth.roles": { $ne: "guest" } } } } },
+    at: "posts.fields.score.write.$auth.roles.$ne",
+    good: { fields: { score: { write: { "$auth.roles": "judge" } } } },
+  },
+  {
+    id: "unindexed_rule",
+    bad: {
+      lookups: { t: { from: "teams", where: { by: "$auth.id" }, select: "name" } },
+      fields: { a: { read: { b: { $in: "$lookup.t" } } } },
+    },
+    at: "posts.lookups.t",
+    good: { fields: { a: { read: { b: "$auth.id" } } } },
+  },
   { id: "limit_by_lookup", bad: limit("posts"), at: "posts.create.$nor[0].$has", good: limit("bans") },
   {
     id: "hidden_but_writable",

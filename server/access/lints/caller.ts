@@ -6,7 +6,7 @@ import { asksWho, isOfDocument, type LeafUse, leavesOf, partsOf, type RulePart, 
 export function* callerLints({ rules }: LintContext): Generator<Finding> {
   const told = new Set<string>();
   for (const part of partsOf(rules)) {
-    for (const { rule, writes } of part.rules) {
+    for (const { rule, writes } of [...part.rules, ...part.masks]) {
       for (const use of leavesOf(rule.node)) {
         const path = rules.placeOf(use.node) ?? rule.at;
         if (use.negated && isAboutCaller(use, part, rule.lookups) && !told.has(`negated ${path}`)) {

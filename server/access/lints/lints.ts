@@ -27,9 +27,9 @@ export interface LintOptions {
 /** The lints of access-rules.md 11: the worst first. */
 export function createLints({ declared, missingIndex }: LintOptions): Lints {
   return async (checked, observations) => {
-    const names = new Set([...checked.rules.collections.keys(), ...checked.rules.rightsCollections]);
-    const known = new Map<string, Declared | undefined>();
-    for (const name of names) known.set(name, await declared(name));
+    const names = [...new Set([...checked.rules.collections.keys(), ...checked.rules.rightsCollections])];
+    const all = await Promise.all(names.map(async (name) => [name, await declared(name)] as const));
+    const known: ReadonlyMap<string, Declared | undefined> = new Map(all);
     const context = { ...checked, observations, missingIndex, declared: (name: string) => known.get(name) };
     const found = ALL.flatMap((lint) => [...lint(context)]);
     return LEVELS.flatMap((level) => found.filter((one) => one.level === level)).slice(0, MOST_FINDINGS);

@@ -32,7 +32,8 @@ export function* lookupLints({ rules }: LintContext): Generator<Finding> {
 export function lookupsIn(rules: RuleSet): ReadonlySet<Lookup> {
   const found = new Set<Lookup>();
   for (const part of partsOf(rules)) {
-    for (const { rule } of part.rules) for (const lookup of rule.lookups.values()) found.add(lookup);
+    for (const { rule } of [...part.rules, ...part.masks])
+      for (const lookup of rule.lookups.values()) found.add(lookup);
   }
   return found;
 }

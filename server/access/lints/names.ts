@@ -3,7 +3,7 @@ import { isObjectValue } from "#protocol/values";
 import { didYouMean } from "../rule-faults.ts";
 import type { Finding } from "../rule-findings.ts";
 import type { LintContext } from "./lint.ts";
-import { isOfDocument, leavesOf, rulesOf } from "./rule-walk.ts";
+import { isOfDocument, leavesOf, masksOf, rulesOf } from "./rule-walk.ts";
 import { fieldsBeside, isUnknown } from "./schema-paths.ts";
 
 /** `unknown_field` and `unused`. */
@@ -17,7 +17,7 @@ function* unknownFields({ rules, declared }: LintContext): Generator<Finding> {
     const schema = declared(collection.name)?.schema;
     if (schema === undefined) continue;
     const places = new Map<string, Path>();
-    for (const { rule } of rulesOf(collection)) {
+    for (const { rule } of [...rulesOf(collection), ...masksOf(collection)]) {
       for (const use of leavesOf(rule.node)) {
         if (isOfDocument(use) && isUnknown(schema, use.path)) places.set(rules.placeOf(use.node) ?? rule.at, use.path);
       }

@@ -9,6 +9,8 @@ export interface RulePart {
   /** Where it stands, as in `posts` or `buckets.avatars`. */
   readonly at: string;
   readonly rules: readonly ActionRule[];
+  /** The rules of its field masks. */
+  readonly masks: readonly ActionRule[];
 }
 
 export interface ActionRule {
@@ -19,8 +21,19 @@ export interface ActionRule {
 
 /** Collections, then buckets. What a document judges has no rule. */
 export function* partsOf({ collections, buckets }: RuleSet): Generator<RulePart> {
-  for (const rules of collections.values()) yield { name: rules.name, at: rules.name, rules: rulesOf(rules) };
-  for (const rules of buckets.values()) yield { name: rules.name, at: `buckets.${rules.name}`, rules: rulesOf(rules) };
+  for (const rules of collections.values()) {
+    yield { name: rules.name, at: rules.name, rules: rulesOf(rules), masks: masksOf(rules) };
+  }
+  for (const rules of buckets.values()) {
+    yield { name: rules.name, at: `buckets.${rules.name}`, rules: rulesOf(rules), masks: [] };
+  }
+}
+
+export function masksOf({ fields }: Pick<CollectionRules, "fields">): readonly ActionRule[] {
+  return fields.flatMap(({ read, write }) => [
+    { rule: read, actions: [], writes: false },
+    ...(write ? [{ rule: write, actions: [], writes: true }] : []),
+  ]);
 }
 
 type Actions = {
