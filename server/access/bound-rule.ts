@@ -1,4 +1,4 @@
-import { FALSE, type Leaf, type Node, type Term, TRUE, type Variable } from "#protocol/ast";
+import { FALSE, type Leaf, type Node, type Term, type Variable } from "#protocol/ast";
 import { compileFilter } from "#protocol/match";
 import { normalise } from "#protocol/normalise";
 import type { Document, ObjectValue } from "#protocol/values";
@@ -170,8 +170,6 @@ function asks(node: RuleNode): boolean {
   }
 }
 
-/** What keys and admins are judged by, whom their scopes limit. */
-export const OPEN_RULE = new BoundRule(ruleOf(TRUE), TRUE);
 /** What there is where no rule is. */
 export const CLOSED_RULE = new BoundRule(ruleOf(FALSE), FALSE);
 
