@@ -1,7 +1,7 @@
 /** Rule tests as `rules.tests.json` brings them, run on a throw-away store: access-rules.md 11. */
 
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -20,6 +20,10 @@ import { missingIndex } from "../../server/rule-lints.ts";
 import { createTestGalleys } from "../../server/rule-test-galley.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
 import { ROOT } from "../support/own-modules.ts";
+
+// A place of this file's own, to see that nothing is left in it.
+process.env.TMPDIR = mkdtempSync(join(tmpdir(), "galley-rule-tests-"));
+t.teardown(() => rmSync(tmpdir(), { recursive: true }));
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const open = createTestGalleys({
