@@ -140,14 +140,12 @@ onEachEngine(t, async (t, engine) => {
     Object.keys(WAYS).flatMap((way, w) => tokens.map((token, c) => ({ collection, way, token, id: `d${w}-${c}` }))),
   );
   for (let i = 0; i < cells.length; i += 400) {
-    const operations = cells
-      .slice(i, i + 400)
-      .map(({ collection, id }) => ({
-        op: "create",
-        collection,
-        id,
-        document: { ownerId: "ann", teamId: "t1", n: 1 },
-      }));
+    const operations = cells.slice(i, i + 400).map(({ collection, id }) => ({
+      op: "create",
+      collection,
+      id,
+      document: { ownerId: "ann", teamId: "t1", n: 1 },
+    }));
     t.equal((await send("POST", "/v1/batch", app.key, { operations })).status, 200);
   }
   // Somebody is in a team, and somebody is banned, but none of the callers.
