@@ -2,6 +2,7 @@
 import t from "tap";
 import { type Answer, startApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { publishRules } from "../support/publish-rules.ts";
 
 const OWN = { ownerId: "$auth.id" };
 const NOTE = { list: OWN, get: OWN, update: OWN, delete: OWN, create: OWN };
@@ -25,14 +26,7 @@ onEachEngine(t, async (t, engine) => {
       free: { list: true, get: true, create: true, update: true },
     },
   };
-  const publish = (set: object, ifVersion: number) =>
-    app.send("POST", "/v1/admin/rules/publish", { body: { rules: set, ifVersion, acknowledge: ["open_write"] } });
-  let version = 1;
-  const first = await publish(rules, 0);
-  if (first.status === 412) {
-    const acknowledge = first.json.error.details.findings.map(({ id }: { id: string }) => id);
-    await app.send("POST", "/v1/admin/rules/publish", { body: { rules, ifVersion: 0, acknowledge } });
-  }
+  await publishRules(app, rules);
   const stored = async (path: string) => (await app.send("GET", `/v1/documents/${path}`)).json;
   await app.send("PUT", "/v1/documents/notes/n1", { body: { ownerId: ann.user.id, text: "canary" } });
 
@@ -135,12 +129,10 @@ onEachEngine(t, async (t, engine) => {
   });
 
   t.test("W05 who may write blindly learns no value by whether something changed", async (t) => {
-    const set = { ...rules, collections: { ...rules.collections, boxes: { update: true, create: true } } };
-    const acknowledge = ["open_write", "hidden_but_writable"];
-    const answer = await app.send("POST", "/v1/admin/rules/publish", {
-      body: { rules: set, ifVersion: version++, acknowledge },
+    await publishRules(app, {
+      ...rules,
+      collections: { ...rules.collections, boxes: { update: true, create: true } },
     });
-    t.equal(answer.status, 200, answer.text);
     await app.send("PUT", "/v1/documents/boxes/b", { body: { secret: "canary" } });
     const versions: number[] = [];
     for (const secret of ["wrong", "canary", "canary"]) {
@@ -176,13 +168,11 @@ onEachEngine(t, async (t, engine) => {
     t.not(other.json._id, made.json._id);
     t.equal((await keyed(A, { ownerId: ann.user.id, text: "another" })).json.error.code, "idempotency_mismatch");
     t.equal((await keyed(A, { ownerId: ann.user.id, text: "of Ann" })).text, made.text);
-    const closed = { ...rules, collections: { ...rules.collections, added: { create: OWN } } };
-    const publishing = { rules: closed, ifVersion: version++, acknowledge: ["open_write"] };
-    t.equal((await app.send("POST", "/v1/admin/rules/publish", { body: publishing })).status, 200);
+    await publishRules(app, { ...rules, collections: { ...rules.collections, added: { create: OWN } } });
     const { status, json } = await keyed(A, { ownerId: ann.user.id, text: "of Ann" });
     t.strictSame([status, Object.keys(json)], [201, ["_id", "_v"]], "it may not be read any more");
-    const none = { ...rules, collections: { ...rules.collections, added: { create: { ownerId: "somebody else" } } } };
-    await app.send("POST", "/v1/admin/rules/publish", { body: { ...publishing, rules: none, ifVersion: version++ } });
+    const none = { create: { ownerId: "somebody else" } };
+    await publishRules(app, { ...rules, collections: { ...rules.collections, added: none } });
     t.equal((await keyed(A, { ownerId: ann.user.id, text: "of Ann" })).status, 404, "nor created");
   });
 

@@ -5,8 +5,12 @@ import { parseFilter } from "#protocol/filter";
 import { and, normalise } from "#protocol/normalise";
 import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
 import { createAuthorizer } from "../../server/access/authorize.ts";
+import { factsOf } from "../../server/access/caller.ts";
+import type { RequestLookups } from "../../server/access/lookups.ts";
 import type { Principal } from "../../server/access/principal.ts";
 import { createRights } from "../../server/access/rights.ts";
+import { bindRule, type Caller } from "../../server/access/rule-binder.ts";
+import type { CollectionRules, Rule } from "../../server/access/rule-tree.ts";
 import { parseRules } from "../../server/access/rules.ts";
 import type { DocumentStore, Write } from "../../server/stores/document-store.ts";
 import { onEachEngine } from "../support/engines.ts";
@@ -33,6 +37,43 @@ onEachEngine(t, async (t, engine) => {
   await store.ensureCollection({ name: "teams", indexes: [] });
   for (let i = 0; i < DOCUMENTS; i++) await put(store, "docs", `d${i}`, randomDocument(random));
   for (const [i, a] of [1, "a", null, 2].entries()) await put(store, "teams", `t${i}`, { user: "a", a });
+
+  t.test("a rule that compares with the caller reads what its index names", async (t) => {
+    await store.ensureCollection({ name: "owned", indexes: [{ paths: ["ownerId"] }, { paths: ["teamId", "n"] }] });
+    const writes = Array.from({ length: 400 }, (_, i) => ({ ownerId: `u${i % 80}`, teamId: `t${i % 40}`, n: i }));
+    for (const [i, fields] of writes.entries()) await put(store, "owned", `o${i}`, fields);
+    for (const team of ["t1", "t2"]) await put(store, "teams", `of-${team}`, { user: "u1", a: team });
+    const principal: Principal = {
+      ...{ kind: "user", id: "u1", session: "s", provedAt: 0, address: "192.0.2.1", guest: false },
+      ...{ email: undefined, roles: [], claims: {} },
+    };
+    const lookups = { mine: { from: "teams", where: { user: "$auth.id" }, select: "a" } };
+    for (const [list, filter, most] of [
+      [{ ownerId: "$auth.id" }, {}, 5],
+      [{ ownerId: "$auth.id" }, { n: { $gte: 0 } }, 5],
+      [{ ownerId: "$auth.id", n: { $lt: 1000 } }, {}, 5],
+      [{ teamId: { $in: "$lookup.mine" } }, {}, 20],
+      [{ $or: [{ ownerId: "$auth.id" }, { teamId: { $in: "$lookup.mine" } }] }, {}, 25],
+    ] as const) {
+      const { rules } = parseRules({ format: 1, collections: { owned: { lookups, list } } }, 1);
+      const rights = createRights({ store, clock: () => 0, rules: () => rules, renewed: (one) => one });
+      const scope = createAuthorizer(rights).scope({ ...principal }, "owned");
+      const rule = await scope
+        .settle()
+        .then(() => scope.filter)
+        .catch(() => scope.settle().then(() => scope.filter));
+      const query = {
+        collection: "owned",
+        filter: and(parsedFilter(filter) ?? rule, rule),
+        sort: SORT,
+        limit: 1000,
+        budget: BUDGET,
+      };
+      const { rows, examined } = await store.find(query);
+      rights.close();
+      t.ok(rows.length > 0 && examined <= most, `${JSON.stringify(list)}: ${examined} for ${rows.length}`);
+    }
+  });
 
   t.test("find(F and R) is find(F) judged by R", async (t) => {
     const differ: string[] = [];
@@ -72,6 +113,41 @@ onEachEngine(t, async (t, engine) => {
     t.same(differ.slice(0, 3), [], `seed ${seed}`);
     t.ok(allowed > 100 && refused > 100, `seed ${seed}: ${allowed} allowed, ${refused} refused`);
   });
+});
+
+t.test("a rule is bound once for all whom it cannot tell from each other", (t) => {
+  const { rules, faults } = parseRules(
+    {
+      format: 1,
+      collections: {
+        docs: { list: { open: true }, get: { "$auth.roles": "editor", open: true }, create: { ownerId: "$auth.id" } },
+      },
+    },
+    1,
+  );
+  t.strictSame(faults, []);
+  const docs = rules.collections.get("docs") as CollectionRules;
+  const callers = Array.from({ length: 20 }, (_, i): Caller => {
+    const principal = {
+      kind: "user",
+      id: `u${i}`,
+      session: "s",
+      provedAt: 0,
+      address: `192.0.2.${i}`,
+      guest: false,
+    } as const;
+    const roles = i % 2 === 0 ? ["editor"] : [];
+    // No lookup is asked for.
+    const lookups = {} as RequestLookups;
+    return { facts: factsOf({ ...principal, email: undefined, roles, claims: { i } }), now: i * 60_000, lookups };
+  });
+  const made = (rule: Rule) => new Set(callers.map((caller) => bindRule(rule, caller))).size;
+  t.equal(made(docs.list), 1, "without variables");
+  t.equal(made(docs.get), 2, "of roles: once per set of roles");
+  t.equal(made(docs.create), 20, "of the caller's id");
+  t.equal(made(docs.create), 20);
+  t.equal(bindRule(docs.create, callers[3] as Caller), bindRule(docs.create, callers[3] as Caller), "and kept");
+  t.end();
 });
 
 function rulesWith(rule: unknown): object {

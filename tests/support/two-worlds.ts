@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { type Answer, startApp, type TestApp } from "./app.ts";
 import type { Engine } from "./engines.ts";
+import { publishRules } from "./publish-rules.ts";
 import { Random } from "./trap-pool.ts";
 import { CANARY, randomWorlds, type Stored, type Worlds } from "./two-worlds-documents.ts";
 import { randomRequest, type WorldRequest } from "./two-worlds-requests.ts";
@@ -87,7 +88,7 @@ async function runSession(
   await setBoth(async (world, i) => {
     const roles = editor ? ["editor"] : [];
     await done(world, "PATCH", `/v1/admin/users/${world.user}`, { roles });
-    await publish(world, rules.rules);
+    await publishRules(world, rules.rules);
     await store(world, made.stored[i] as readonly Stored[]);
     world.versions.clear();
     world.next = undefined;
@@ -124,7 +125,7 @@ function meanwhile(random: Random, made: Worlds, rules: WorldRules, first: World
   if (others && random.chance(50)) return (world: World) => change(world, world === first ? others[0] : others[1]);
   if (random.chance(40)) return (world: World) => done(world, "PATCH", `/v1/admin/users/${world.user}`, { roles: [] });
   const action = random.pick(ACTIONS);
-  return (world: World) => publish(world, rules.narrowed(action));
+  return (world: World) => publishRules(world, rules.narrowed(action));
 }
 
 /**
@@ -180,17 +181,6 @@ function everything({ headers, text }: Answer): string {
 
 function takeLines({ lines }: World): string {
   return lines.splice(0).join("\n");
-}
-
-async function publish(world: World, rules: object): Promise<void> {
-  const { version } = (await done(world, "GET", "/v1/admin/rules")).json;
-  const body = { rules, ifVersion: version, acknowledge: [] };
-  const path = "/v1/admin/rules/publish";
-  const answer = await world.send("POST", path, { body });
-  if (answer.status === 200) return;
-  // What the lints say of rules by chance is read and believed.
-  const acknowledge = answer.json.error.details.findings?.map(({ id }: { id: string }) => id);
-  await done(world, "POST", path, { ...body, acknowledge });
 }
 
 /** Takes away what was stored, and stores what is to be. */
