@@ -144,7 +144,9 @@ export function createBatches(options: BatchOptions): Batches {
   }
 
   async function attempt({ steps, now, record }: Batch): Promise<{ results: BatchResults; position: Position }> {
-    const { order: changed, touched } = await compute(steps, now);
+    const { order, touched } = await compute(steps, now);
+    // What goes makes room first: a unique value may pass from one document to another.
+    const changed = [...order.filter(({ after }) => !after), ...order.filter(({ after }) => after)];
     for (const entry of changed) at(entry.last, () => enforce(entry));
     const results = touched.map(({ entry, gone }) => {
       return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
