@@ -131,7 +131,10 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
     tail: (from, listener, lost) => log.tail(from, listener, lost),
     passed: (position) => log.passed(position),
     // One process owns the file, and its commits are told before their writers are answered.
-    barrier: (position) => log.passed(position),
+    async barrier(position) {
+      await log.passed(position);
+      await writer.settled();
+    },
     nodes: { self, lives: (node) => node === self, inTouch: true, touch: () => Promise.resolve() },
     ensureCollection: (definition) => writer.ensure(definition),
     dropCollection: async (name) => {

@@ -10,6 +10,8 @@ export interface Writer {
   commit(writes: readonly Write[]): Promise<number>;
   ensure(definition: StoredCollection): Promise<void>;
   drop(collection: string): Promise<number | undefined>;
+  /** Resolves once all that was asked before has been answered. @throws GalleyError `unavailable` if that cannot be known */
+  settled(): Promise<void>;
   /** Takes the answer to what is under way, if it has come: for those who have the event loop while it is busy. */
   poll(): void;
   /** Whether the thread runs. */
@@ -206,6 +208,15 @@ export async function startWriter(
     },
     ensure: async (definition) => void (await enqueue({ kind: "ensure", definition }, 0)),
     drop: (collection) => enqueue({ kind: "drop", collection }, 0),
+    async settled() {
+      if (!underWay && !telling && waiting.length === 0) return;
+      try {
+        // Nothing is answered before what was asked before it.
+        await enqueue({ kind: "commit", writes: [] }, 0);
+      } catch (cause) {
+        throw unavailable("it cannot be known whether older writes have ended", "unknown", cause);
+      }
+    },
     poll() {
       if (underWay && !starting) thread?.poll();
     },

@@ -138,6 +138,18 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     await refused(t, store.passed(foreign), "unavailable", { outcome: "unknown" });
   });
 
+  await t.test("a barrier waits for commits that began before it was told", async (t) => {
+    const store = await fresh();
+    const ids = Array.from({ length: 20 }, (_, n) => idOf(n));
+    const first = store.commit([put(store, "a")]);
+    // In another group than the first, and of some size.
+    await new Promise(setImmediate);
+    const others = Promise.all(ids.map((id) => store.commit([put(store, id, { text: "x".repeat(10_000) })])));
+    await store.barrier(await first);
+    t.notOk((await store.get("notes", ids)).includes(undefined), "what began before is stored and can be read");
+    await others;
+  });
+
   await t.test("a page's position is where the fold of the tail equals the page", async (t) => {
     const store = await fresh([{ paths: ["n"] }]);
     const states: [Position, Map<string, string>][] = [[store.position(), new Map()]];
