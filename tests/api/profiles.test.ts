@@ -196,6 +196,23 @@ onEachEngine(t, async (t, engine) => {
     t.equal((await profileOf("turn")).json.badge, "newcomer");
   });
 
+  t.test("no profile outlives its person, though it is made in the moment in which they go", async (t) => {
+    await publish(USERS);
+    const left: string[] = [];
+    for (let round = 0; round < 12; round++) {
+      const { user, accessToken: as } = (await post("anonymous", {})).json.session;
+      const path = `/v1/documents/users/${user.id}`;
+      const make = () => app.send("PUT", path, { body: { handle: `late${round}` }, as });
+      const leave = () =>
+        round % 3 === 0
+          ? app.send("DELETE", `/v1/admin/users/${user.id}`)
+          : app.send("DELETE", "/v1/auth/me", { body: { confirm: "delete" }, as });
+      await Promise.all(round % 2 === 0 ? [leave(), make()] : [make(), leave()]);
+      if ((await app.send("GET", path)).status !== 404) left.push(user.id);
+    }
+    t.strictSame(left, []);
+  });
+
   t.test("with `confirm: first` a profile waits for the proof, and is judged again by then", async (t) => {
     await publish(USERS);
     await must(app.send("PATCH", "/v1/admin/settings", { body: { signUp: { confirm: "first" } } }));

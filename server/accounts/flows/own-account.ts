@@ -62,6 +62,21 @@ export async function deleteMe(parts: AccountParts, scope: OwnScope, visit: Visi
     };
   });
   await parts.store.barrier(position);
+  await removeLateProfile(parts, scope.principal.id);
+}
+
+/**
+ * Removes the public profile that somebody made who was just being removed. Past the barrier of that, nothing follows that
+ * was allowed before.
+ */
+export async function removeLateProfile(parts: Pick<AccountParts, "store" | "random">, id: string): Promise<void> {
+  const { store } = parts;
+  const { answer: late, position } = await decideAndCommit(parts, async () => {
+    const [profile] = await store.get("users", [id]);
+    const writes: Write[] = profile ? [{ kind: "delete", collection: "users", id, expect: profile.version }] : [];
+    return { writes, answer: profile !== undefined };
+  });
+  if (late) await store.barrier(position);
 }
 
 /**
@@ -80,8 +95,10 @@ export async function removedPerson(
   ]);
   const writes: Write[] = [removeUser(user), ...all.map((session) => sessions.remove(session))];
   if (credential) writes.push(removeCredential(credential));
-  if (user.pool === "user" && profile) {
-    writes.push({ kind: "delete", collection: "users", id: profile.id, expect: profile.version });
+  if (user.pool === "user") {
+    // Also where there is none: one that is made in the same moment must not outlive its person.
+    const expected = { collection: "users", id: user.id, expect: profile?.version ?? 0 };
+    writes.push({ kind: profile ? "delete" : "check", ...expected });
   }
   return [...writes, ...(await secrets.voided(user.id))];
 }

@@ -15,7 +15,7 @@ import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
 import { findUser, readUser, type UserRecord, userCollection, writeUser } from "../users.ts";
 import { mailInvite } from "./invites.ts";
-import { removedPerson } from "./own-account.ts";
+import { removedPerson, removeLateProfile } from "./own-account.ts";
 import { mailReset } from "./passwords.ts";
 
 const MAX_ROLES = 16;
@@ -134,6 +134,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
         const line = audit.line({ action: "user-removed", by: nameOf(scope.principal), for: id, visit });
         return { writes: [...writes, line], answer: undefined };
       });
+      await removeLateProfile(parts, id);
     },
 
     disable: (scope, id, { reason }, visit) =>
