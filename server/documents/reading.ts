@@ -66,7 +66,7 @@ export function createReading(options: ReadingOptions): Reading {
         const query = {
           collection,
           filter: judged(filter, scope.filter),
-          budget: budgetOf(scope, request, mostCharacters(view)),
+          budget: budgetOf(scope, request, mostCharacters(view, !scope.masks.none)),
           sort,
           limit,
           after,

@@ -21,9 +21,12 @@ export function show({ select, plain }: Shape, image: Image): string {
   return plain ? encodePlain(value) : encodeValue(value);
 }
 
-/** Characters of documents that a page may hold in memory, the one after it included. What is shown is counted again. */
-export function mostCharacters({ select }: Shape): number {
-  return select ? SELECTED_FROM : RESPONSE_BYTES + LIMITS.documentBytes;
+/**
+ * Characters of documents that a page may hold in memory, the one after it included. What is shown is counted again.
+ * @param masked whether parts of them may be hidden, whose size must not tell
+ */
+export function mostCharacters({ select }: Shape, masked: boolean): number {
+  return select || masked ? SELECTED_FROM : RESPONSE_BYTES + LIMITS.documentBytes;
 }
 
 /** The part of an ETag that tells representations of one version apart. `hidden`: names of what its reader may not see. */
