@@ -20,7 +20,7 @@ import { Random } from "../support/trap-pool.ts";
 import { openTwoStores } from "../support/two-stores.ts";
 
 const DOCUMENTS = 60;
-const PAIRS = 300;
+const PAIRS = 150;
 const VARIABLES = ["$auth.id", "$auth.email", "$auth.roles", "$auth.claims.a", "$auth.claims.b", "$auth.claims.none"];
 const CLAIMS: readonly Value[] = [1, "a", 2, 1.5, true, [1, "a"], ["a", null], { b: 1 }, new Date(0), 1n];
 const BUDGET = { candidates: 10_000, milliseconds: 60_000 };
@@ -111,7 +111,7 @@ onEachEngine(t, async (t, engine) => {
       differ.push(`${JSON.stringify({ filter, rule })} ${encodeValue(claimsOf(principal))}: ${together} | ${one}`);
     }
     t.same(differ.slice(0, 3), [], `seed ${seed}`);
-    t.ok(allowed > 100 && refused > 100, `seed ${seed}: ${allowed} allowed, ${refused} refused`);
+    t.ok(allowed > 50 && refused > 50, `seed ${seed}: ${allowed} allowed, ${refused} refused`);
   });
 });
 
