@@ -145,27 +145,30 @@ t.test("batches and single writes of one document take turns; nothing is lost", 
   t.match(JSON.parse((await documents.get(everything("posts"), "b", {}))?.text ?? ""), { n: 40 });
 });
 
-t.test("a unique value passes from a document that goes to one that comes, in whatever order they are met", async (t) => {
-  const { documents, collections, close } = await startServices();
-  t.teardown(close);
-  await collections.create(adminScope(), { name: "slugs", indexes: [{ paths: ["slug"], unique: true }] });
-  await documents.create(everything("slugs"), { _id: "a" }, {});
-  await documents.create(everything("slugs"), { _id: "b", slug: "s" }, {});
-  const operations = [
-    { op: "delete", collection: "slugs", id: "a" },
-    { op: "delete", collection: "slugs", id: "b" },
-    { op: "create", collection: "slugs", id: "a", document: { slug: "s" } },
-  ];
-  await documents.batch(everything, { operations }, {});
-  t.match(JSON.parse((await documents.get(everything("slugs"), "a", {}))?.text ?? ""), { slug: "s" });
-  t.equal(await documents.get(everything("slugs"), "b", {}), undefined);
-  const clash = [
-    { op: "delete", collection: "slugs", id: "a" },
-    { op: "create", collection: "slugs", id: "c", document: { slug: "t" } },
-    { op: "create", collection: "slugs", id: "d", document: { slug: "t" } },
-  ];
-  await t.rejects(documents.batch(everything, { operations: clash }, {}), {
-    code: "unique_violation",
-    details: { operation: 2 },
-  });
-});
+t.test(
+  "a unique value passes from a document that goes to one that comes, in whatever order they are met",
+  async (t) => {
+    const { documents, collections, close } = await startServices();
+    t.teardown(close);
+    await collections.create(adminScope(), { name: "slugs", indexes: [{ paths: ["slug"], unique: true }] });
+    await documents.create(everything("slugs"), { _id: "a" }, {});
+    await documents.create(everything("slugs"), { _id: "b", slug: "s" }, {});
+    const operations = [
+      { op: "delete", collection: "slugs", id: "a" },
+      { op: "delete", collection: "slugs", id: "b" },
+      { op: "create", collection: "slugs", id: "a", document: { slug: "s" } },
+    ];
+    await documents.batch(everything, { operations }, {});
+    t.match(JSON.parse((await documents.get(everything("slugs"), "a", {}))?.text ?? ""), { slug: "s" });
+    t.equal(await documents.get(everything("slugs"), "b", {}), undefined);
+    const clash = [
+      { op: "delete", collection: "slugs", id: "a" },
+      { op: "create", collection: "slugs", id: "c", document: { slug: "t" } },
+      { op: "create", collection: "slugs", id: "d", document: { slug: "t" } },
+    ];
+    await t.rejects(documents.batch(everything, { operations: clash }, {}), {
+      code: "unique_violation",
+      details: { operation: 2 },
+    });
+  },
+);
