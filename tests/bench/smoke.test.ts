@@ -8,7 +8,7 @@ leaveWithoutCleanUp();
 const mongod = createSharedMongod();
 t.teardown(() => mongod.close());
 /** The others measure on MongoDB what they do on the embedded store, by the same code. */
-const ON_MONGODB = new Set(["read", "page", "barrier", "ledger"]);
+const ON_MONGODB = new Set(["read", "page"]);
 const NONE: SharedMongod = { open: async () => undefined, close: async () => {} };
 
 for (const workload of WORKLOADS) {
