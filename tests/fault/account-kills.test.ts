@@ -17,7 +17,7 @@ import { PROCESS_KEY, startProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 
 /** More of them by hand: `GALLEY_TEST_ROUNDS=200`. */
-const ROUNDS = Number(process.env.GALLEY_TEST_ROUNDS ?? 2);
+const ROUNDS = Number(process.env.GALLEY_TEST_ROUNDS ?? 1);
 
 onEachEngine(t, (t, engine) => {
   t.test(

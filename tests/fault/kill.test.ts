@@ -22,7 +22,7 @@ function temporaryFolder(t: Test): string {
 t.test("F01 kill -9 among 1,000 concurrent writes loses nothing acknowledged and half-applies nothing", async (t) => {
   const seed = chooseSeed();
   const folder = temporaryFolder(t);
-  const report = await killRounds({ folder, rounds: 3, seed });
+  const report = await killRounds({ folder, rounds: 2, seed });
   t.comment(`seed ${seed}: ${report.writes} writes, ${report.cutOff} cut off`);
   t.same(report.breaches, []);
   t.ok(report.cutOff > 0, "the kills cut writes off");

@@ -25,7 +25,7 @@ if (set) {
       const galley = await startGalleyOn(t, set.url);
       const faults = { [name]: heavyFaults(set, galley)[name] as Fault };
       const seed = chooseSeed();
-      const report = await faultRounds({ url: () => galley.url, faults, rounds, seed, writers: 10 });
+      const report = await faultRounds({ url: () => galley.url, faults, rounds, seed, writers: 5 });
       t.comment(describeRounds(seed, report));
       t.same(report.breaches, []);
       t.ok(report.slowestRecovery < 15_000, "writes flow again within 15 s");

@@ -35,7 +35,7 @@ export interface RoundsReport {
 /** Confirmed writes before a fault, and answers of any kind before it is mended, at most. */
 const WRITES = 60;
 
-export async function faultRounds({ url, faults, rounds, seed, writers = 8 }: Rounds): Promise<RoundsReport> {
+export async function faultRounds({ url, faults, rounds, seed, writers = 5 }: Rounds): Promise<RoundsReport> {
   const random = seeded(seed);
   const send = sendTo(url, PROCESS_KEY);
   const breaches: string[] = [];
