@@ -47,8 +47,8 @@ else {
     t.strictSame(troubles, []);
     t.strictSame(result, {
       key: '["find","todos",{"done":false},{"limit":3}]',
-      asked: [true, "unauthenticated", 401],
-      written: [true, "unauthenticated", 401],
+      asked: [true, "permission_denied", 403],
+      written: [true, "permission_denied", 403],
       serviceKey: [true, "invalid_argument", 400],
       health: 200,
     });

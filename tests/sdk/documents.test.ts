@@ -262,6 +262,6 @@ onEachEngine(t, async (t, engine) => {
     await t.rejects(loose.collection("numbers").update("big", { $push: { group: 1 } }), { code: "path_conflict" });
     const nobody = createClient({ url: app.url });
     t.teardown(() => nobody.close());
-    await t.rejects(nobody.collection("numbers").find(), { code: "unauthenticated", status: 401 });
+    await t.rejects(nobody.collection("numbers").find(), { code: "permission_denied", status: 403 });
   });
 });
