@@ -1,5 +1,5 @@
 import { GalleyError } from "#protocol/errors";
-import type { Authorizer } from "../access/authorize.ts";
+import type { Authorizer, Scope } from "../access/authorize.ts";
 import { nameOf } from "../access/principal.ts";
 import type { Log } from "../log.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
@@ -10,6 +10,7 @@ import type { CollectionInfo, CollectionService } from "./contract.ts";
 import { changeDefinition, checkSchema } from "./definition-change.ts";
 import { type Definition, type Definitions, isConflict } from "./definitions.ts";
 import { importLines } from "./import.ts";
+import { demandStill } from "./judgement.ts";
 import { encodePlain } from "./plain.ts";
 
 export interface CollectionServiceOptions {
@@ -24,6 +25,8 @@ export interface CollectionServiceOptions {
 
 /** Documents of one page of an export. Each may be 1 MiB. */
 const EXPORT_PAGE = 100;
+/** An import sets documents that may be there or not. */
+const IMPORTING = ["create", "update"] as const;
 
 /** What `/v1/admin/collections` serves: http-api.md "Collections". */
 export function createCollectionService(options: CollectionServiceOptions): CollectionService {
@@ -75,25 +78,27 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
 
     import(scope, name, lines, plain) {
       const documents = access.scope(scope.principal, name);
-      documents.demand("create");
-      documents.demand("update");
-      return importInto(name, lines, plain);
+      for (const action of IMPORTING) documents.demand(action);
+      return importInto(documents, lines, plain);
     },
 
     export(scope, name, plain) {
-      access.scope(scope.principal, name).demand("list");
+      const documents = access.scope(scope.principal, name);
+      documents.demand("list");
       known(name);
-      return exportFrom(name, plain);
+      return exportFrom(documents, plain);
     },
   };
 
-  async function* importInto(name: string, lines: AsyncIterable<Uint8Array>, plain: boolean): AsyncGenerator<string> {
-    if (!definitions.get(name)) await definitions.declare(name);
-    yield* importLines(options, { collection: name, plain }, lines);
+  async function* importInto(scope: Scope, lines: AsyncIterable<Uint8Array>, plain: boolean): AsyncGenerator<string> {
+    const { collection } = scope;
+    if (!definitions.get(collection)) await definitions.declare(collection);
+    yield* importLines(options, { collection, plain, stillAllowed: () => demandStill(scope, IMPORTING) }, lines);
   }
 
-  async function* exportFrom(name: string, plain: boolean): AsyncGenerator<string> {
-    for await (const { rows } of pagesOf(store, name, EXPORT_PAGE)) {
+  async function* exportFrom(scope: Scope, plain: boolean): AsyncGenerator<string> {
+    for await (const { rows } of pagesOf(store, scope.collection, EXPORT_PAGE)) {
+      await demandStill(scope, ["list"]);
       for (const row of rows) yield plain ? encodePlain(row.value) : row.text;
     }
   }

@@ -21,6 +21,8 @@ export interface ImportOptions {
 export interface ImportTarget {
   readonly collection: string;
   readonly plain: boolean;
+  /** Called before each commit: it may be minutes since the import began. @throws GalleyError once it is not allowed any more */
+  readonly stillAllowed: () => Promise<void>;
 }
 
 /** What became of one line. */

@@ -55,6 +55,7 @@ async function* groupsOf(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
 }
 
 async function storeGroup(options: ImportOptions, target: ImportTarget, lines: readonly Line[]): Promise<Verdict[]> {
+  await target.stillAllowed();
   const parsed = lines.map((line) => parseRow(line, target, options));
   const rows = parsed.filter((row) => "fields" in row);
   const stored = new Map((await storeRows(options, target, rows)).map((verdict) => [verdict.line, verdict]));

@@ -33,6 +33,16 @@ export async function settled<T>(scope: Pick<Scope, "settle">, run: () => T | Pr
   }
 }
 
+/**
+ * Demands anew what long work began with, if rights have changed since (promise P9).
+ * @throws GalleyError as `Scope.demand`; `unauthenticated` for who is nobody any more
+ */
+export async function demandStill(scope: Scope, actions: readonly Action[]): Promise<void> {
+  if (scope.current) return;
+  await scope.confirm();
+  for (const action of actions) scope.demand(action);
+}
+
 /** @throws GalleyError of the first action, if all of them are forbidden whatever is stored */
 export function demandAny(scope: Scope, actions: readonly Action[]): void {
   let refusal: unknown;

@@ -27,6 +27,8 @@ export interface ServiceSetting {
   readonly development?: boolean;
   /** None by default: everything is closed to users. */
   readonly rules?: () => RuleSet;
+  /** Who a principal is now; the same by default. */
+  readonly renewed?: (principal: Principal) => Principal;
   readonly secrets?: readonly string[];
   /** Stands between the services and the store, for faults and counts. */
   readonly between?: (store: DocumentStore) => DocumentStore;
@@ -48,8 +50,8 @@ export async function startServices(setting: ServiceSetting = {}) {
   const definitions = await openDefinitions({ store, clock, log });
   const secrets = setting.secrets ?? ["a secret for tests, at least 32 bytes"];
   const development = setting.development ?? false;
-  const { rules = () => NO_RULES } = setting;
-  const rights = createRights({ store, clock, rules, renewed: (principal) => principal });
+  const { rules = () => NO_RULES, renewed = (principal) => principal } = setting;
+  const rights = createRights({ store, clock, rules, renewed });
   const access = createAuthorizer(rights);
   const grantsRights = (collection: string) => rules().rightsCollections.has(collection);
   const common = { store, definitions, clock, random, log };

@@ -1,6 +1,9 @@
 import t from "tap";
+import { GalleyError } from "#protocol/errors";
+import type { Principal } from "../../server/access/principal.ts";
 import type { DocumentStore } from "../../server/stores/document-store.ts";
 import { adminScope, type Services, scopeOf, startServices } from "../support/services.ts";
+import { until } from "../support/until.ts";
 
 const admin = adminScope();
 const posts = scopeOf("posts");
@@ -183,4 +186,42 @@ t.test("it holds no more than two groups, however slow its reader is, and stops 
   });
   fail = false;
   t.ok((await documents.count(posts, {})).count >= 500);
+});
+
+t.test("a right that goes ends an import before its next commit, and an export before its next page", async (t) => {
+  let gone = false;
+  const renewed = (principal: Principal) => {
+    if (gone) throw new GalleyError("unauthenticated", "this key is no more");
+    return principal;
+  };
+  const services = await startServices({ renewed });
+  const { collections, rights, store, close } = services;
+  t.teardown(close);
+  const take = () => {
+    gone = true;
+    rights.changed();
+  };
+  const rows = (from: number) => Array.from({ length: 600 }, (_, n) => `{"_id":"${from + n}"}\n`).join("");
+  async function* arriving(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(rows(0));
+    // The first group is stored while what follows is waited for.
+    await until(async () => (await store.stats("posts"))?.documents === 500);
+    take();
+    yield Buffer.from(rows(600));
+  }
+  const importing = async () => {
+    for await (const _ of collections.import(admin, "posts", arriving(), false));
+  };
+  await t.rejects(importing(), { code: "unauthenticated" });
+  t.equal((await store.stats("posts"))?.documents, 500, "nothing of what came after");
+  gone = false;
+  const exported: string[] = [];
+  const exporting = async () => {
+    for await (const text of collections.export(admin, "posts", false)) {
+      exported.push(text);
+      if (exported.length === 1) take();
+    }
+  };
+  await t.rejects(exporting(), { code: "unauthenticated" });
+  t.equal(exported.length, 100, "the page under way, and none after it");
 });
