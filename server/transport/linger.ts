@@ -8,6 +8,8 @@ import { announcesBody } from "./json-body.ts";
 export function endAfterLinger({ request: { raw, headers }, raw: response }: FastifyReply, ms: number): void {
   if (raw.complete || !announcesBody(headers)) return;
   const { socket } = raw;
+  // A request that is put in by the program itself comes by no connection.
+  if (typeof socket.destroySoon !== "function") return;
   const keep = response.shouldKeepAlive;
   response.shouldKeepAlive = true;
   const timer = setTimeout(() => socket.destroy(), ms);

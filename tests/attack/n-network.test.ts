@@ -6,8 +6,11 @@ import { createLog } from "../../server/log.ts";
 import { startApp, TEST_KEY, type TestApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { openSocket, readToEnd, requestText, sendRaw } from "../support/raw-http.ts";
+import { until } from "../support/until.ts";
 import { attack } from "./doors.ts";
 import { FALSE_ORIGINS, TRICK_PATHS } from "./inputs/paths.ts";
+
+const LINGER_MS = 2000;
 
 onEachEngine(t, async (t, engine) => {
   const logged = new PassThrough();
@@ -20,7 +23,7 @@ onEachEngine(t, async (t, engine) => {
     mode: "production",
     env: { GALLEY_ALLOWED_ORIGINS: "https://app.example.com" },
     log: await createLog({ logLevel: "debug", logFormat: "json" }, logged),
-    load: { headersMs: 300, checkMs: 50, bodyMs: 2000, lingerMs: 2000, stallMs: 200, inFlight: 40 },
+    load: { headersMs: 300, checkMs: 50, bodyMs: 2000, lingerMs: LINGER_MS, stallMs: 200, inFlight: 40 },
   });
   t.teardown(() => app.close());
   const NOTES = "/v1/documents/notes";
@@ -106,6 +109,19 @@ onEachEngine(t, async (t, engine) => {
     socket.write(requestText("POST", "/v1/admin/collections/notes/import", head, '{"_id":"stalled"}\n{"_id":'));
     const { text } = await answer;
     t.notMatch(text, /"internal"/);
+  });
+
+  attack(t, app, "N07 a body that the program itself puts in and that stands still harms nothing", async (t) => {
+    const end = performance.now() + LINGER_MS + 200;
+    async function* still() {
+      yield Buffer.from('{"a":');
+      await until(() => performance.now() > end);
+    }
+    const headers = { "content-type": "application/json", authorization: "Bearer nonsense" };
+    const reply = await app.app.request({ method: "POST", path: NOTES, headers, body: still() });
+    t.equal(reply.status, 401);
+    await until(() => performance.now() > end);
+    t.equal((await app.send("GET", "/v1/health")).status, 200);
   });
 
   attack(t, app, "N08 bodies beyond every limit cost no memory", async (t) => {
