@@ -68,17 +68,20 @@ export function createRights({ store, rules, clock, renewed }: RightsOptions): R
   const tail = store.tail(
     undefined,
     ({ changes, dropped = [] }) => {
-      const { rightsCollections } = rules();
-      for (const collection of [...changes.map((change) => change.collection), ...dropped]) {
-        if (PRINCIPALS.has(collection)) epoch++;
-        if (!rightsCollections.has(collection)) continue;
-        cache.forget(collection);
-        epoch++;
-        common++;
-      }
+      for (const { collection } of changes) written(collection);
+      for (const collection of dropped) written(collection);
     },
     changed,
   );
+
+  /** Called for every change of every commit. */
+  function written(collection: string): void {
+    if (PRINCIPALS.has(collection)) epoch++;
+    if (!rules().rightsCollections.has(collection)) return;
+    cache.forget(collection);
+    epoch++;
+    common++;
+  }
 
   function changed(): void {
     cache.forget();
