@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
 import type { Authorizer } from "./access/authorize.ts";
-import type { Denials } from "./access/denials.ts";
-import type { RulesService } from "./access/rules-contract.ts";
+import type { Denials } from "./access/explaining/denials.ts";
+import type { RulesService } from "./access/publishing/rules-contract.ts";
 import type { AccountServices } from "./accounts/accounts.ts";
 import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";

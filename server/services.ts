@@ -1,13 +1,13 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createAuthorizer } from "./access/authorize.ts";
-import { createDenials } from "./access/denials.ts";
+import { createDenials } from "./access/explaining/denials.ts";
 import { createLints } from "./access/lints/lints.ts";
 import type { Principal } from "./access/principal.ts";
-import { createRulesService } from "./access/publishing.ts";
+import { createRulesService } from "./access/publishing/publishing.ts";
+import { holdRules } from "./access/publishing/rules-held.ts";
 import { createRights } from "./access/rights.ts";
 import { createTestRunner } from "./access/rule-tests/runner.ts";
-import { holdRules } from "./access/rules-held.ts";
 import { openAccounts } from "./accounts/accounts.ts";
 import { authorName } from "./accounts/author-name.ts";
 import { createServiceKeys } from "./accounts/keys/service-keys.ts";

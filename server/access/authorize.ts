@@ -4,7 +4,7 @@ import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
 import type { Images } from "./bound-rule.ts";
 import type { Overlay } from "./lookups.ts";
-import { type Masks, NO_MASKS } from "./masks.ts";
+import { type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { AdminPrincipal, Principal, UserPrincipal } from "./principal.ts";
 import type { RequestRights, Rights } from "./rights.ts";
 import { RuledCollection } from "./ruled-collection.ts";

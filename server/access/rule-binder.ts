@@ -6,7 +6,7 @@ import { type Bindings, bind, isClosed } from "./bind.ts";
 import { BoundRule, whereFor } from "./bound-rule.ts";
 import { valueAt } from "./caller.ts";
 import type { RequestLookups } from "./lookups.ts";
-import { createMasks, type Masks, NO_MASKS } from "./masks.ts";
+import { createMasks, type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { BoundField, CollectionRules, Lookup, Rule, RuleNode } from "./rule-tree.ts";
 
 /** `$now` of a list is bound to ticks, so that one page and the next, and live queries, ask the same. */

@@ -4,7 +4,7 @@ import { GalleyError } from "#protocol/errors";
 import type { Scope } from "./authorize.ts";
 import { type BoundRule, CLOSED_RULE, type Images } from "./bound-rule.ts";
 import type { Overlay } from "./lookups.ts";
-import { type Masks, NO_MASKS } from "./masks.ts";
+import { type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { Principal } from "./principal.ts";
 import type { RequestRights } from "./rights.ts";
 import { bindMasks, bindRule, bindStatically, existsFor, Unsettled } from "./rule-binder.ts";

@@ -1,5 +1,5 @@
 import type { AdminScope, Scope } from "../access/authorize.ts";
-import type { RulesVisit } from "../access/rules-contract.ts";
+import type { RulesVisit } from "../access/publishing/rules-contract.ts";
 import type { CollectionStats, IndexDefinition, Position } from "../stores/document-store.ts";
 
 /**

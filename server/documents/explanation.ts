@@ -1,14 +1,14 @@
 import { sameData } from "#protocol/same-data";
 import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
 import type { Images } from "../access/bound-rule.ts";
+import type { LookupTimes } from "../access/explaining/simulated-rights.ts";
+import { type Trace, traceRule } from "../access/explaining/trace.ts";
+import { shown } from "../access/explaining/trace-leaf.ts";
+import { inWords, reasonsOf } from "../access/explaining/trace-reasons.ts";
 import type { Judgement } from "../access/rights.ts";
 import { existsFor, lookupValues, made } from "../access/rule-binder.ts";
 import type { CollectionRules, FieldRule, Rule } from "../access/rule-tree.ts";
 import type { Action } from "../access/scopes.ts";
-import type { LookupTimes } from "../access/simulated-rights.ts";
-import { type Trace, traceRule } from "../access/trace.ts";
-import { shown } from "../access/trace-leaf.ts";
-import { inWords, reasonsOf } from "../access/trace-reasons.ts";
 import { fieldsOf } from "./images.ts";
 import type { Outcome, Question } from "./simulation.ts";
 

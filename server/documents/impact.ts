@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ObjectValue } from "#protocol/values";
 import { createAuthorizer, type Scope } from "../access/authorize.ts";
 import type { RuledPrincipal } from "../access/caller.ts";
+import { simulateRights } from "../access/explaining/simulated-rights.ts";
 import type { LookupCache } from "../access/lookups.ts";
 import type { RuleSet } from "../access/rule-tree.ts";
 import type { Action } from "../access/scopes.ts";
-import { simulateRights } from "../access/simulated-rights.ts";
 import type { DocumentStore, Row } from "../stores/document-store.ts";
 import { settled } from "./judgement.ts";
 

@@ -5,7 +5,7 @@ import { applyUpdate } from "#protocol/update";
 import type { Update } from "#protocol/update-ast";
 import type { ObjectValue } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
-import { namesOf } from "../access/update-names.ts";
+import { namesOf } from "../access/masks/update-names.ts";
 import { createdAt, fieldsOf, type Image, imageOf } from "./images.ts";
 import { discreet } from "./judgement.ts";
 import { deeperThan } from "./nesting.ts";

@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import { type AdminScope, authorizeAdmin } from "../access/authorize.ts";
-import type { RulesService, RulesVisit } from "../access/rules-contract.ts";
+import type { RulesService, RulesVisit } from "../access/publishing/rules-contract.ts";
 import { withTemplate } from "../access/templates/merge.ts";
 import { type Declaration, templateOf } from "../access/templates/template.ts";
 import type { CollectionInfo, CollectionService } from "./contract.ts";

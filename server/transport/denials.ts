@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { GalleyError } from "#protocol/errors";
 import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
-import type { Denials } from "../access/denials.ts";
+import type { Denials } from "../access/explaining/denials.ts";
 import type { DeniedRequest, ExplainService } from "../documents/explain-contract.ts";
 import { plainJson } from "../documents/explanation.ts";
 import type { Log } from "../log.ts";

@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import t, { type Test } from "tap";
 import { createAuthorizer } from "../../server/access/authorize.ts";
+import { parseRules } from "../../server/access/parsing/rules.ts";
 import type { UserPrincipal } from "../../server/access/principal.ts";
 import { createRights } from "../../server/access/rights.ts";
-import { parseRules } from "../../server/access/rules.ts";
 import { decideAndCommit } from "../../server/accounts/commit.ts";
 import { createProfiles } from "../../server/documents/profiles.ts";
 import { type Answer, startApp } from "../support/app.ts";

@@ -2,9 +2,9 @@
 import t from "tap";
 import { GalleyError } from "#protocol/errors";
 import { createAuthorizer } from "../../server/access/authorize.ts";
+import { parseRules } from "../../server/access/parsing/rules.ts";
 import type { Principal } from "../../server/access/principal.ts";
 import { createRights } from "../../server/access/rights.ts";
-import { parseRules } from "../../server/access/rules.ts";
 import type { DocumentStore } from "../../server/stores/document-store.ts";
 import { startServices } from "../support/services.ts";
 

@@ -4,7 +4,7 @@ import { parseFilter } from "#protocol/filter";
 import { freezeValue } from "#protocol/freeze";
 import type { Path } from "#protocol/paths";
 import type { Document, ObjectValue, Value } from "#protocol/values";
-import { createMasks, type Masks } from "../../server/access/masks.ts";
+import { createMasks, type Masks } from "../../server/access/masks/masks.ts";
 import type { BoundField } from "../../server/access/rule-tree.ts";
 
 export const DATE = new Date("2026-01-31T10:00:00Z");

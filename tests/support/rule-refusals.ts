@@ -1,4 +1,4 @@
-import { parseRules, type RuleFault, type RuleFaultCode } from "../../server/access/rules.ts";
+import { parseRules, type RuleFault, type RuleFaultCode } from "../../server/access/parsing/rules.ts";
 
 export function faultsOf(input: unknown): readonly RuleFault[] {
   return parseRules(input, 1).faults;

@@ -9,10 +9,10 @@ import {
   createAuthorizer,
   type Scope,
 } from "../../server/access/authorize.ts";
+import { NO_RULES } from "../../server/access/parsing/rules.ts";
 import type { Principal } from "../../server/access/principal.ts";
 import { createRights } from "../../server/access/rights.ts";
 import type { RuleSet } from "../../server/access/rule-tree.ts";
-import { NO_RULES } from "../../server/access/rules.ts";
 import { ScopeSet } from "../../server/access/scopes.ts";
 import { createCollectionService } from "../../server/documents/collections.ts";
 import type { IdempotencyRequest } from "../../server/documents/contract.ts";

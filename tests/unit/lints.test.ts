@@ -2,9 +2,9 @@
 import t from "tap";
 import type { Declared } from "../../server/access/lints/lint.ts";
 import { createLints } from "../../server/access/lints/lints.ts";
-import type { Finding } from "../../server/access/rule-findings.ts";
+import { parseRules } from "../../server/access/parsing/rules.ts";
+import type { Finding } from "../../server/access/publishing/rule-findings.ts";
 import type { Observations } from "../../server/access/rule-tests/observations.ts";
-import { parseRules } from "../../server/access/rules.ts";
 import { missingIndex } from "../../server/rule-lints.ts";
 import { RULE_TEMPLATES } from "../support/rule-examples.ts";
 

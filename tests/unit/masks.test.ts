@@ -4,8 +4,8 @@ import { freezeValue } from "#protocol/freeze";
 import type { Path } from "#protocol/paths";
 import { parseUpdate } from "#protocol/update";
 import { type Document, encodeValue, type ObjectValue, type Value } from "#protocol/values";
-import { NO_MASKS } from "../../server/access/masks.ts";
-import { namesOf } from "../../server/access/update-names.ts";
+import { NO_MASKS } from "../../server/access/masks/masks.ts";
+import { namesOf } from "../../server/access/masks/update-names.ts";
 import { DATE, masksOf, own, paths, put, SERVER, stored } from "../support/masks.ts";
 
 const HIDDEN = { read: false };

@@ -1,5 +1,5 @@
 import t from "tap";
-import { parseRules } from "../../server/access/rules.ts";
+import { parseRules } from "../../server/access/parsing/rules.ts";
 import { faultsOf, posts, type Row, refuses, SHARED } from "../support/rule-refusals.ts";
 
 t.test("a name that nobody knows is refused with the one that was meant", async (t) => {

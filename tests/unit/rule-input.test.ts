@@ -1,5 +1,5 @@
 import t from "tap";
-import { parseRules } from "../../server/access/rules.ts";
+import { parseRules } from "../../server/access/parsing/rules.ts";
 import { cpuTime } from "../support/cpu-time.ts";
 import { posts, type Row, refuses, SHARED } from "../support/rule-refusals.ts";
 

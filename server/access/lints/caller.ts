@@ -1,4 +1,4 @@
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import type { LintContext } from "./lint.ts";
 import { asksWho, isOfDocument, type LeafUse, leavesOf, partsOf, type RulePart, variablesIn } from "./rule-walk.ts";
 

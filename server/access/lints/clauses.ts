@@ -1,7 +1,7 @@
 import type { Leaf, Node, Term } from "#protocol/ast";
 import { compileFilter } from "#protocol/match";
 import type { ObjectValue } from "#protocol/values";
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import type { Rule, RuleNode } from "../rule-tree.ts";
 import type { LintContext } from "./lint.ts";
 import { partsOf, variablesIn } from "./rule-walk.ts";

@@ -1,5 +1,5 @@
 import type { Path } from "#protocol/paths";
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import { implies } from "./implication.ts";
 import type { LintContext } from "./lint.ts";
 

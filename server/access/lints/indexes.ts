@@ -2,7 +2,7 @@ import type { Node } from "#protocol/ast";
 import { normalise } from "#protocol/normalise";
 import type { Value } from "#protocol/values";
 import { bind, isClosed } from "../bind.ts";
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import type { RuleNode } from "../rule-tree.ts";
 import type { LintContext } from "./lint.ts";
 import { lookupsIn } from "./lookups.ts";

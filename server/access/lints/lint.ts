@@ -1,6 +1,6 @@
 import type { Node } from "#protocol/ast";
 import type { IndexDefinition } from "../../stores/document-store.ts";
-import type { CheckedRules, Finding } from "../rule-findings.ts";
+import type { CheckedRules, Finding } from "../publishing/rule-findings.ts";
 import type { Observations } from "../rule-tests/observations.ts";
 
 /** What lints look at. */

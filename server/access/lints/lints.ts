@@ -1,4 +1,4 @@
-import type { Finding, Lints } from "../rule-findings.ts";
+import type { Finding, Lints } from "../publishing/rule-findings.ts";
 import { callerLints } from "./caller.ts";
 import { clauseLints } from "./clauses.ts";
 import { hiddenLints } from "./hidden.ts";

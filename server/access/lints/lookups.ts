@@ -1,5 +1,5 @@
 import type { Path } from "#protocol/paths";
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import type { CollectionRules, Lookup, RuleNode, RuleSet } from "../rule-tree.ts";
 import type { LintContext } from "./lint.ts";
 import { maskOver } from "./masked.ts";

@@ -1,7 +1,7 @@
 import type { Path } from "#protocol/paths";
 import { isObjectValue } from "#protocol/values";
-import { didYouMean } from "../rule-faults.ts";
-import type { Finding } from "../rule-findings.ts";
+import { didYouMean } from "../parsing/rule-faults.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import type { LintContext } from "./lint.ts";
 import { isOfDocument, leavesOf, masksOf, rulesOf } from "./rule-walk.ts";
 import { fieldsBeside, isUnknown } from "./schema-paths.ts";

@@ -1,6 +1,6 @@
 import { bind } from "../bind.ts";
 import { valueAt } from "../caller.ts";
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import type { CollectionRules, Rule, RuleNode } from "../rule-tree.ts";
 import type { LintContext } from "./lint.ts";
 import { partsOf } from "./rule-walk.ts";

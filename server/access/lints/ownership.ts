@@ -1,4 +1,4 @@
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import type { CollectionRules } from "../rule-tree.ts";
 import type { LintContext } from "./lint.ts";
 import { maskOver } from "./masked.ts";

@@ -1,4 +1,4 @@
-import type { Finding } from "../rule-findings.ts";
+import type { Finding } from "../publishing/rule-findings.ts";
 import { implies } from "./implication.ts";
 import type { LintContext } from "./lint.ts";
 import { leavesOf } from "./rule-walk.ts";

@@ -1,10 +1,10 @@
 import { compileFilter } from "#protocol/match";
 import type { Row } from "../../stores/document-store.ts";
 import type { Scope } from "../authorize.ts";
+import { type Trace, traceRule } from "../explaining/trace.ts";
 import type { Judgement } from "../rights.ts";
 import type { Caller } from "../rule-binder.ts";
 import type { RuleSet } from "../rule-tree.ts";
-import { type Trace, traceRule } from "../trace.ts";
 import { settled } from "./settled.ts";
 
 /** What was seen of rules while their tests ran: what lints know beside the rules themselves. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
-import type { CheckedRules, RunTests, TestResult, TestRun } from "../rule-findings.ts";
+import type { CheckedRules, RunTests, TestResult, TestRun } from "../publishing/rule-findings.ts";
 import { Observer } from "./observations.ts";
 import { principalOf, runTest, type TestSetting } from "./run-test.ts";
 import type { TestSuite } from "./suite.ts";

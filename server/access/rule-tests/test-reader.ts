@@ -1,8 +1,8 @@
 import { describe } from "#protocol/describe";
 import type { Faults } from "#protocol/errors";
 import { isObjectValue, type ObjectValue } from "#protocol/values";
-import { cite, didYouMean } from "../rule-faults.ts";
-import { readFixed } from "../rule-shapes.ts";
+import { cite, didYouMean } from "../parsing/rule-faults.ts";
+import { readFixed } from "../parsing/rule-shapes.ts";
 import type { Action } from "../scopes.ts";
 import type { Attempt, Expectation, RuleTest, TestSuite, TestUser } from "./suite.ts";
 

@@ -3,9 +3,9 @@ import type { DocumentStore } from "../../stores/document-store.ts";
 import type { Scope } from "../authorize.ts";
 import { createAuthorizer } from "../authorize.ts";
 import type { RuledPrincipal } from "../caller.ts";
+import { type SimulatedRights, simulateRights } from "../explaining/simulated-rights.ts";
 import { createLookupCache } from "../lookups.ts";
 import type { RuleSet } from "../rule-tree.ts";
-import { type SimulatedRights, simulateRights } from "../simulated-rights.ts";
 
 /**
  * A Galley that tests are tried on: a store of its own with the documents of the tests in it. Writes are computed and judged

@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import { isObjectValue } from "#protocol/values";
-import type { RulesBody } from "../rules-contract.ts";
+import type { RulesBody } from "../publishing/rules-contract.ts";
 import type { Json, Template } from "./template.ts";
 
 /**

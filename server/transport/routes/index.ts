@@ -1,5 +1,5 @@
 import type { Authorizer } from "../../access/authorize.ts";
-import type { RulesService } from "../../access/rules-contract.ts";
+import type { RulesService } from "../../access/publishing/rules-contract.ts";
 import type {
   Accounts,
   Admins,

@@ -1,6 +1,6 @@
 import { type AdminScope, authorizeAdmin } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
-import type { PublishBody, RulesBody, RulesService } from "../../access/rules-contract.ts";
+import type { PublishBody, RulesBody, RulesService } from "../../access/publishing/rules-contract.ts";
 import type { Replies } from "../reply.ts";
 import type { Route } from "../route.ts";
 import { object, type Schema } from "../schema.ts";

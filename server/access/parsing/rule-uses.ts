@@ -1,7 +1,7 @@
 import { type Leaf, type Term, Variable } from "#protocol/ast";
+import type { RuleNode } from "../rule-tree.ts";
 import { cite, didYouMean } from "./rule-faults.ts";
 import type { RuleScope } from "./rule-scope.ts";
-import type { RuleNode } from "./rule-tree.ts";
 
 /** Where a rule stands, which decides what it may ask. A macro's place is where it is used. */
 export type RuleSite = "macro" | "list" | "action" | "after" | "field" | "set lookup" | "exists lookup";

@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
-import type { Observations } from "./rule-tests/observations.ts";
-import type { RuleSet } from "./rule-tree.ts";
+import type { Observations } from "../rule-tests/observations.ts";
+import type { RuleSet } from "../rule-tree.ts";
 
 /** A set of rules without faults, as it was sent and as it was read. */
 export interface CheckedRules {

@@ -1,10 +1,10 @@
 import type { Leaf, Term } from "#protocol/ast";
 import { Variable } from "#protocol/ast";
 import type { Value } from "#protocol/values";
-import type { BoundRule, Images } from "./bound-rule.ts";
-import { valueAt } from "./caller.ts";
-import { bindingsOf, bindStatically, type Caller, existsFor, lookupValues, made, Unsettled } from "./rule-binder.ts";
-import type { Rule, RuleNode, RuleSet } from "./rule-tree.ts";
+import type { BoundRule, Images } from "../bound-rule.ts";
+import { valueAt } from "../caller.ts";
+import { bindingsOf, bindStatically, type Caller, existsFor, lookupValues, made, Unsettled } from "../rule-binder.ts";
+import type { Rule, RuleNode, RuleSet } from "../rule-tree.ts";
 import { describeLeaf, type LeafParts } from "./trace-leaf.ts";
 
 /** One clause of a rule with its verdict. */

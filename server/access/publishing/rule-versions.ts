@@ -1,5 +1,5 @@
 import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
-import type { DocumentStore, Row, StoredCollection, Write } from "../stores/document-store.ts";
+import type { DocumentStore, Row, StoredCollection, Write } from "../../stores/document-store.ts";
 
 /**
  * How published rules are stored (access-rules.md 10): one document a version, which never changes, and the pointer, which

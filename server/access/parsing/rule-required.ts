@@ -1,7 +1,7 @@
+import type { Rule } from "../rule-tree.ts";
 import { cite, didYouMean } from "./rule-faults.ts";
 import type { RuleScope } from "./rule-scope.ts";
 import { readTexts } from "./rule-shapes.ts";
-import type { Rule } from "./rule-tree.ts";
 
 /** Names of the macros that every rule must use: `shared.require`. */
 export function readRequired(input: unknown, at: string, { faults, macros }: RuleScope): readonly string[] {

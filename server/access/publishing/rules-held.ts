@@ -1,5 +1,6 @@
-import type { Change, DocumentStore, Row } from "../stores/document-store.ts";
-import type { RuleSet } from "./rule-tree.ts";
+import type { Change, DocumentStore, Row } from "../../stores/document-store.ts";
+import { NO_RULES, parseRules } from "../parsing/rules.ts";
+import type { RuleSet } from "../rule-tree.ts";
 import {
   DamagedRules,
   jsonOf,
@@ -11,7 +12,6 @@ import {
   type StoredVersion,
   versionIn,
 } from "./rule-versions.ts";
-import { NO_RULES, parseRules } from "./rules.ts";
 
 /** The rules that this node judges by: those of every node once a publish is answered. */
 export interface HeldRules {

@@ -1,4 +1,4 @@
-import type { RuleNode } from "./rule-tree.ts";
+import type { RuleNode } from "../rule-tree.ts";
 
 /** Where the nodes of a set of rules stand in it, and which macros they came from. */
 export interface RulePlaces {

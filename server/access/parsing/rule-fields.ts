@@ -3,11 +3,11 @@ import { describe } from "#protocol/describe";
 import { parseTerm } from "#protocol/filter";
 import { parsePlainPath } from "#protocol/paths";
 import { isObjectValue } from "#protocol/values";
+import type { FieldRule } from "../rule-tree.ts";
 import { RuleDialect } from "./rule-dialect.ts";
 import { readRule } from "./rule-reader.ts";
 import type { RuleScope } from "./rule-scope.ts";
 import { readFixed, readMembers } from "./rule-shapes.ts";
-import type { FieldRule } from "./rule-tree.ts";
 
 const KEYS = ["read", "write", "immutable", "default"] as const;
 

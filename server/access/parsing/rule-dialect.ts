@@ -5,9 +5,9 @@ import { jsonBytes } from "#protocol/json-size";
 import { LIMITS } from "#protocol/limits";
 import { SECOND_WAVE } from "#protocol/operators";
 import { isObjectValue } from "#protocol/values";
+import type { RuleNode } from "../rule-tree.ts";
 import { cite, didYouMean } from "./rule-faults.ts";
 import type { Budget, Macro, RuleScope } from "./rule-scope.ts";
-import type { RuleNode } from "./rule-tree.ts";
 import { callerPath, isVariable, parseNow } from "./rule-variables.ts";
 
 /** Macros that use macros, one inside the other. */

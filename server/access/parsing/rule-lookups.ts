@@ -2,12 +2,12 @@ import { isCollectionName } from "#protocol/batch";
 import { describe } from "#protocol/describe";
 import { parsePlainPath } from "#protocol/paths";
 import { isObjectValue } from "#protocol/values";
+import type { Lookup } from "../rule-tree.ts";
 import { cite } from "./rule-faults.ts";
 import { isRuleName, NAME_RULE } from "./rule-names.ts";
 import { readFilter } from "./rule-reader.ts";
 import type { LookupEntry, RuleScope } from "./rule-scope.ts";
 import { readFixed, readMembers } from "./rule-shapes.ts";
-import type { Lookup } from "./rule-tree.ts";
 import { lookupsOf, variablesOf } from "./rule-uses.ts";
 
 /** Values of a set lookup, and how many it has where `max` does not say. */

@@ -1,10 +1,10 @@
 import { GalleyError } from "#protocol/errors";
 import { idFault } from "#protocol/id";
 import { encodeValue } from "#protocol/values";
-import type { DocumentStore, Row, StoredCollection, Write } from "../stores/document-store.ts";
-import { startSweep } from "../stores/expired.ts";
-import type { RuledPrincipal } from "./caller.ts";
-import type { Action } from "./scopes.ts";
+import type { DocumentStore, Row, StoredCollection, Write } from "../../stores/document-store.ts";
+import { startSweep } from "../../stores/expired.ts";
+import type { RuledPrincipal } from "../caller.ts";
+import type { Action } from "../scopes.ts";
 
 const DENIALS: StoredCollection = { name: "_denials", indexes: [{ paths: ["expiresAt"] }] };
 /** Milliseconds that a record is kept. */

@@ -1,5 +1,5 @@
 import type { FaultCode, Faults } from "#protocol/errors";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../nearest.ts";
 
 /** access-rules.md 12. */
 export type RuleFaultCode = Extract<

@@ -1,8 +1,8 @@
 import { isObjectValue } from "#protocol/values";
+import type { Rule } from "../rule-tree.ts";
 import { closed, readRule } from "./rule-reader.ts";
 import type { RuleScope } from "./rule-scope.ts";
 import { readFixed } from "./rule-shapes.ts";
-import type { Rule } from "./rule-tree.ts";
 
 export const ACTION_KEYS = ["list", "get", "create", "update", "delete"] as const;
 type Written = { readonly [action in (typeof ACTION_KEYS)[number]]?: unknown };

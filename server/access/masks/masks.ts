@@ -1,5 +1,6 @@
 import type { Path } from "#protocol/paths";
 import type { Document, ObjectValue } from "#protocol/values";
+import type { BoundField } from "../rule-tree.ts";
 import { Cover } from "./mask-cover.ts";
 import { fillDefaults } from "./mask-defaults.ts";
 import { changedPlace, lostContainer, statedPlace } from "./mask-difference.ts";
@@ -7,7 +8,6 @@ import { withoutCovered } from "./mask-hiding.ts";
 import { keepCovered } from "./mask-keeping.ts";
 import { beginsWith, overlap } from "./mask-paths.ts";
 import { createMaskSets, type Verdict, verdictOf } from "./mask-sets.ts";
-import type { BoundField } from "./rule-tree.ts";
 
 /**
  * The field masks of one collection for one caller (access-rules.md 6). Pure: nothing given is changed, and results share

@@ -2,6 +2,7 @@ import { describe } from "#protocol/describe";
 import { Faults } from "#protocol/errors";
 import { jsonBytes } from "#protocol/json-size";
 import { isObjectValue } from "#protocol/values";
+import type { RuleSet } from "../rule-tree.ts";
 import { readBucket, readCollection, type SharedRules } from "./rule-collections.ts";
 import { type RuleFault, ruleFaults } from "./rule-faults.ts";
 import { nameLookups, readLookups } from "./rule-lookups.ts";
@@ -10,7 +11,6 @@ import { createRulePlaces } from "./rule-places.ts";
 import { readRequired } from "./rule-required.ts";
 import { createBudget, Names, type RuleScope } from "./rule-scope.ts";
 import { readFixed, readMembers } from "./rule-shapes.ts";
-import type { RuleSet } from "./rule-tree.ts";
 
 export type { RuleFault, RuleFaultCode } from "./rule-faults.ts";
 

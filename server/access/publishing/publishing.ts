@@ -1,12 +1,13 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import { LIMITS } from "#protocol/limits";
-import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
-import type { AdminScope } from "./authorize.ts";
-import type { Principal } from "./principal.ts";
+import type { DocumentStore, Position, Write } from "../../stores/document-store.ts";
+import type { AdminScope } from "../authorize.ts";
+import type { RuleFault } from "../parsing/rule-faults.ts";
+import { parseRules } from "../parsing/rules.ts";
+import type { Principal } from "../principal.ts";
+import type { RuleSet } from "../rule-tree.ts";
 import { type RuleChange, ruleChanges } from "./rule-changes.ts";
-import type { RuleFault } from "./rule-faults.ts";
 import { type CheckedRules, demandPublishable, type Lints, type RunTests } from "./rule-findings.ts";
-import type { RuleSet } from "./rule-tree.ts";
 import {
   DamagedRules,
   jsonOf,
@@ -20,7 +21,6 @@ import {
   type VersionInfo,
   versionWrites,
 } from "./rule-versions.ts";
-import { parseRules } from "./rules.ts";
 import type {
   CheckReport,
   Published,

@@ -4,7 +4,7 @@ import { MISSING } from "#protocol/compare";
 import { describe } from "#protocol/describe";
 import { type Path, someValue } from "#protocol/paths";
 import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
-import { HAS } from "./bind.ts";
+import { HAS } from "../bind.ts";
 
 /** Values that one clause shows, and characters of each. */
 const MOST_SHOWN = 20;

@@ -1,5 +1,6 @@
 import { isCollectionName } from "#protocol/batch";
 import { jsonBytes } from "#protocol/json-size";
+import type { BucketRules, CollectionRules, FieldRule, Rule } from "../rule-tree.ts";
 import { ACTION_KEYS, type ActionRules, readActions } from "./rule-actions.ts";
 import { cite } from "./rule-faults.ts";
 import { readFields } from "./rule-fields.ts";
@@ -8,7 +9,6 @@ import { checkMacros, nameMacros } from "./rule-macros.ts";
 import { checkRequired, readExempt } from "./rule-required.ts";
 import { createBudget, Names, type RuleScope } from "./rule-scope.ts";
 import { readFixed } from "./rule-shapes.ts";
-import type { BucketRules, CollectionRules, FieldRule, Rule } from "./rule-tree.ts";
 
 /** Bytes of the JSON of one collection's rules, macros expanded; access-rules.md 2.6. */
 const MAX_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 import type { Faults } from "#protocol/errors";
+import type { Lookup } from "../rule-tree.ts";
 import type { RulePlaces } from "./rule-places.ts";
-import type { Lookup } from "./rule-tree.ts";
 
 /** What a part of a set of rules is read with: the whole set's, and the names that it may use. */
 export interface RuleScope {

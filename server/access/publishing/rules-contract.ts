@@ -1,5 +1,5 @@
-import type { AdminScope } from "./authorize.ts";
-import type { RuleFault } from "./rule-faults.ts";
+import type { AdminScope } from "../authorize.ts";
+import type { RuleFault } from "../parsing/rule-faults.ts";
 import type { Finding, TestResult } from "./rule-findings.ts";
 import type { RuleAuthor } from "./rule-versions.ts";
 

@@ -1,9 +1,9 @@
-import type { DocumentStore } from "../stores/document-store.ts";
-import { factsOf, type RuledPrincipal } from "./caller.ts";
-import { createLookupCache, type LookupCache, RequestLookups } from "./lookups.ts";
-import type { Judgement, RequestRights, Rights } from "./rights.ts";
-import type { Caller } from "./rule-binder.ts";
-import type { RuleSet } from "./rule-tree.ts";
+import type { DocumentStore } from "../../stores/document-store.ts";
+import { factsOf, type RuledPrincipal } from "../caller.ts";
+import { createLookupCache, type LookupCache, RequestLookups } from "../lookups.ts";
+import type { Judgement, RequestRights, Rights } from "../rights.ts";
+import type { Caller } from "../rule-binder.ts";
+import type { RuleSet } from "../rule-tree.ts";
 
 /** What one question about rights is judged with. */
 export interface SimulatedRights extends Rights {

@@ -4,9 +4,9 @@ import { parseInDialect } from "#protocol/filter";
 import { jsonBytes } from "#protocol/json-size";
 import { LIMITS } from "#protocol/limits";
 import { isObjectValue } from "#protocol/values";
+import type { Lookup, Rule, RuleNode } from "../rule-tree.ts";
 import { RuleDialect } from "./rule-dialect.ts";
 import { createBudget, type RuleScope } from "./rule-scope.ts";
-import type { Lookup, Rule, RuleNode } from "./rule-tree.ts";
 import { checkUses, isPerDocument, lookupsOf, type RuleSite, variablesOf } from "./rule-uses.ts";
 
 const NO_LOOKUPS: ReadonlyMap<string, Lookup> = new Map();
