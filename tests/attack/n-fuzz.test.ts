@@ -16,7 +16,7 @@ interface Schema {
   readonly enum?: readonly unknown[];
 }
 
-const REQUESTS = 1500;
+const REQUESTS = 1000;
 /** No request of this size may hold the server longer, even on a busy machine. */
 const SLOWEST_MS = 3000;
 const seed = Number(process.env.GALLEY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32));

@@ -49,7 +49,7 @@ t.test("what is sealed opens in its place only, unchanged, under any secret that
     t.equal(seals.both.open(sealed, "_mail/m2"), undefined);
     t.equal(seals.other.open(sealed, "_mail/m1"), undefined);
     t.equal(seals.both.open(seals.old.seal(text, "_mail/m1"), "_mail/m1"), text);
-    t.notMatch(sealed, /code|xxx/);
+    t.notMatch(sealed, /code 123456|x{20}/);
   }
   const sealed = seals.both.seal("secret", "c");
   for (let i = 0; i < sealed.length; i++) {
