@@ -16,6 +16,14 @@ export interface Failures {
   late(reply: FastifyReply, error: unknown): string;
   /** The envelope for a connection that never became a request. */
   text(error: GalleyError, requestId: string): string;
+  /** What is answered to a connection that never became a request: whatever was thrown as ours, logged if it is a fault. */
+  bare(error: unknown, requestId: string): BareFailure;
+}
+
+export interface BareFailure {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly text: string;
 }
 
 export function createFailures(
@@ -59,6 +67,12 @@ export function createFailures(
       return envelope(error, reply.request.id);
     },
     text: envelope,
+    bare(thrown, requestId) {
+      const error = toGalleyError(thrown);
+      if (error.code === "internal") log.error({ requestId, err: error.cause ?? error }, error.message);
+      const headers = [...replies.bare(requestId), ...headersOf(error)];
+      return { status: error.status, headers, text: envelope(error, requestId) };
+    },
   };
 }
 

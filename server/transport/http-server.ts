@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { GalleyError } from "#protocol/errors";
 import type { LoadLimits } from "./load.ts";
 
@@ -134,8 +135,12 @@ function refuse(
             ? "the headers are larger than 16 KiB"
             : "this is not a valid HTTP/1.1 request",
         );
-  const { headers, text } = refusal(error);
-  const lines = [`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`];
+  endWith(socket, error.status, refusal(error), lingerMs);
+}
+
+/** Answers what is not, or no longer, fastify's to answer, and ends its connection. */
+export function endWith(socket: Duplex, status: number, { headers, text }: Refusal, lingerMs: number): void {
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   socket.end(`${lines.join("\r\n")}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
   const timer = setTimeout(() => socket.destroy(), lingerMs);

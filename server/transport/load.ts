@@ -19,6 +19,18 @@ export interface LoadLimits {
   readonly drainMs: number;
   /** At the stop: for idle connections, so that requests already on the wire get an answer. */
   readonly farewellMs: number;
+  /** WebSockets of this node, and of one network. */
+  readonly sockets: number;
+  readonly socketsPerNetwork: number;
+  /** Bytes and fragments of one message on a WebSocket. Browsers send theirs in one piece. */
+  readonly frameBytes: number;
+  readonly frameFragments: number;
+  /** Between two pings of a WebSocket. */
+  readonly beatMs: number;
+  /** For a client to answer the close of its WebSocket; it may have to read what was sent before. */
+  readonly socketCloseMs: number;
+  /** At the stop: clients of WebSockets are asked to come back at some time within this. */
+  readonly byeSpreadMs: number;
 }
 
 export const LOAD: LoadLimits = {
@@ -32,4 +44,11 @@ export const LOAD: LoadLimits = {
   connections: 50_000,
   drainMs: 30_000,
   farewellMs: 500,
+  sockets: 20_000,
+  socketsPerNetwork: 5000,
+  frameBytes: 64 * 1024,
+  frameFragments: 64,
+  beatMs: 25_000,
+  socketCloseMs: 10_000,
+  byeSpreadMs: 10_000,
 };

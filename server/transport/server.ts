@@ -9,10 +9,11 @@ import type { Cors } from "./cors.ts";
 import { createDenialListener, createHint, type DenialListenerOptions } from "./denials.ts";
 import { createEntrance, type Entrance } from "./entrance.ts";
 import { createFailures, type Failures } from "./failures.ts";
-import { createHttpServer, type HttpServer } from "./http-server.ts";
-import type { Verifiers } from "./identify.ts";
+import { createHttpServer, endWith, type HttpServer } from "./http-server.ts";
+import { anonymous, type Verifiers } from "./identify.ts";
 import { addBodyParsers, BODY_LIMIT } from "./json-body.ts";
 import type { RouteTools } from "./lines.ts";
+import { createLiveSockets, type LiveSocketsOptions } from "./live/live-sockets.ts";
 import type { LoadLimits } from "./load.ts";
 import { readParameters } from "./parameters.ts";
 import { createReplies, type Replies } from "./reply.ts";
@@ -36,6 +37,8 @@ export interface TransportOptions {
   readonly explaining: Omit<DenialListenerOptions, "log">;
   /** Makes request ids; never taken from a client. */
   readonly requestId: () => string;
+  /** What is behind the WebSockets, and the names by which this server is reached. */
+  readonly live?: Pick<LiveSocketsOptions, "service" | "hosts" | "random">;
   /** All routes, in reading order. */
   readonly routes: (tools: RouteTools) => readonly Route[];
 }
@@ -80,12 +83,25 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   });
   const entrance = createEntrance({ server, verifiers, requestLimits, addressOf, failures, load, demandOpen });
   for (const route of options.routes({ replies, failures, load, warnings, hint })) mount(fastify, route, entrance);
+  const sockets =
+    options.live &&
+    createLiveSockets({
+      ...{ ...options.live, addressOf, load, log, demandOpen },
+      allowsOrigin: cors.allows,
+      take: (address) => requestLimits.take(anonymous(address)),
+      closing: () => server.closing,
+      refuse(socket, error) {
+        const { status, ...reply } = failures.bare(error, options.requestId());
+        endWith(socket, status, reply, load.lingerMs);
+      },
+    });
+  if (sockets) server.server.on("upgrade", sockets.upgrade);
   await fastify.ready();
   return {
     fastify,
     listen: (host, port) => server.listen(host, port),
     async close() {
-      await server.close();
+      await Promise.all([server.close(), sockets?.close()]);
       await fastify.close();
     },
   };
