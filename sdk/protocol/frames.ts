@@ -53,12 +53,13 @@ export type ServerFrame<D> =
       readonly more: boolean;
       readonly reset?: Reset;
     }
-  /** Of `count`, `distinct` and `aggregate`. */
+  /** Of `count`, `distinct` and `aggregate`. `at`: where it is exact, at or before `pos`. */
   | {
       readonly t: "value";
       readonly s: number;
       readonly w: string;
       readonly pos: string;
+      readonly at: string;
       readonly value: unknown;
       readonly reset?: Reset;
     }
@@ -79,7 +80,8 @@ export type ServerFrame<D> =
   /** Before a planned close. `retry`: milliseconds to wait. */
   | { readonly t: "bye"; readonly pos: string; readonly retry: number };
 
-export type WindowChange<D> = Delta<D> | { readonly value: unknown };
+/** `at`: where the value is exact, at or before `pos`: commits may have followed while it was computed. */
+export type WindowChange<D> = Delta<D> | { readonly value: unknown; readonly at: string };
 
 /**
  * How a result changed: take out every `rm` and every id in `up`, then insert `up` in rising order, each at its final

@@ -33,6 +33,8 @@ export interface ListQuestion extends Bound {
   /** Ends with `_id`. */
   readonly sort: readonly SortKey[];
   readonly limit: number;
+  /** Characters of documents that a load may hold together. */
+  readonly characters: number;
   /** Opaque to clients: equal as long as equal versions look alike (rules version, masks, select, epoch). */
   readonly shape: string;
   /** A document as those who ask this may see it: JSON text. */
@@ -93,7 +95,10 @@ export interface Viewer {
   failed(error: GalleyError): void;
 }
 
-/** What a commit did to a window; one object for all of its viewers. */
+/**
+ * What a commit did to a window; one object for all of its viewers. What a refill brought, or a value computed anew, is a
+ * change too: it comes between commits, at the position of the one before.
+ */
 export interface Change {
   readonly position: Position;
   /** JSON text of `{"<window>": <delta>}` without its braces. */
