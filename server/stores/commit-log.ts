@@ -1,5 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import type { Commit, Lost, Position, Tail } from "./document-store.ts";
+import { historyOf, isPosition, PositionWaits } from "./positions.ts";
 
 /** What is kept for a listener that starts at an older position. */
 const KEPT_COMMITS = 10_000;
@@ -22,8 +23,15 @@ export interface CommitLog {
   /** Nothing more was committed up to here. */
   advance(position: Position): void;
   tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: Lost): Tail;
-  /** Resolves once everything up to the position was handed on. @throws GalleyError `unavailable` if the order is lost */
+  /** Resolves once everything up to the position was handed on. @throws GalleyError as `DocumentStore.passed` */
   passed(position: Position): Promise<void>;
+  /**
+   * For reads at a position: undefined if everything up to it was handed on, else resolves once it is.
+   *
+   * @param patience milliseconds that it may take
+   * @throws GalleyError as `Query.at`, at once or by the promise
+   */
+  reach(position: Position, patience: number): Promise<void> | undefined;
   /**
    * Order is known again only from here on: all have to read anew. Resolves once they have, and only then the position
    * counts as passed. Rejects if one of them could not.
@@ -38,27 +46,26 @@ interface Listener {
   readonly lost: Lost | undefined;
 }
 
-interface Waiter {
-  readonly position: Position;
-  readonly resolve: () => void;
-  readonly reject: (error: GalleyError) => void;
-}
-
 /** @param start the last commit that is durable */
 export function createCommitLog(start: Position): CommitLog {
   const listeners = new Set<Listener>();
   let kept: LoggedCommit[] = [];
+  /** Order is known from here on. */
+  let since = start;
   /** Commits up to this one are not kept. Entries before `first` are given up and cut off now and then. */
   let forgotten = start;
   let first = 0;
   let bytes = 0;
   let last = start;
-  let waiting: Waiter[] = [];
+  const waits = new PositionWaits();
 
   function demandKept(from: Position): void {
-    if (!/^[^.]+\.[0-9a-f]{16}$/.test(from) || historyOf(from) !== historyOf(last) || from < forgotten) {
-      throw historyLost();
-    }
+    if (!isPosition(from) || historyOf(from) !== historyOf(last) || from < forgotten) throw historyLost();
+  }
+
+  /** That nothing was missed after a position. */
+  function demandKnown(at: Position): void {
+    if (!isPosition(at) || historyOf(at) !== historyOf(since) || at < since) throw historyLost();
   }
 
   function forgetOldest(): void {
@@ -90,13 +97,6 @@ export function createCommitLog(start: Position): CommitLog {
     }
   }
 
-  function settle(): void {
-    if (waiting.length === 0) return;
-    const over = waiting.filter(({ position }) => position <= last);
-    waiting = waiting.filter(({ position }) => position > last);
-    for (const { resolve } of over) resolve();
-  }
-
   return {
     get position() {
       return last;
@@ -110,12 +110,12 @@ export function createCommitLog(start: Position): CommitLog {
         const made = entry.make();
         for (const listener of listeners) if (listener.seen < entry.position) tell(listener, entry.position, made);
       }
-      settle();
+      waits.settle(last);
     },
     advance(position) {
       if (position <= last) return;
       last = position;
-      settle();
+      waits.settle(last);
     },
     tail(from, listener, lost) {
       if (from !== undefined) demandKept(from);
@@ -127,17 +127,27 @@ export function createCommitLog(start: Position): CommitLog {
       }
       return {
         get position() {
-          return entry.seen > last ? entry.seen : last;
+          // While all read anew, `last` may still be of the history before.
+          return entry.seen > last || historyOf(entry.seen) !== historyOf(last) ? entry.seen : last;
         },
         close: () => void listeners.delete(entry),
       };
     },
     passed(position) {
       if (historyOf(position) !== historyOf(last)) return Promise.reject(orderLost());
-      if (position <= last) return Promise.resolve();
-      return new Promise((resolve, reject) => waiting.push({ position, resolve, reject }));
+      return position <= last ? Promise.resolve() : waits.add(position);
+    },
+    reach(position, patience) {
+      demandKnown(position);
+      // What those who read anew may already have seen.
+      if (position === since || (historyOf(last) === historyOf(since) && position <= last)) return undefined;
+      return waits.add(position, patience).then(
+        () => demandKnown(position),
+        (error) => Promise.reject(notReached(error)),
+      );
     },
     async restart(position) {
+      since = position;
       forgotten = position;
       kept = [];
       first = 0;
@@ -151,26 +161,26 @@ export function createCommitLog(start: Position): CommitLog {
       const other = historyOf(position) !== historyOf(last);
       // Commits may have followed already.
       if (other || position > last) last = position;
-      if (other) for (const { reject } of waiting.splice(0)) reject(orderLost());
-      settle();
+      if (other) waits.end(orderLost());
+      waits.settle(last);
     },
     close() {
       listeners.clear();
-      for (const { reject } of waiting.splice(0)) reject(new GalleyError("unavailable", "the store is closed"));
+      waits.end(new GalleyError("unavailable", "the store is closed"));
     },
   };
 }
 
-function historyOf(position: Position): string {
-  return position.slice(0, position.lastIndexOf("."));
-}
-
-function historyLost(): GalleyError {
-  return new GalleyError("failed_precondition", "commits since that position are not kept any more: read anew", {
-    reason: "history_lost",
-  });
+/** What happened since a position cannot be told any more. */
+export function historyLost(cause?: unknown): GalleyError {
+  const message = "commits since that position are not kept any more: read anew";
+  return new GalleyError("failed_precondition", message, { reason: "history_lost" }, cause);
 }
 
 function orderLost(): GalleyError {
   return new GalleyError("unavailable", "the order of commits was lost: read what is stored", { outcome: "unknown" });
+}
+
+function notReached(cause: unknown): GalleyError {
+  return new GalleyError("unavailable", "this server has not come to that position in time", {}, cause);
 }

@@ -21,11 +21,12 @@ export interface DocumentStore {
   /**
    * One page: the first `limit` rows, in the order of `sort`, that match `filter` and whose (key tuple, id) is greater
    * than `after`. All rows are of one state of the store, that of `position`. Exactly what sort.ts and match.ts say,
-   * whatever index was used. An unknown collection is empty.
+   * whatever index was used. An unknown collection is empty. This and the next three read the state of now, or that of
+   * `at`, see {@link Query}.
    *
    * @throws GalleyError `query_too_expensive` or `index_required` past `budget.candidates`, `timeout` past the deadline,
    *   `invalid_argument` (`sort_parallel_arrays`) if a matching document has two arrays on the sort's paths,
-   *   `payload_too_large` past `budget.characters`
+   *   `payload_too_large` past `budget.characters`; of a read at a position, what `Query.at` says
    */
   find(query: FindQuery): Promise<FindResult>;
 
@@ -67,7 +68,8 @@ export interface DocumentStore {
    * Calls `listener` with every commit after `from` (undefined: after `position()`), of whichever process, in commit
    * order, each once, whole, and never before it is durable. It may come a moment after its writer was answered: who
    * needs it told waits for `passed`. Commits that were told before, to whomever, are told before this returns. A commit
-   * that changes nothing is told to nobody.
+   * that changes nothing is told to nobody. Listeners are told of a commit in the order in which they were registered, all
+   * of them in the same turn of the event loop.
    *
    * @param lost is called if the store has lost the order of commits (its history is gone, its writer was killed): what
    *   the listener knows may be out of date, later commits come as before. Read anew: no process counts as having passed
@@ -78,7 +80,8 @@ export interface DocumentStore {
   tail(from: Position | undefined, listener: (commit: Commit) => void, lost?: Lost): Tail;
 
   /**
-   * Resolves once this process's listeners were told every commit up to `position`, also if none follows it.
+   * Resolves once this process's listeners were told every commit up to `position`, also if none follows it: seconds
+   * later at most, for a position that any process was given.
    *
    * @throws GalleyError `unavailable`, `outcome: "unknown"` (the commit stands), if that cannot be known in time
    */
@@ -129,6 +132,13 @@ export interface Nodes {
    * `unavailable`; who judges by what it remembers, before it asks the store, has to look here.
    */
   readonly inTouch: boolean;
+  /**
+   * Milliseconds since this process looked at the order of commits and was then told everything up to there. About a
+   * second at most where all is well, 0 where one process makes all commits; it rises while commits come late, or do not
+   * come. Who shows what commits did should take on nobody new from 3,000 on; and show nothing more once `inTouch` is false,
+   * which it is from 4,000 on at the latest.
+   */
+  readonly lag: number;
   /** Resolves once it is in touch, if that takes but a moment. @throws GalleyError `unavailable` */
   touch(): Promise<void>;
 }
@@ -162,6 +172,17 @@ export interface Query {
   /** Normalised (normalise.ts), with the caller's rule already in it. */
   readonly filter: Node;
   readonly budget: Budget;
+  /**
+   * Reads the state of this position, or of a later one: the result's `position` S says which. The tail reaches S without
+   * any further write, so whoever follows it and applies the commits after S to the result misses nothing. A position
+   * that this process has not reached yet is waited for, and so is a server that is away for a moment: no longer than
+   * `budget.milliseconds`. Such reads wait for no question without `at`, however slow that is.
+   *
+   * A read of it throws GalleyError `failed_precondition` (`reason: "history_lost"`) if the position is of another history,
+   * older than what the store keeps, or older than the last time that the order of commits was lost; `unavailable` if it
+   * is not reached in time.
+   */
+  readonly at?: Position;
 }
 
 export interface FindQuery extends Query {

@@ -27,7 +27,7 @@ export interface NodesOptions {
  * a report that it sent after the commit, and that came back to it, would show that it has passed the commit.
  */
 export interface MongoNodes extends Pick<DocumentStore, "barrier">, Pick<Nodes, "self" | "lives"> {
-  readonly lease: Pick<Lease, "held" | "lostFor">;
+  readonly lease: Pick<Lease, "held" | "lostFor" | "age">;
   /** Reports for the first time; resolves when this node holds its lease and knows the others. Throws what a read does. */
   open(): Promise<void>;
   /** Notes that work begins which is judged by what is known now. */

@@ -99,6 +99,9 @@ export function createOrder({ connection, history, refresh, reload, stored, warn
       get inTouch() {
         return inTouch();
       },
+      get lag() {
+        return nodes.lease.age;
+      },
       async touch() {
         while (!inTouch()) {
           if (nodes.lease.lostFor() > PATIENCE) throw outOfTouch();

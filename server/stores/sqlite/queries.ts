@@ -34,6 +34,9 @@ export interface Queries extends Pick<DocumentStore, "count" | "distinct" | "agg
   close(): Promise<void>;
 }
 
+/** Questions that read at once; reads at a position have sessions of their own, which no slow question holds. */
+const SESSIONS = { now: 8, positioned: 4 };
+
 export interface QueriesOptions {
   readonly file: string;
   /** For what is read in one turn; larger questions open connections of their own. */
@@ -44,7 +47,8 @@ export interface QueriesOptions {
 }
 
 export function createQueries({ file, database, activity, meter, at }: QueriesOptions): Queries {
-  const pool = createSessionPool(file);
+  const pool = createSessionPool(file, SESSIONS.now);
+  const positioned = createSessionPool(file, SESSIONS.positioned);
   const slices = createSlices();
   const plans = createPlanMemo<StoredIndex>();
   const { catalog, known } = pool;
@@ -59,10 +63,11 @@ export function createQueries({ file, database, activity, meter, at }: QueriesOp
     empty: (cost: Cost) => T,
   ): Promise<T> {
     const clock = new QueryClock(query.budget);
-    const taken = pool.take(clock);
+    const from = query.at === undefined ? pool : positioned;
+    const taken = from.take(clock);
     const session = taken instanceof ReadSession ? taken : await taken;
     try {
-      const collection = pool.catalog(session).collections.get(query.collection);
+      const collection = from.catalog(session).collections.get(query.collection);
       if (!collection) return empty({ position: at(session.sequence), examined: 0 });
       const run = new QueryRun({
         query,
@@ -76,7 +81,7 @@ export function createQueries({ file, database, activity, meter, at }: QueriesOp
       });
       return await slices.run(work(run), clock);
     } finally {
-      pool.give(session);
+      from.give(session);
     }
   }
 
@@ -139,6 +144,8 @@ export function createQueries({ file, database, activity, meter, at }: QueriesOp
         },
         (cost) => ({ ...new Grouping(query.aggregate).result(), ...cost }),
       ),
-    close: () => pool.close(),
+    async close() {
+      await Promise.all([pool.close(), positioned.close()]);
+    },
   };
 }

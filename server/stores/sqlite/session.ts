@@ -4,8 +4,6 @@ import { type Catalog, readCatalog } from "./catalog.ts";
 import { openReading } from "./connection.ts";
 import type { QueryClock } from "./slices.ts";
 
-/** Queries that read at once, each with a connection and read transaction of its own. */
-const SESSIONS = 8;
 /** Page cache of one connection, in KiB. */
 const CACHE_KIB = 4 * 1024;
 /** Prepared statements that a connection keeps. */
@@ -73,7 +71,8 @@ export interface SessionPool {
   close(): Promise<void>;
 }
 
-export function createSessionPool(file: string): SessionPool {
+/** @param most queries that read at once, each with a connection and read transaction of its own */
+export function createSessionPool(file: string, most: number): SessionPool {
   const free: ReadSession[] = [];
   const waiting: ((session: ReadSession) => void)[] = [];
   let opened = 0;
@@ -122,7 +121,7 @@ export function createSessionPool(file: string): SessionPool {
   return {
     take(clock) {
       let session = free.pop();
-      if (!session && opened < SESSIONS) {
+      if (!session && opened < most) {
         session = new ReadSession(openReading(file, CACHE_KIB));
         opened += 1;
       }

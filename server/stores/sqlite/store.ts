@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
 import { GalleyError } from "#protocol/errors";
-import type { DocumentStore } from "../document-store.ts";
+import type { DocumentStore, Query } from "../document-store.ts";
 import { createVersions } from "../versions.ts";
 import { createActivity } from "./activity.ts";
 import { openReading, openWriting } from "./connection.ts";
@@ -106,6 +106,14 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
     }
   }
 
+  /** The file's own state is the newest one, so a read of it is one at any position that was reached. */
+  function asking<T>({ at, budget }: Query, read: () => T | Promise<T>): Promise<T> {
+    return reading(() => {
+      const reaching = at === undefined ? undefined : log.reach(at, budget.milliseconds);
+      return reaching ? reaching.then(read) : read();
+    });
+  }
+
   async function close(): Promise<void> {
     try {
       // Readers first: the last connection to close moves the log into the file and removes it, and must be able to.
@@ -121,10 +129,10 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
   return {
     meter,
     get: (collection, ids) => reading(() => points.get(collection, ids)),
-    find: (query) => reading(() => queries.find(query)),
-    count: (query) => reading(() => queries.count(query)),
-    distinct: (query) => reading(() => queries.distinct(query)),
-    aggregate: (query) => reading(() => queries.aggregate(query)),
+    find: (query) => asking(query, () => queries.find(query)),
+    count: (query) => asking(query, () => queries.count(query)),
+    distinct: (query) => asking(query, () => queries.distinct(query)),
+    aggregate: (query) => asking(query, () => queries.aggregate(query)),
     commit: async (writes) => log.at(await writer.commit(writes)),
     nextVersion: versions.next,
     position: () => log.position,
@@ -135,7 +143,7 @@ async function openStore(file: string, options: SqliteOptions, unlock: () => voi
       await log.passed(position);
       await writer.settled();
     },
-    nodes: { self, lives: (node) => node === self, inTouch: true, touch: () => Promise.resolve() },
+    nodes: { self, lives: (node) => node === self, inTouch: true, lag: 0, touch: () => Promise.resolve() },
     ensureCollection: (definition) => writer.ensure(definition),
     dropCollection: async (name) => {
       const sequence = await writer.drop(name);

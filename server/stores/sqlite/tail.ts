@@ -35,6 +35,7 @@ export function createSqliteTail(history: string, sequence: number, meter: Parse
     },
     tail: (from, listener, lost) => log.tail(from, listener, lost),
     passed: (position) => log.passed(position),
+    reach: (position, patience) => log.reach(position, patience),
     async restart(sequence) {
       if (at(sequence) !== log.position) await log.restart(at(sequence));
     },
