@@ -9,6 +9,7 @@ import type { AdminPrincipal, Principal, UserPrincipal } from "./principal.ts";
 import type { RequestRights, Rights } from "./rights.ts";
 import { RuledCollection } from "./ruled-collection.ts";
 import type { Action, ScopeSet } from "./scopes.ts";
+import { type StandingOptions, StandingRights } from "./standing-rights.ts";
 
 declare const scope: unique symbol;
 
@@ -34,6 +35,12 @@ export interface Scope {
   demand(action: Action): void;
   /** What documents must pass in a list, closed and normalised. @throws Unsettled */
   readonly filter: Node;
+  /**
+   * What documents must pass to be watched by their ids: the rule of `get`, or of `list` where that of `get` asks for more
+   * than the document itself. Demands it too.
+   * @throws GalleyError as `demand`; Unsettled
+   */
+  filterOfIds(): Node;
   /**
    * Whether an action is allowed on a document. `update` is judged twice: on what is stored, and with `before` on what
    * would be.
@@ -63,10 +70,29 @@ export interface Authorizer {
    * nothing but what a rule opens.
    */
   scope(principal: Principal, collection: string): Scope;
+  /** The same for one who goes on to be shown something. */
+  standing(principal: Principal, sources: Pick<StandingOptions, "lookups" | "now">): Standing;
+}
+
+/** What a principal may do from now on: its scopes judge by what is right when they are asked. */
+export interface Standing extends Pick<StandingRights, "principal" | "become"> {
+  scope(collection: string): Scope;
 }
 
 export function createAuthorizer(rights: Rights): Authorizer {
-  return { scope: (principal, collection) => makeScope(rights.of(principal), collection) };
+  return {
+    scope: (principal, collection) => makeScope(rights.of(principal), collection),
+    standing(principal, sources) {
+      const standing = new StandingRights(principal, { ...sources, rules: rights.rules });
+      return {
+        get principal() {
+          return standing.principal;
+        },
+        become: (next) => standing.become(next),
+        scope: (collection) => makeScope(standing, collection),
+      };
+    },
+  };
 }
 
 function makeScope(request: RequestRights, collection: string): Scope {
@@ -112,6 +138,11 @@ class ScopedCollection implements Judged {
     // Whoever asked: no scope, not even `*`, opens the server's own collections.
     if (!isCollectionName(this.collection)) throw noSuchCollection();
     if (!this.always(action)) throw missingScope(`documents:${this.collection}:${action}`);
+  }
+
+  filterOfIds(): Node {
+    this.demand("get");
+    return TRUE;
   }
 
   allows(action: Action): boolean {

@@ -16,6 +16,18 @@ const MOST_SETS = 10_000;
 /** What a batch has changed so far, which lookups see: the images of each collection by id, undefined where it is gone. */
 export type Overlay = ReadonlyMap<string, ReadonlyMap<string, Document | undefined>>;
 
+/** What verdicts ask of lookups: at once, or not until they are read. */
+export interface Lookups {
+  /** The values of a set lookup, null if there are more than may be; undefined: not read yet, and noted to be. */
+  values(lookup: Lookup, where: Node): readonly Value[] | null | undefined;
+  /** Whether an exists lookup finds something; undefined as above. */
+  exists(lookup: Lookup, where: Node): boolean | undefined;
+  /** What the operations of a batch have done before the one that is judged; undefined: as stored. */
+  see(overlay: Overlay | undefined): void;
+  /** Reads what was asked for. @throws GalleyError `unavailable`, `timeout` */
+  settle(): Promise<void>;
+}
+
 /** The values of set lookups, held as long as nothing is written where they come from (access-rules.md 5). */
 export interface LookupCache {
   /** The values, null if there are more than may be; undefined: they must be read first. */
@@ -74,13 +86,13 @@ async function readValues(
 ): Promise<readonly Value[] | null> {
   const found = await store
     .distinct({ collection: from, filter: where, path: select, budget: BUDGET })
-    .catch((error: unknown) => Promise.reject(failed(error)));
+    .catch((error: unknown) => Promise.reject(lookupFailed(error)));
   const values = found.values.filter((value) => value !== null);
   return found.more || values.length > max ? null : Object.freeze(values);
 }
 
 /** A store that fails gives no verdict. */
-function failed(error: unknown): GalleyError {
+export function lookupFailed(error: unknown): GalleyError {
   if (error instanceof GalleyError && error.status >= 500) return error;
   return new GalleyError("unavailable", "the access rules cannot be judged at the moment: try again", {}, error);
 }
@@ -89,7 +101,7 @@ function failed(error: unknown): GalleyError {
  * The lookups of one request: each is read once, and what is not read yet is noted, so that a verdict can be asked for
  * again after {@link settle}.
  */
-export class RequestLookups {
+export class RequestLookups implements Lookups {
   readonly #store: Pick<DocumentStore, "find" | "distinct">;
   readonly #cache: LookupCache;
   readonly #exists = new Map<string, boolean>();
@@ -102,7 +114,6 @@ export class RequestLookups {
     this.#cache = cache;
   }
 
-  /** What the operations of a batch have done before the one that is judged; undefined: as stored. */
   see(overlay: Overlay | undefined): void {
     this.#overlay = overlay;
   }
@@ -151,7 +162,6 @@ export class RequestLookups {
     return this.#wanted.size > 0;
   }
 
-  /** Reads what was asked for. @throws GalleyError `unavailable`, `timeout` */
   async settle(): Promise<void> {
     const wanted = [...this.#wanted.values()];
     this.#wanted.clear();
@@ -171,7 +181,7 @@ export class RequestLookups {
 
   async #find({ from }: Lookup, filter: Node): Promise<boolean> {
     const query = { collection: from, filter, sort: BY_ID, limit: 1, budget: BUDGET };
-    const { rows } = await this.#store.find(query).catch((error: unknown) => Promise.reject(failed(error)));
+    const { rows } = await this.#store.find(query).catch((error: unknown) => Promise.reject(lookupFailed(error)));
     return rows.length > 0;
   }
 }

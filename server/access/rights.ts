@@ -96,6 +96,7 @@ export function createRights({ store, rules, clock, renewed }: RightsOptions): R
     let held = rules();
     // Of keys and admins nothing of this is ever asked.
     let caller: Caller | undefined;
+    let lookups: RequestLookups | undefined;
     return {
       get principal() {
         return principal;
@@ -104,7 +105,9 @@ export function createRights({ store, rules, clock, renewed }: RightsOptions): R
         return held;
       },
       get caller() {
-        caller ??= { facts: factsOf(ruled(principal)), now: clock(), lookups: new RequestLookups(store, cache) };
+        if (caller) return caller;
+        lookups = new RequestLookups(store, cache);
+        caller = { facts: factsOf(ruled(principal)), now: clock(), lookups };
         return caller;
       },
       get current() {
@@ -120,7 +123,7 @@ export function createRights({ store, rules, clock, renewed }: RightsOptions): R
         at = turn;
         commonAt = commonTurn;
         if (!same && caller) {
-          caller.lookups.renew();
+          lookups?.renew();
           caller = { ...caller, facts: factsOf(ruled(principal)) };
         }
         return same;
@@ -143,13 +146,14 @@ export function createRights({ store, rules, clock, renewed }: RightsOptions): R
 }
 
 /** Scopes of keys and admins need no facts. */
-function ruled(principal: Principal): RuledPrincipal {
+export function ruled(principal: Principal): RuledPrincipal {
   return principal.kind === "key" || principal.kind === "admin"
     ? { kind: "anonymous", address: principal.address }
     : principal;
 }
 
-function sameRights(one: Principal, other: Principal): boolean {
+/** Whether no rule or scope can tell the two apart. */
+export function sameRights(one: Principal, other: Principal): boolean {
   if (one.kind === "key" || one.kind === "admin") {
     return (other.kind === "key" || other.kind === "admin") && one.scopes.texts.join() === other.scopes.texts.join();
   }

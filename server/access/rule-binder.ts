@@ -5,7 +5,7 @@ import { type Document, encodeValue, type ObjectValue, type Value } from "#proto
 import { type Bindings, bind, isClosed } from "./bind.ts";
 import { BoundRule, whereFor } from "./bound-rule.ts";
 import { valueAt } from "./caller.ts";
-import type { RequestLookups } from "./lookups.ts";
+import type { Lookups } from "./lookups.ts";
 import { createMasks, type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { BoundField, CollectionRules, Lookup, Rule, RuleNode } from "./rule-tree.ts";
 
@@ -20,10 +20,10 @@ export interface Caller {
   readonly facts: ObjectValue;
   /** Epoch milliseconds of the request. */
   readonly now: number;
-  readonly lookups: RequestLookups;
+  readonly lookups: Lookups;
 }
 
-/** Thrown where lookups have to be read before a verdict can be given: `RequestLookups.settle`, then ask again. */
+/** Thrown where lookups have to be read before a verdict can be given: `Lookups.settle`, then ask again. */
 export class Unsettled extends Error {}
 
 const rules = new WeakMap<Rule, Map<string, BoundRule>>();

@@ -47,6 +47,13 @@ export class RuledCollection {
     return this.#bound("list", false).filter;
   }
 
+  filterOfIds(): Node {
+    const action = this.#rule("get", false)?.perDocument ? "list" : "get";
+    this.demand(action);
+    const rule = this.#rule(action, false) ?? CLOSED_RULE.rule;
+    return bindRule(rule, this.#request.caller, true).filter;
+  }
+
   allows(action: Action, images: Images): boolean {
     const bound = this.#bound(action, action === "update" && images.before !== undefined);
     const verdict = bound.holds(images, (lookup, document) =>
