@@ -26,6 +26,8 @@ interface Bound {
   readonly filter: Node;
   /** Documents that a load may look at. */
   readonly candidates: number;
+  /** An error as those who ask this may be told it: the index that a rule lacks would tell what stands in the rule. */
+  told(error: GalleyError): GalleyError;
 }
 
 export interface ListQuestion extends Bound {
