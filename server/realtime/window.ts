@@ -53,6 +53,10 @@ export class WindowList {
     return this.#rows.length;
   }
 
+  has(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
   /** More documents follow after the visible ones, or, until a refill is in, may follow. */
   get more(): boolean {
     return this.#bound !== undefined || this.#rows.length > this.limit;
