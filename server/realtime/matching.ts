@@ -1,5 +1,7 @@
 import type { Node } from "#protocol/ast";
+import { GalleyError } from "#protocol/errors";
 import type { ObjectValue } from "#protocol/values";
+import { CollectionIndex, type Standing } from "./matching/collection-index.ts";
 
 /** What has to hear of documents. */
 export interface Watcher {
@@ -10,7 +12,12 @@ export interface Watcher {
 
 /** Which windows a changed document may touch; live-queries.md 5. One for a node. */
 export interface Matching<W extends Watcher> {
-  /** @throws GalleyError `index_required` if too many windows are there already that no value can find */
+  /** Windows that no value can find and that every document of their collection is tried on. */
+  readonly residual: number;
+  /**
+   * @throws GalleyError `index_required` if there are too many such windows already. Its `details.index` names a field
+   *   of the filter, so of the rule perhaps: only who is exempt from rules may be told it
+   */
   add(window: W): void;
   /** @param held the ids that it still holds */
   remove(window: W, held: Iterable<string>): void;
@@ -24,4 +31,109 @@ export interface Matching<W extends Watcher> {
    * @param next undefined if the document is gone
    */
   touched(collection: string, id: string, next: ObjectValue | undefined): readonly W[];
+}
+
+/** Windows of a node that no value can find. */
+const RESIDUAL_WINDOWS = 2000;
+
+/** @param most windows that no value can find */
+export function createMatching<W extends Watcher>(most = RESIDUAL_WINDOWS): Matching<W> {
+  const collections = new Map<string, CollectionIndex<Registered<W>>>();
+  const registered = new Map<W, Registered<W>>();
+  let residual = 0;
+  let round = 0;
+  let found: W[] = [];
+
+  /** Several entries may find a window. */
+  const find = (item: Registered<W>): void => {
+    if (item.round === round) return;
+    item.round = round;
+    found.push(item.window);
+  };
+
+  return {
+    get residual() {
+      return residual;
+    },
+    add(window) {
+      if (registered.has(window)) return;
+      const index = collections.get(window.collection) ?? new CollectionIndex();
+      const standing = index.place(window.filter);
+      if (isResidual(standing)) {
+        if (residual >= most) throw tooManyResidual(most, window.filter);
+        residual++;
+      }
+      const item = { window, standing, round: 0 };
+      registered.set(window, item);
+      collections.set(window.collection, index);
+      index.add(standing, item);
+    },
+    remove(window, held) {
+      const item = registered.get(window);
+      const index = collections.get(window.collection);
+      if (!item || !index) return;
+      registered.delete(window);
+      if (isResidual(item.standing)) residual--;
+      index.remove(item.standing, item);
+      for (const id of held) index.members.remove(id, item);
+      if (index.empty) collections.delete(window.collection);
+    },
+    hold(window, id) {
+      const item = registered.get(window);
+      if (item) collections.get(window.collection)?.members.add(id, item);
+    },
+    release(window, id) {
+      const item = registered.get(window);
+      if (item) collections.get(window.collection)?.members.remove(id, item);
+    },
+    touched(collection, id, next) {
+      const index = collections.get(collection);
+      if (!index) return NONE;
+      round++;
+      found = [];
+      index.members.each(id, find);
+      if (next) index.meet(next, find);
+      return found;
+    },
+  };
+}
+
+const NONE: readonly never[] = Object.freeze([]);
+
+interface Registered<W> {
+  readonly window: W;
+  readonly standing: Standing;
+  /** When it was found last. */
+  round: number;
+}
+
+function isResidual(standing: Standing): boolean {
+  return "every" in standing && standing.every === "residual";
+}
+
+function tooManyResidual(most: number, filter: Node): GalleyError {
+  const field = someField(filter);
+  const wanted = `ask for a value, a list of values or a range${field ? ` of ${JSON.stringify(field)}` : " of a field"} too`;
+  const message = `there are ${most} live queries already that only look for what is not so, or for a part of a text: ${wanted}`;
+  return new GalleyError("index_required", message, field ? { index: { paths: [field] } } : {});
+}
+
+/** The field that its first test is about: asked for by value, it would find the window. */
+function someField(node: Node): string | undefined {
+  switch (node.kind) {
+    case "true":
+    case "false":
+      return undefined;
+    case "and":
+    case "or":
+      for (const child of node.of) {
+        const field = someField(child);
+        if (field) return field;
+      }
+      return undefined;
+    case "not":
+      return node.of.path.join(".");
+    default:
+      return node.path.join(".");
+  }
 }
