@@ -2,11 +2,14 @@ import type { Accounts } from "./accounts.ts";
 import { createAuth } from "./auth.ts";
 import { commit, runBatch } from "./batch.ts";
 import { type AnyCollection, createCollection } from "./collection.ts";
+import { decode } from "./decode.ts";
 import { DOOR, type Door } from "./door.ts";
 import { encodeObject, encodePart } from "./encode.ts";
 import { ApiError, notLoaded, refused } from "./error.ts";
 import { createHttp, type Grant } from "./http.ts";
 import { createWriter } from "./operations.ts";
+import { createConnectionFace, type Watch, watchBy } from "./live.ts";
+import type { Machine } from "./live/index.ts";
 import { waitBefore } from "./retry.ts";
 import { createSession } from "./session.ts";
 import { createKeeper, pageStorage } from "./storage.ts";
@@ -55,9 +58,19 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
     send: http.send,
   });
   const order = createWriteOrder();
-  const collection = (name: string): AnyCollection => createCollection(http, order, name);
+  const connection = createConnectionFace();
+  let machine: Promise<Machine> | undefined;
+  const watch: Watch = (...asked) => {
+    const { WebSocket = globalThis.WebSocket } = options;
+    if (!WebSocket) throw refused("WebSocket", "is missing here: pass the one of `ws`");
+    const parts = { url, WebSocket, ApiError, http, decode, auth: session.auth, connection };
+    machine ??= import("./live/index.ts").then(({ createMachine }) => createMachine(parts), notLoaded);
+    return watchBy(machine, ...asked);
+  };
+  const collection = (name: string): AnyCollection => createCollection(http, order, watch, name);
   const client = {
     auth: createAuth(session.auth, accounts),
+    connection,
     collection,
     batch: (fn: (b: Batch<AnySchema>) => void, batch?: BatchOptions) => runBatch(http, order, fn, batch),
     async transaction<R>(fn: (tx: Transaction<AnySchema>) => Promise<R>, transaction?: TransactionOptions) {
@@ -72,6 +85,7 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
       return (await import("./transaction.ts").catch(notLoaded)).runTransaction(core, fn, transaction);
     },
     close() {
+      connection.close?.();
       session.close();
       http.close();
     },

@@ -1,6 +1,7 @@
 import { encode, encodeObject, encodePart, withMember } from "./encode.ts";
 import { ApiError, notLoaded, refused } from "./error.ts";
 import type { Call, Http } from "./http.ts";
+import type { Watch } from "./live.ts";
 import type { Expanded } from "./protocol/api.ts";
 import { findQuery } from "./query.ts";
 import { keyOf, question } from "./question.ts";
@@ -24,7 +25,7 @@ export interface AnyCollection {
   delete(id: string, options?: WriteOptions): Promise<void>;
 }
 
-export function createCollection(http: Http, order: WriteOrder, collection: string): AnyCollection {
+export function createCollection(http: Http, order: WriteOrder, watch: Watch, collection: string): AnyCollection {
   const route = `documents/${encodePart(collection, "collection")}`;
   const routeOf = (id: string): string => `${route}/${encodePart(id, "id")}`;
 
@@ -44,7 +45,7 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
     const query = parameters(shape);
     if (query === undefined) throw refused("select", 'expects names without ","');
     const path = routeOf(id) + query;
-    return question(keyOf("get", collection, encode(id, "id"), encode(shape, "get")), async () => {
+    const ask = async (): Promise<Doc<Json> | null> => {
       try {
         const reply = await http.send({ method: "GET", path, signal, grant });
         if (!shape.expand) return reply as Doc<Json>;
@@ -54,14 +55,15 @@ export function createCollection(http: Http, order: WriteOrder, collection: stri
         if (ApiError.is(error, "not_found")) return null;
         throw error;
       }
-    });
+    };
+    return question(keyOf("get", collection, encode(id, "id"), encode(shape, "get")), ask, watch);
   }
 
   return {
     get,
     find(filter = {}, { signal, ...options } = {}) {
       const shape = encode(ordered(options), "find");
-      return findQuery({ http, collection, route, filter: encodeObject(filter, "filter", true), shape, signal });
+      return findQuery({ http, watch, collection, route, filter: encodeObject(filter, "filter", true), shape, signal });
     },
     async create(value, options) {
       const text = encodeObject(value, "document");

@@ -39,10 +39,17 @@ export interface Http {
   send(call: Call): Promise<unknown>;
   /** The grant of a request that is made now. */
   readonly claim: () => Grant;
+  /** Told by replies. */
+  readonly seen: Seen;
   /** Waits, unless the signal or {@link close} ends it. @throws ApiError `aborted` */
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<unknown>;
   /** Aborts every request, for good. */
   close(): void;
+}
+
+/** The last place in the server's order of commits that this client has been told of. */
+export interface Seen {
+  position?: string | undefined;
 }
 
 export interface HttpOptions {
@@ -57,6 +64,7 @@ export interface HttpOptions {
 
 export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
   const closing = new AbortController();
+  const seen: Seen = {};
 
   /** Throws an ApiError if an error was answered, and whatever `fetch` throws if nothing was. */
   async function once(
@@ -78,6 +86,9 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     });
     const text = await response.text();
     if (!response.ok) throw errorOf(response, text);
+    const position = response.headers.get("x-galley-position");
+    // Replies overtake each other. Of another history any will do: the socket tells which one counts.
+    if (position && !(seen.position && seen.position > position)) seen.position = position;
     return text && decode(text);
   }
 
@@ -127,6 +138,7 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
   return {
     send,
     claim,
+    seen,
     async sleep(milliseconds, signal) {
       const limit = startLimit([closing.signal, signal]);
       await limit.sleep(milliseconds).finally(limit.end);

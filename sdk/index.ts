@@ -6,6 +6,7 @@ export type * from "./types/client.ts";
 export type * from "./types/collection.ts";
 export type { Defined, Doc, Expanded, Json, Meta, New, Ref } from "./types/document.ts";
 export type { Filter, Operators } from "./types/filter.ts";
+export type * from "./types/live.ts";
 export type { Path, SortKey } from "./types/path.ts";
 export type * from "./types/question.ts";
 export type { Aggregate, Group, Output, Picked } from "./types/result.ts";

@@ -2,6 +2,7 @@ import { encode, withMember } from "./encode.ts";
 import { notLoaded } from "./error.ts";
 import type { Call, Http } from "./http.ts";
 import type { Page as PageReply } from "./protocol/api.ts";
+import type { Watch } from "./live.ts";
 import { Asked, keyOf, question } from "./question.ts";
 import { parameters, type Shape } from "./shape.ts";
 import type { Doc, Json } from "./types/document.ts";
@@ -16,6 +17,7 @@ const MAX_URL = 1000;
 /** What a query was built with. Filter and shape are held as JSON text, so that nobody can change them afterwards. */
 interface Parts {
   readonly http: Http;
+  readonly watch: Watch;
   readonly collection: string;
   readonly route: string;
   readonly filter: string;
@@ -33,7 +35,7 @@ class FindQuery extends Asked<Documents> implements Query<Doc<Json>> {
 
   constructor(parts: Parts) {
     const { collection, filter, shape } = parts;
-    super(keyOf("find", collection, filter, shape), async () => (await findPage(parts)).documents);
+    super(keyOf("find", collection, filter, shape), async () => (await findPage(parts)).documents, parts.watch);
     this.#parts = parts;
   }
 
@@ -52,9 +54,8 @@ class FindQuery extends Asked<Documents> implements Query<Doc<Json>> {
 
   first(): One<Doc<Json>> {
     const parts = this.#parts;
-    return question(keyOf("first", parts.collection, parts.filter, parts.shape), async () => {
-      return (await findPage(parts, { limit: 1 })).documents[0] ?? null;
-    });
+    const ask = async (): Promise<Doc<Json> | null> => (await findPage(parts, { limit: 1 })).documents[0] ?? null;
+    return question(keyOf("first", parts.collection, parts.filter, parts.shape), ask, parts.watch);
   }
 
   count({ cap }: { cap?: number } = {}): Question<{ count: number; more: boolean }> {
@@ -70,13 +71,14 @@ class FindQuery extends Asked<Documents> implements Query<Doc<Json>> {
   }
 
   #ask<R>(kind: string, members: object): Question<R> {
-    const { http, collection, route, filter, signal } = this.#parts;
+    const { http, watch, collection, route, filter, signal } = this.#parts;
     const text = encode(members, kind);
     const call = post(`${route}/${kind}`, filter, text);
-    return question(keyOf(kind, collection, filter, text), async () => {
+    const ask = async (): Promise<R> => {
       const { position: _, ...answer } = (await http.send({ ...call, signal })) as R & { position: string };
       return answer as R;
-    });
+    };
+    return question(keyOf(kind, collection, filter, text), ask, watch);
   }
 }
 

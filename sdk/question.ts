@@ -1,7 +1,9 @@
+import type { Watch } from "./live.ts";
+import type { Live, LiveState } from "./types/live.ts";
 import type { Question } from "./types/question.ts";
 
-export function question<R>(key: string, ask: () => Promise<R>): Question<R> {
-  return Object.freeze(new Asked(key, ask));
+export function question<R>(key: string, ask: () => Promise<R>, watch: Watch): Question<R> {
+  return Object.freeze(new Asked(key, ask, watch));
 }
 
 /** @param parts the rest of the question, as JSON texts */
@@ -13,10 +15,16 @@ export function keyOf(kind: string, collection: string, ...parts: string[]): str
 export class Asked<R> implements Question<R> {
   readonly key: string;
   readonly #ask: () => Promise<R>;
+  readonly #watch: Watch;
 
-  constructor(key: string, ask: () => Promise<R>) {
+  constructor(key: string, ask: () => Promise<R>, watch: Watch) {
     this.key = key;
     this.#ask = ask;
+    this.#watch = watch;
+  }
+
+  live(next?: (state: LiveState<R>) => void): Live<R> {
+    return this.#watch(this.key, next);
   }
 
   // biome-ignore lint/suspicious/noThenProperty: being awaited is what a question is for

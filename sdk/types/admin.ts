@@ -51,6 +51,10 @@ export interface UserInfo extends Me {
   /** null: the account is open. */
   readonly disabledAt: string | null;
   readonly disabledReason: string | null;
+  /** What admins note down; the user never sees it. */
+  readonly notes: string | null;
+  /** Requests for data a minute; null: as many as the setting `limits.user` says. */
+  readonly limits: { readonly requestsPerMinute: number | null };
 }
 
 export interface NewUser {
@@ -68,6 +72,10 @@ export interface UserChange extends Omit<NewUser, "email" | "name" | "proven"> {
   name?: string | null | undefined;
   locale?: string | null | undefined;
   data?: Json | undefined;
+  /** At most 4,000 characters; null takes them off. */
+  notes?: string | null | undefined;
+  /** null takes the user's own limit off. */
+  limits?: { requestsPerMinute: number | null } | null | undefined;
 }
 
 /** Who runs this Galley: for owners who have lately proven who they are, and full service keys. */

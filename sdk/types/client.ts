@@ -2,6 +2,7 @@ import type { Auth } from "./auth.ts";
 import type { Batch, BatchOptions, BatchResult, Transaction, TransactionOptions } from "./batch.ts";
 import type { Collection } from "./collection.ts";
 import type { Json } from "./document.ts";
+import type { Connection } from "./live.ts";
 
 /** Without a schema: any collection, of any documents. */
 export type AnySchema = Record<string, Json>;
@@ -22,6 +23,8 @@ export interface ClientOptions {
   timeout?: number | undefined;
   /** In place of the platform's own. */
   fetch?: typeof fetch | undefined;
+  /** In place of the platform's own: on Node 20, which has none, the one of the package `ws`. */
+  WebSocket?: typeof WebSocket | undefined;
 }
 
 /** Texts by key. `localStorage` is one, and so is AsyncStorage. Where it fails, the session is kept in memory. */
@@ -65,6 +68,9 @@ export interface Client<S = AnySchema> {
    */
   transaction<R>(fn: (tx: Transaction<S>) => Promise<R>, options?: TransactionOptions): Promise<R>;
 
-  /** Aborts what is under way, for good. */
+  /** The socket of all live results. */
+  readonly connection: Connection;
+
+  /** Aborts what is under way and ends what is live, for good. */
   close(): void;
 }

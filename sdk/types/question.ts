@@ -1,3 +1,4 @@
+import type { Live, LiveState } from "./live.ts";
 import type { Path } from "./path.ts";
 import type { Aggregate, Group, ValueAt } from "./result.ts";
 
@@ -8,6 +9,12 @@ import type { Aggregate, Group, ValueAt } from "./result.ts";
 export interface Question<R> extends Promise<R> {
   /** JSON text of the question as it was written: what is written alike has equal keys. */
   readonly key: string;
+  /**
+   * Keeps it answered: a state at once, and one after every commit that changes it, in order, through drops and restarts.
+   *
+   * @example const live = todos.find({ done: false }, { sort: "-_createdAt" }).live(({ data }) => render(data));
+   */
+  live(next?: (state: LiveState<R>) => void): Live<R>;
 }
 
 /** A question for one document; `null` if it is absent or not visible. */

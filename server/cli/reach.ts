@@ -9,6 +9,8 @@ import { type Call, CommandError, textOption } from "./command.ts";
 export interface Reach {
   /** Who answers, for messages. */
   readonly where: string;
+  /** Of a server that runs, with a key that it takes. */
+  readonly address?: { readonly url: string; readonly key: string };
   send(request: ReachRequest): Promise<ReachReply>;
   close(): Promise<void>;
 }
@@ -104,6 +106,7 @@ function overNetwork(url: string, key: string): Reach {
   const open = base.protocol === "https:" ? httpsRequest : httpRequest;
   return {
     where: base.origin,
+    address: { url: base.origin, key },
     // node:http rather than fetch: an import reads verdicts while it still sends rows, and fetch does not begin to
     // answer before the whole body is sent.
     send: ({ method, path, body, type }) =>

@@ -1,0 +1,48 @@
+import type { Machine, OpenConnection } from "./live/index.ts";
+import type { Live, LiveState } from "./types/live.ts";
+
+/** Watches the question of a key; sdk.md 6. */
+export type Watch = <R>(key: string, next?: (state: LiveState<R>) => void) => Live<R>;
+
+/** `db.connection`: there before what connects, which is loaded with the first live result and tells it how it is. */
+export function createConnectionFace(): OpenConnection {
+  const face: OpenConnection = {
+    status: "off",
+    listeners: new Set(),
+    onChange(fn) {
+      face.listeners.add(fn);
+      return () => face.listeners.delete(fn);
+    },
+    pause: () => face.drive?.((face.paused = true)),
+    resume: () => face.drive?.((face.paused = false)),
+  };
+  return face;
+}
+
+/** Before the first answer. */
+const NOTHING = { changes: [], synced: false, pending: false, fromCache: false } as unknown as LiveState<never>;
+
+/** A live result at once, of a machine that may still be loading. */
+export function watchBy<R>(machine: Promise<Machine>, ...asked: Parameters<typeof watch<R>>): Live<R> {
+  let live: Live<R> | undefined;
+  const loading = machine.then(({ watch }) => {
+    live = watch(...asked);
+    return live;
+  });
+  const ready = loading.then(({ ready }) => ready);
+  // Whoever does not ask for it hears of an error by the state.
+  ready.catch(() => {});
+  const close = (): unknown => loading.then(({ close }) => close());
+  return {
+    ready,
+    get state() {
+      return live?.state ?? NOTHING;
+    },
+    close,
+    [Symbol.dispose]: close,
+    async *[Symbol.asyncIterator]() {
+      yield* await loading;
+    },
+  };
+}
+declare const watch: Watch;

@@ -1,0 +1,71 @@
+import type { Live, LiveState } from "../types/live.ts";
+
+type Next<R> = (state: LiveState<R>) => void;
+
+/** One that watches a question, as the app holds it. */
+export class LiveResult<R> implements Live<R> {
+  state: LiveState<R>;
+  readonly ready: Promise<R>;
+  readonly #next: Next<R> | undefined;
+  readonly #first: LiveState<R>;
+  #settle!: (state: LiveState<R>) => void;
+  #closed = false;
+  readonly #leave: () => void;
+  #wake: (() => void)[] = [];
+
+  /** @param leave called once, when it is closed */
+  constructor(first: LiveState<R>, next: Next<R> | undefined, leave: () => void) {
+    this.state = first;
+    this.#first = first;
+    this.#next = next;
+    this.#leave = leave;
+    this.ready = new Promise((resolve, reject) => {
+      this.#settle = ({ data, error }) => (error ? reject(error) : data !== undefined && resolve(data));
+    });
+    this.ready.catch(() => {});
+  }
+
+  take(state: LiveState<R>): void {
+    if (this.#closed) return;
+    this.state = state;
+    this.#settle(state);
+    this.#tell();
+    try {
+      this.#next?.(state);
+    } catch (error) {
+      // The platform's to report: it must harm neither other callbacks nor the connection.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  readonly close = (): void => {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leave();
+    this.#tell();
+  };
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<LiveState<R>, void> {
+    try {
+      for (let seen = this.#first; !this.#closed && !seen.error; ) {
+        if (this.state === seen) await new Promise<void>((resolve) => this.#wake.push(resolve));
+        else {
+          seen = this.state;
+          yield seen;
+        }
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  #tell(): void {
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+}

@@ -1,0 +1,162 @@
+import type { ApiError } from "../error.ts";
+import { applyDelta, resultHash, type Versioned } from "../protocol/delta.ts";
+import { ERRORS, type ErrorDetails } from "../protocol/errors.ts";
+import type { Delta, FrameError, Have, ServerFrame } from "../protocol/frames.ts";
+import type { LiveState } from "../types/live.ts";
+import { changesOf } from "./changes.ts";
+import type { Watched } from "./question.ts";
+
+type Row = Versioned;
+type Frame = ServerFrame<Row>;
+export type Answer = Extract<Frame, { readonly t: "snapshot" | "value" | "current" }>;
+
+/**
+ * One question's result as frames make it: what is shown, and what to say to resume it. Pure: it knows no socket and no
+ * time.
+ */
+export class Result {
+  readonly watched: Watched;
+  /** The server's name of its window on this connection; undefined while it is not in step. */
+  window: string | undefined;
+  #rows: readonly Row[] | undefined;
+  #value: unknown;
+  #shape = "";
+  #short = false;
+  #position: string | undefined;
+  #error: ApiError | undefined;
+  #told: LiveState<unknown> | undefined;
+  #toldRows: readonly Row[] = [];
+
+  constructor(watched: Watched) {
+    this.watched = watched;
+  }
+
+  get ended(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** What it still holds, so that the server need not send it again. */
+  get have(): Have | undefined {
+    if (!this.#rows || this.#short) return undefined;
+    return { shape: this.#shape, hash: resultHash(this.#rows.map(({ _id, _v }) => ({ id: _id, version: _v }))) };
+  }
+
+  /** The answer to a subscription. */
+  answer(frame: Answer): void {
+    this.window = frame.w;
+    this.#position = frame.pos;
+    this.#short = false;
+    if (frame.t === "value") {
+      if (JSON.stringify(frame.value) !== JSON.stringify(this.#value)) this.#value = frame.value;
+      return;
+    }
+    if (frame.t === "snapshot") this.#rows = this.#kept(frame.rows, frame.shape === this.#shape);
+    this.#shape = frame.shape;
+  }
+
+  /** @returns false if a change before this one was missed: then it must be asked for again */
+  change(position: string, change: Delta<Row> | { readonly value: unknown }): boolean {
+    const held = this.#position;
+    if (held !== undefined && !isLater(position, held)) return true;
+    if ("value" in change) this.#value = change.value;
+    else {
+      if (!this.#rows || held === undefined || isLater(change.prev, held) || !sameHistory(change.prev, held)) return false;
+      this.#rows = applyDelta(this.#rows, this.#known(this.#rows, change));
+      this.#short = change.short ?? this.#short;
+    }
+    this.#position = position;
+    return true;
+  }
+
+  end(error: ApiError): void {
+    this.#error = error;
+    this.#rows = undefined;
+    this.#value = undefined;
+    this.window = undefined;
+  }
+
+  /** Someone else is there now: nothing of what was shown may be seen any more. */
+  empty(): void {
+    this.#rows = undefined;
+    this.#value = undefined;
+    this.#error = undefined;
+    this.#shape = "";
+    this.window = undefined;
+  }
+
+  /** The state to tell, undefined if it is as it was told last. */
+  state(connected: boolean): LiveState<unknown> | undefined {
+    const told = this.#told;
+    const data = this.#data(told?.data);
+    const rows = this.#rows ?? [];
+    const next: LiveState<unknown> = {
+      data,
+      changes: changesOf(this.#toldRows, rows),
+      synced: connected && this.window !== undefined && !this.#short,
+      pending: false,
+      fromCache: false,
+      error: this.#error,
+      position: this.#position,
+    };
+    const same = told && told.data === data && told.synced === next.synced && told.error === next.error;
+    if (same || (!told && data === undefined && !next.error)) return undefined;
+    this.#toldRows = rows;
+    this.#told = next;
+    return next;
+  }
+
+  /** What was told last, for one who joins. */
+  get told(): LiveState<unknown> | undefined {
+    return this.#told && { ...this.#told, changes: changesOf([], this.#toldRows) };
+  }
+
+  #data(before: unknown): unknown {
+    switch (this.watched.shows) {
+      case "value":
+        return this.#value;
+      case "list":
+        return this.#rows;
+      case "one":
+        return this.#rows && (this.#rows[0] ?? null);
+      default:
+        return before;
+    }
+  }
+
+  /** A row that only moved stays the same object. */
+  #known(rows: readonly Row[], { up, ...rest }: Delta<Row>): Delta<Row> {
+    if (!up) return rest;
+    const held = new Map(rows.map((row) => [row._id, row]));
+    const same = (row: Row): Row => {
+      const old = held.get(row._id);
+      return old?._v === row._v ? old : row;
+    };
+    return { ...rest, up: up.map(([index, row]) => [index, same(row)] as const) };
+  }
+
+  /** Documents that are the same stay the same objects, and the list too if nothing is different. */
+  #kept(rows: readonly Row[], sameShape: boolean): readonly Row[] {
+    const before = this.#rows;
+    if (!before || !sameShape) return rows;
+    const held = new Map(before.map((row) => [row._id, row]));
+    const next = rows.map((row) => {
+      const old = held.get(row._id);
+      return old?._v === row._v ? old : row;
+    });
+    return next.length === before.length && next.every((row, i) => row === before[i]) ? before : next;
+  }
+}
+
+/** Whether a position lies behind another; one of another history does. */
+export function isLater(position: string, than: string | undefined): boolean {
+  return than === undefined || !sameHistory(position, than) || position > than;
+}
+
+function sameHistory(a: string, b: string): boolean {
+  return a.slice(0, a.lastIndexOf(".")) === b.slice(0, b.lastIndexOf("."));
+}
+
+/** @param Class handed in, as in transaction.ts */
+export function errorOf({ code, message, details, requestId }: FrameError, Class: typeof ApiError): ApiError {
+  return new Class(code, message, { status: ERRORS[code]?.status, details: details as ErrorDetails, requestId });
+}

@@ -1,0 +1,62 @@
+import type { Delta } from "./frames.ts";
+
+/** A document as a result holds it. */
+export interface Versioned {
+  readonly _id: string;
+  readonly _v: number;
+}
+
+/**
+ * The rows after a delta: what it takes out and what it puts in are taken out, then what it puts in is inserted in rising
+ * order, each at its final index (live-queries.md 7.1). Applying a delta twice changes nothing more.
+ *
+ * @returns a new list; the same one if nothing is taken out or put in
+ */
+export function applyDelta<D extends Versioned>(rows: readonly D[], { rm = [], up = [] }: Delta<D>): readonly D[] {
+  if (rm.length === 0 && up.length === 0) return rows;
+  const out = new Set(rm);
+  for (const [, document] of up) out.add(document._id);
+  const left = rows.filter(({ _id }) => !out.has(_id));
+  if (up.length === 0) return left;
+  const result: D[] = [];
+  let taken = 0;
+  for (const [index, document] of up) {
+    while (result.length < index && taken < left.length) result.push(left[taken++] as D);
+    result.push(document);
+  }
+  while (taken < left.length) result.push(left[taken++] as D);
+  return result;
+}
+
+const PRIME = 0x01000193;
+
+/**
+ * A hash of the ordered ids and versions of a result, 16 hex digits: two runs of FNV-1a with different starts. Not
+ * cryptographic: who forges it deceives only themselves (live-queries.md 7.5).
+ */
+export function resultHash(rows: readonly { readonly id: string; readonly version: number }[]): string {
+  let a = 0x811c9dc5;
+  let b = 0x2f0b4c47;
+  for (const { id, version } of rows) {
+    for (let i = 0; i < id.length; i++) {
+      const unit = id.charCodeAt(i);
+      a = Math.imul(a ^ unit, PRIME);
+      b = Math.imul(b ^ (unit + 0x9e37), PRIME);
+      b ^= b >>> 15;
+    }
+    // Versions pass 32 bits. What separates them from the id is above every UTF-16 unit.
+    const low = version >>> 0;
+    const high = Math.floor(version / 0x1_0000_0000);
+    for (const word of [0x10000, low, high]) {
+      a = Math.imul(a ^ word, PRIME);
+      a ^= a >>> 13;
+      b = Math.imul(b ^ word, 0x85ebca6b);
+      b ^= b >>> 16;
+    }
+  }
+  return hex(a) + hex(b);
+}
+
+function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, "0");
+}
