@@ -6,6 +6,7 @@ import type { Images } from "./bound-rule.ts";
 import type { Overlay } from "./lookups.ts";
 import { type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { AdminPrincipal, Principal, UserPrincipal } from "./principal.ts";
+import { NO_READ_MASKS, type ReadMasks } from "./read-masks.ts";
 import type { RequestRights, Rights } from "./rights.ts";
 import { RuledCollection } from "./ruled-collection.ts";
 import type { Action, ScopeSet } from "./scopes.ts";
@@ -51,6 +52,8 @@ export interface Scope {
   always(action: Action): boolean;
   /** The field masks. @throws Unsettled */
   readonly masks: Masks;
+  /** The field masks of one who only reads. @throws Unsettled */
+  readonly readMasks: ReadMasks;
   /** What the same principal may do in another collection, for `expand`. */
   on(collection: string): Scope;
   /** Lookups see what a batch has done so far; undefined: what is stored. */
@@ -113,6 +116,7 @@ class ScopedCollection implements Judged {
   readonly exempt = true;
   readonly filter = TRUE;
   readonly masks = NO_MASKS;
+  readonly readMasks = NO_READ_MASKS;
   readonly on: (collection: string) => Scope;
   readonly #request: RequestRights;
 

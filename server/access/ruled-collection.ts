@@ -6,6 +6,7 @@ import { type BoundRule, CLOSED_RULE, type Images } from "./bound-rule.ts";
 import type { Overlay } from "./lookups.ts";
 import { type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { Principal } from "./principal.ts";
+import { bindReadMasks, NO_READ_MASKS, type ReadMasks } from "./read-masks.ts";
 import type { RequestRights } from "./rights.ts";
 import { bindMasks, bindRule, bindStatically, existsFor, Unsettled } from "./rule-binder.ts";
 import type { CollectionRules, Rule } from "./rule-tree.ts";
@@ -83,6 +84,11 @@ export class RuledCollection {
   get masks(): Masks {
     const rules = this.#rules;
     return rules ? bindMasks(rules, this.#request.caller) : NO_MASKS;
+  }
+
+  get readMasks(): ReadMasks {
+    const rules = this.#rules;
+    return rules ? bindReadMasks(rules, this.#request.caller) : NO_READ_MASKS;
   }
 
   get #rules(): CollectionRules | undefined {

@@ -58,8 +58,7 @@ export function demandAny(scope: Scope, actions: readonly Action[]): void {
 }
 
 /** An image as the caller may see it: the same one if nothing is hidden. */
-export function seen(scope: Scope, image: Image): Image {
-  const { masks } = scope;
+export function seen({ masks }: Pick<Scope, "masks">, image: Image): Image {
   if (masks.none) return image;
   const value = masks.hide(image.value);
   return value === image.value ? image : { id: image.id, version: image.version, value, text: encodeValue(value) };

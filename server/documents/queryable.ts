@@ -44,8 +44,7 @@ export async function discreet(scope: Scope, error: unknown): Promise<unknown> {
  * (access-rules.md 6.5).
  * @throws GalleyError `field_not_queryable`; Unsettled
  */
-export function demandQueryable(scope: Scope, paths: readonly Path[]): void {
-  const { masks } = scope;
+export function demandQueryable({ masks }: Pick<Scope, "masks">, paths: readonly Path[]): void {
   if (masks.none) return;
   const path = paths.find((asked) => !masks.queryable(asked));
   if (!path) return;

@@ -20,9 +20,9 @@ import { parseCount, parseDistinct, parseFind, parseGrouping, parseView } from "
 import { mostCharacters, ReplySize, shapeOf, show } from "./views.ts";
 
 /** Documents a query may evaluate for callers that are not exempt; query-language.md 8. */
-const CANDIDATES = 100_000;
+export const CANDIDATES = 100_000;
 /** Time for a query, for all. */
-const QUERY_MILLISECONDS = 5000;
+export const QUERY_MILLISECONDS = 5000;
 
 export interface ReadingOptions {
   readonly store: DocumentStore;
@@ -134,7 +134,8 @@ export function createReading(options: ReadingOptions): Reading {
   }
 }
 
-function withoutIndex(error: unknown): unknown {
+/** An error of a question as those may be told it whom rules judge. */
+export function withoutIndex(error: unknown): unknown {
   if (!(error instanceof GalleyError) || error.details.index === undefined) return error;
   const { index, ...details } = error.details;
   return new GalleyError(error.code, "this question looks at too many documents: narrow it", details, error.cause);
@@ -146,7 +147,8 @@ function ask(scope: Scope, filter: Node, paths: readonly Path[], request: ReadRe
   return { collection: scope.collection, filter: judged(filter, scope.filter), budget: budgetOf(scope, request) };
 }
 
-function judged(filter: Node, rule: Node): Node {
+/** A question joined with the rule. */
+export function judged(filter: Node, rule: Node): Node {
   return rule.kind === "true" ? filter : and(filter, rule);
 }
 
@@ -189,7 +191,7 @@ function encoder({ plain }: ReadRequest): (value: Value) => string {
   return plain ? encodePlain : encodeValue;
 }
 
-function groupText({ key, out }: Group, encode: (value: Value) => string): string {
+export function groupText({ key, out }: Group, encode: (value: Value) => string): string {
   const outputs = Object.entries(out).map(([name, value]) => `${JSON.stringify(name)}:${encode(value)}`);
   return `{"key":[${key.map(encode).join(",")}],"out":{${outputs.join(",")}}}`;
 }

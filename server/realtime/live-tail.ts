@@ -1,3 +1,4 @@
+import type { Log } from "../log.ts";
 import type { Commit, DocumentStore, Position } from "../stores/document-store.ts";
 
 /** Commits applied before sockets are told. */
@@ -38,7 +39,7 @@ export interface LiveTail {
 }
 
 /** Open it after access and accounts: the store tells its listeners in the order in which they came. */
-export function createLiveTail(store: Pick<DocumentStore, "tail">): LiveTail {
+export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): LiveTail {
   const followers = new Map<Step, Follower>();
   const waiting = new Set<() => void>();
   let flushing: NodeJS.Immediate | undefined;
@@ -48,11 +49,22 @@ export function createLiveTail(store: Pick<DocumentStore, "tail">): LiveTail {
   const tail = store.tail(undefined, told, lost);
 
   function told(commit: Commit): void {
-    for (const step of STEPS) followers.get(step)?.commit?.(commit);
+    for (const step of STEPS) tell(step, commit);
     applied++;
     if (applied >= MOST_IN_A_TURN) flush();
     else flushSoon();
     for (const look of waiting) look();
+  }
+
+  /** A mistake of ours must not go on as if the commit had been seen: what the follower has built is built anew. */
+  function tell(step: Step, commit: Commit): void {
+    const follower = followers.get(step);
+    try {
+      follower?.commit?.(commit);
+    } catch (error) {
+      log.error({ err: error, step }, "a commit could not be followed: everything is read anew");
+      lost().catch((err: unknown) => log.error({ err, step }, "what follows commits could not be read anew"));
+    }
   }
 
   function flushSoon(): void {

@@ -1,10 +1,27 @@
+import { GalleyError } from "#protocol/errors";
 import type { Log } from "../log.ts";
-import type { DocumentStore } from "../stores/document-store.ts";
-import type { Windows } from "./contract.ts";
+import type { Change, Commit, DocumentStore } from "../stores/document-store.ts";
+import type { BoundQuestion, Windows } from "./contract.ts";
+import { ListWindow } from "./list-window.ts";
 import type { LiveTail } from "./live-tail.ts";
+import { LoadSlots } from "./load-slots.ts";
+import { createMatching } from "./matching.ts";
+import type { SharedWindow } from "./shared-window.ts";
+import { Texts } from "./texts.ts";
+import { ValueWindow } from "./value-window.ts";
+import { Values } from "./values.ts";
+import { createAudit } from "./window-audit.ts";
+import { createCounters, type WindowCounters } from "./window-counters.ts";
+import { createJoins } from "./window-join.ts";
+import { WINDOW_LIMITS, type WindowLimits } from "./window-limits.ts";
+
+/** Bytes of a window's name: it is a name of this node's, and nobody may guess it from others. */
+const NAME_BYTES = 9;
+/** Milliseconds that commits may be late before nobody new is taken on. */
+const MOST_LAG = 3000;
 
 export interface WindowsOptions {
-  readonly store: Pick<DocumentStore, "find" | "passed">;
+  readonly store: Pick<DocumentStore, "find" | "passed" | "nodes">;
   /** Windows follow it as its step `windows`. */
   readonly tail: LiveTail;
   readonly log: Log;
@@ -12,29 +29,129 @@ export interface WindowsOptions {
   readonly limits?: Partial<WindowLimits>;
 }
 
-/** live-queries.md 6, 8 and 10. */
-export interface WindowLimits {
-  /** Loads and refills at once. */
-  readonly loads: number;
-  /** Characters of documents' texts that are kept. */
-  readonly texts: number;
-  /** Commits that a load may be behind before it begins again. */
-  readonly keptCommits: number;
-  /** Milliseconds between refills of one window, between computing one value, and before a window that nobody watches ends. */
-  readonly refill: number;
-  readonly value: number;
-  readonly linger: number;
-  /** Milliseconds between two computed values of the node, and between audits. */
-  readonly values: number;
-  readonly audit: number;
-}
-
 export interface LiveWindows extends Windows {
-  /** Plain numbers, for metrics. */
-  readonly counters: Readonly<Record<string, number>>;
+  readonly counters: Pick<WindowCounters, "numbers">;
   /** Loads windows again and compares: one at random, or all that are live. Resolves to how many differed, and were reset. */
   audit(all?: boolean): Promise<number>;
   close(): void;
 }
 
-export declare function createWindows(options: WindowsOptions): LiveWindows;
+/** What watches one collection. */
+interface Watched {
+  readonly lists: Set<ListWindow>;
+  readonly values: Set<ValueWindow>;
+}
+
+/** The windows of a node: one a question, whoever asks, kept true by what each commit says. */
+export function createWindows(options: WindowsOptions): LiveWindows {
+  const { store, tail, log, random } = options;
+  const limits = { ...WINDOW_LIMITS, ...options.limits };
+  const slots = new LoadSlots(limits.loads);
+  const joins = createJoins({ store, tail, slots, keptCommits: limits.keptCommits });
+  const matching = createMatching<ListWindow>();
+  const texts = new Texts(limits.texts);
+  const values = new Values({ spacing: limits.value, interval: limits.values });
+  const windows = new Map<string, SharedWindow>();
+  const watched = new Map<string, Watched>();
+  const counters = createCounters({ texts, joins, slots, values, matching, windows: () => windows.values() });
+  const surroundings = { log, linger: limits.linger, ended, counted: counters.count };
+  const lists = { ...surroundings, tail, joins, matching, texts, refill: limits.refill, retry: limits.retry };
+  const computed = { ...surroundings, store, tail, slots, values, retry: limits.retry };
+  const audit = createAudit({ joins, log, live: liveLists, random, interval: limits.audit });
+
+  tail.follow("windows", { commit, lost: () => resetAll("history") });
+
+  function open(question: BoundQuestion): SharedWindow {
+    const name = Buffer.from(random(NAME_BYTES)).toString("base64url");
+    const { collection } = question;
+    const beside = watched.get(collection) ?? { lists: new Set(), values: new Set() };
+    let window: SharedWindow;
+    if (question.kind === "list") {
+      const list = new ListWindow(name, question, lists);
+      register(list);
+      beside.lists.add(list);
+      window = list;
+    } else {
+      const value = new ValueWindow(name, question, computed);
+      beside.values.add(value);
+      window = value;
+    }
+    watched.set(collection, beside);
+    windows.set(keyOf(question), window);
+    window.load();
+    return window;
+  }
+
+  function register(list: ListWindow): void {
+    try {
+      matching.add(list);
+    } catch (error) {
+      throw error instanceof GalleyError ? list.question.told(error) : error;
+    }
+  }
+
+  function ended(window: SharedWindow): void {
+    const { collection } = window.question;
+    const beside = watched.get(collection);
+    if (window instanceof ListWindow) {
+      matching.remove(window, []);
+      beside?.lists.delete(window);
+    } else if (window instanceof ValueWindow) beside?.values.delete(window);
+    if (beside?.lists.size === 0 && beside.values.size === 0) watched.delete(collection);
+    windows.delete(keyOf(window.question));
+  }
+
+  function commit(commit: Commit): void {
+    joins.commit(commit);
+    for (const collection of commit.dropped ?? []) resetAll("dropped", collection);
+    const lists = new Map<ListWindow, Change[]>();
+    for (const change of commit.changes) {
+      const { collection, id } = change;
+      const beside = watched.get(collection);
+      if (!beside) continue;
+      for (const value of beside.values) value.touch(commit.position);
+      if (beside.lists.size === 0) continue;
+      for (const list of matching.touched(collection, id, change.next?.value)) {
+        counters.candidates++;
+        const changes = lists.get(list);
+        if (changes) changes.push(change);
+        else lists.set(list, [change]);
+      }
+    }
+    for (const [list, changes] of lists) list.apply(changes, commit.position);
+  }
+
+  /** @param collection all windows, if it is not given */
+  function resetAll(reason: "history" | "dropped", collection?: string): void {
+    if (collection === undefined) texts.clear();
+    for (const window of [...windows.values()]) {
+      if (collection === undefined || window.question.collection === collection) window.reset(reason);
+    }
+  }
+
+  function* liveLists(): Generator<ListWindow> {
+    for (const window of windows.values()) if (window instanceof ListWindow && window.isLive) yield window;
+  }
+
+  return {
+    join(question, viewer) {
+      if (!store.nodes.inTouch || store.nodes.lag >= MOST_LAG) {
+        throw new GalleyError("unavailable", "this node is behind what is committed: try again");
+      }
+      const window = windows.get(keyOf(question)) ?? open(question);
+      window.add(viewer);
+      return window;
+    },
+    counters,
+    audit: audit.run,
+    close() {
+      audit.close();
+      for (const window of [...windows.values()]) window.end();
+      values.close();
+    },
+  };
+}
+
+function keyOf({ kind, identity }: BoundQuestion): string {
+  return `${kind} ${identity}`;
+}
