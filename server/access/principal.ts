@@ -4,9 +4,19 @@ import type { AdminRole, ScopeSet } from "./scopes.ts";
 /** Who calls, as identify.ts found out; access-rules.md 1. */
 export type Principal =
   | { readonly kind: "anonymous"; readonly address: string; readonly origin?: string }
-  | { readonly kind: "key"; readonly id: string; readonly scopes: ScopeSet; readonly address: string }
+  | KeyPrincipal
   | UserPrincipal
   | AdminPrincipal;
+
+/** A server, by a service key. */
+interface KeyPrincipal {
+  readonly kind: "key";
+  readonly id: string;
+  readonly scopes: ScopeSet;
+  /** The admin with whom the key is suspended. */
+  readonly maker?: string;
+  readonly address: string;
+}
 
 /** A signed-in person, by one session. */
 interface SignedInPrincipal {
@@ -35,6 +45,9 @@ export interface AdminPrincipal extends SignedInPrincipal {
   /** Those of the role. */
   readonly scopes: ScopeSet;
 }
+
+/** The cause of a refusal that tells nobody so: what was brought is good, yet not where it came from. */
+export class NotFromHere extends Error {}
 
 /** Who a principal is, for logs and for what records who did something. */
 export function nameOf(principal: Principal): string {

@@ -39,9 +39,19 @@ export function identify(
   if (authorization === undefined) return anonymous(address, origin);
   const token = BEARER.exec(authorization)?.[1];
   if (token === undefined) throw unauthenticated("expects `Authorization: Bearer <access token or service key>`");
-  if (!token.startsWith("gsk_")) return tokens.verify(token, address, origin);
-  if (origin !== undefined) throw keyInBrowser("from a web page");
+  if (!isKey(token)) return tokens.verify(token, address, origin);
+  demandNoPage(origin);
   return keys.verify(token, address);
+}
+
+/** Whether a credential is a service key; all others are access tokens. */
+export function isKey(token: string): boolean {
+  return token.startsWith("gsk_");
+}
+
+/** @throws GalleyError `permission_denied` where a page of some origin shows a key */
+export function demandNoPage(origin: string | undefined): void {
+  if (origin !== undefined) throw keyInBrowser("from a web page");
 }
 
 export function anonymous(address: string, origin?: string): Principal {

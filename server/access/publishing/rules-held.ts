@@ -17,6 +17,8 @@ import {
 export interface HeldRules {
   /** Those in force here. Replaced by the tail as it passes a publish, before any later commit is told. */
   current(): RuleSet;
+  /** Resolves once they are read that were in force when commits were missed last. @throws what the store does */
+  read(): Promise<void>;
   close(): void;
 }
 
@@ -36,6 +38,7 @@ export async function holdRules({ store, changed, damaged = () => {} }: HoldRule
   let rules = NO_RULES;
   /** Raised by whatever makes a reading under way out of date: what the tail tells is newer, and so is a later reading. */
   let turn = 0;
+  let loading = Promise.resolve();
 
   const tail = store.tail(
     undefined,
@@ -44,15 +47,20 @@ export async function holdRules({ store, changed, damaged = () => {} }: HoldRule
       const pointer = changes.find(({ collection, id }) => collection === RULES.name && id === POINTER);
       if (pointer) takePublish(pointer.next, changes);
     },
-    load,
+    loadAnew,
   );
   try {
-    await load();
+    await loadAnew();
   } catch (error) {
     tail.close();
     throw error;
   }
-  return { current: () => rules, close: () => tail.close() };
+  return { current: () => rules, read: () => loading, close: () => tail.close() };
+
+  function loadAnew(): Promise<void> {
+    loading = load();
+    return loading;
+  }
 
   /** A publish is one commit, which brings all of its texts: nothing has to be asked for. */
   function takePublish(pointer: Row | undefined, changes: readonly Change[]): void {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { GalleyError } from "#protocol/errors";
-import type { Principal } from "../../access/principal.ts";
+import { NotFromHere, type Principal } from "../../access/principal.ts";
 import { ScopeSet } from "../../access/scopes.ts";
 import type { DocumentStore } from "../../stores/document-store.ts";
 import type { NetworkLimits } from "../limits/network-limits.ts";
@@ -38,6 +38,8 @@ export interface KeyVerifier {
   verify(token: string, address: string): Principal | Promise<Principal>;
   /** Who a principal of a key, which this made, is now. @throws GalleyError as above */
   renew(principal: Principal): Principal | Promise<Principal>;
+  /** Epoch milliseconds: until when a principal that this made may come in, unless its key is changed before. */
+  endOf(principal: Principal): number;
   close(): void;
 }
 
@@ -45,7 +47,7 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
   const presetDigests = presets.map(digest);
   const remembered = new Map<string, Remembered>();
   /** What each principal came in by. */
-  const tokens = new WeakMap<Principal, string>();
+  const tokens = new WeakMap<Principal, { readonly token: string; readonly until: number }>();
   /** Raised with every change of a key or an admin, so that a look-up under way does not remember what was true before. */
   let epoch = 0;
   // A change reaches this, on every node, before the call that made it is answered: nobody comes in by an old key then.
@@ -71,9 +73,10 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
       return verifier.verify(token, address);
     },
     renew(principal) {
-      const token = tokens.get(principal);
-      return token === undefined ? principal : verifier.verify(token, principal.address);
+      const came = tokens.get(principal);
+      return came === undefined ? principal : verifier.verify(came.token, principal.address);
     },
+    endOf: (principal) => tokens.get(principal)?.until ?? Number.POSITIVE_INFINITY,
     close: () => tail.close(),
   };
   return verifier;
@@ -133,10 +136,12 @@ export function createKeyVerifier({ store, clock, presets, limits, onUse }: KeyV
   }
 
   function admit(token: string, { key, scopes, until, admits }: Remembered, address: string): Principal {
-    if (clock() >= until || !admits(address)) throw invalid();
+    if (clock() >= until) throw invalid();
+    if (!admits(address)) throw invalid(new NotFromHere());
     if (key) onUse(key, address);
-    const principal: Principal = { kind: "key", id: key?.id ?? "preset", scopes, address };
-    tokens.set(principal, token);
+    const maker = key?.maker === undefined ? {} : { maker: key.maker };
+    const principal: Principal = { kind: "key", id: key?.id ?? "preset", scopes, ...maker, address };
+    tokens.set(principal, { token, until });
     return principal;
   }
 
@@ -155,10 +160,12 @@ function sameHash(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }
 
-function invalid(): GalleyError {
+/** @param cause logged, and told to nobody */
+function invalid(cause?: Error): GalleyError {
   return new GalleyError(
     "unauthenticated",
     "the service key is not valid here: it may be mistyped, revoked, suspended or expired",
     { reason: "token_invalid" },
+    cause,
   );
 }

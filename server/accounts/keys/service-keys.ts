@@ -42,6 +42,8 @@ export interface ServiceKeys {
   verify(token: string, address: string): Principal | Promise<Principal>;
   /** Who a principal of a key is now. @throws GalleyError as above */
   renew(principal: Principal): Principal | Promise<Principal>;
+  /** Epoch milliseconds: until when a principal of a key may come in, unless the key is changed before. */
+  endOf(principal: Principal): number;
   list(scope: AdminScope): Promise<{ keys: KeyInfo[] }>;
   /** `body`: `{name, scopes, expiresAt?, networks?}`. The secret is shown this once. */
   create(scope: AdminScope, body: unknown, visit?: Visit): Promise<{ key: KeyInfo; secret: string }>;
@@ -86,6 +88,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
   return {
     verify: (token, address) => verifier.verify(token, address),
     renew: (principal) => verifier.renew(principal),
+    endOf: (principal) => verifier.endOf(principal),
 
     async list() {
       const keys: KeyInfo[] = [];
