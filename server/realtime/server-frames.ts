@@ -1,0 +1,87 @@
+import { ERRORS, GalleyError } from "#protocol/errors";
+import type { Reset } from "#protocol/frames";
+import type { Position } from "../stores/document-store.ts";
+import type { Change, WindowState } from "./contract.ts";
+
+/** What the server says, as JSON text: live-queries.md 7. Documents are texts that windows have made already. */
+
+export interface Welcome {
+  readonly pos: Position;
+  readonly user: string | null;
+  /** When its token ends. */
+  readonly expires?: string;
+  /** Seconds between two beats. */
+  readonly beat: number;
+  readonly now: string;
+}
+
+export function welcomeText(welcome: Welcome): string {
+  return JSON.stringify({ t: "welcome", ...welcome });
+}
+
+export function beatText(pos: Position): string {
+  return JSON.stringify({ t: "beat", pos });
+}
+
+export function byeText(pos: Position, retry: number): string {
+  return JSON.stringify({ t: "bye", pos, retry });
+}
+
+/** @param s the subscription that it ends; undefined: it answers a frame */
+export function errorText({ code, message, details }: GalleyError, requestId: string, s: number | undefined): string {
+  const told = Object.keys(details).length === 0 ? {} : { details };
+  return JSON.stringify({ t: "error", ...(s !== undefined && { s }), error: { code, message, ...told, requestId } });
+}
+
+/** The result of a subscription, and what a window is called that changes it. */
+export interface Told {
+  readonly s: number;
+  readonly window: string;
+  readonly position: Position;
+  readonly reset: Reset | undefined;
+}
+
+export function listText(told: Told, shape: string, { rows, more }: Extract<WindowState, { kind: "list" }>): string {
+  return `${headOf("snapshot", told)},"shape":${JSON.stringify(shape)},"rows":[${rows.join(",")}],"more":${more}${resetOf(told)}}`;
+}
+
+export function valueText(told: Told, { text, position }: Extract<WindowState, { kind: "value" }>): string {
+  return `${headOf("value", told)},"value":${text},"at":${JSON.stringify(position)}${resetOf(told)}}`;
+}
+
+export function currentText(told: Told, shape: string, more: boolean): string {
+  return `${headOf("current", told)},"shape":${JSON.stringify(shape)},"more":${more}}`;
+}
+
+/** A list is an exact beginning so far: said after its snapshot, which has no word for it. */
+export function shortText(window: string, position: Position): string {
+  const pos = JSON.stringify(position);
+  return `{"t":"commit","pos":${pos},"w":{${JSON.stringify(window)}:{"prev":${pos},"short":true}}}`;
+}
+
+/** One commit for all windows that it changed: the frame that is there already, where it is one. */
+export function commitFrame(position: Position, changes: readonly Change[]): Buffer | string {
+  const [first] = changes;
+  if (changes.length === 1 && first?.position === position) return first.frame;
+  const members = changes.map(({ member }) => member).join(",");
+  return `{"t":"commit","pos":${JSON.stringify(position)},"w":{${members}}}`;
+}
+
+function headOf(t: string, { s, window, position }: Told): string {
+  return `{"t":"${t}","s":${s},"w":${JSON.stringify(window)},"pos":${JSON.stringify(position)}`;
+}
+
+function resetOf({ reset }: Told): string {
+  return reset === undefined ? "" : `,"reset":"${reset}"`;
+}
+
+/** Whatever was thrown, as an error that may be told. */
+export function toldError(error: unknown): GalleyError {
+  if (error instanceof GalleyError) return error;
+  return new GalleyError("internal", "something went wrong on the server; its log has the request id", {}, error);
+}
+
+/** Whether it is worth a line in the log: a fault of ours, or of what we stand on. */
+export function isFault({ code }: GalleyError): boolean {
+  return ERRORS[code].status >= 500;
+}

@@ -1,0 +1,65 @@
+import { parseClientFrame } from "#protocol/client-frame";
+import { GalleyError } from "#protocol/errors";
+import type { ClientFrame } from "#protocol/frames";
+import { Allowance } from "./allowance.ts";
+import type { LiveLimits } from "./live-limits.ts";
+
+/** A frame as it came, or why it is none. `s`: the subscription that it would have been. */
+export type Incoming =
+  | { readonly frame: ClientFrame }
+  | { readonly frame: undefined; readonly error: GalleyError; readonly s: number | undefined };
+
+/** Reads what a client sends, and keeps it until what came before is dealt with. */
+export class SessionInbox {
+  readonly #limits: LiveLimits;
+  readonly #questions: Allowance;
+  readonly #others: Allowance;
+  readonly #waiting: { readonly item: Incoming; readonly characters: number }[] = [];
+  #characters = 0;
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(limits: LiveLimits, now: number) {
+    this.#limits = limits;
+    this.#questions = new Allowance(limits.questionBurst, limits.questionsPerSecond, now);
+    this.#others = new Allowance(limits.othersPerSecond, limits.othersPerSecond, now);
+  }
+
+  /** @returns whether it may send that much */
+  put(text: string, now: number): boolean {
+    const { item, asks } = read(text);
+    if (!(asks ? this.#questions : this.#others).take(now)) return false;
+    this.#waiting.push({ item, characters: text.length });
+    this.#characters += text.length;
+    // The one that is being looked at may be as large as a frame can be.
+    return this.#waiting.length === 1 || this.#characters <= this.#limits.waitingCharacters;
+  }
+
+  next(): Incoming | undefined {
+    const first = this.#waiting.shift();
+    if (first) this.#characters -= first.characters;
+    return first?.item;
+  }
+}
+
+function read(text: string): { readonly item: Incoming; readonly asks: boolean } {
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch {
+    const error = new GalleyError("invalid_argument", "expects a frame: an object as JSON");
+    return { item: { frame: undefined, error, s: undefined }, asks: false };
+  }
+  const { t, s } = typeof input === "object" && input !== null ? (input as { t?: unknown; s?: unknown }) : {};
+  const asks = t === "sub" || t === "unsub";
+  try {
+    return { item: { frame: parseClientFrame(input) }, asks };
+  } catch (error) {
+    if (!(error instanceof GalleyError)) throw error;
+    // Whoever asks is answered, also if nobody can tell what was asked.
+    return { item: { frame: undefined, error, s: t === "sub" && isNumber(s) ? s : undefined }, asks };
+  }
+}
+
+function isNumber(s: unknown): s is number {
+  return typeof s === "number" && Number.isSafeInteger(s) && s >= 0;
+}
