@@ -35,7 +35,12 @@ export const WALLS: readonly Wall[] = [
   },
   ...SERVICES.map((service) => ({
     inside: `server/${service}/`,
-    may: ["sdk/protocol/", "server/access/", "server/log.ts", "server/recent.ts", ...PORTS],
+    may: [
+      ...["sdk/protocol/", "server/access/", "server/log.ts", "server/recent.ts"],
+      // What live queries ask of documents: types alone.
+      "server/realtime/contract.ts",
+      ...PORTS,
+    ],
     packages: true as const,
     why: "a service knows access, the ports and the language, never another service's insides",
   })),
