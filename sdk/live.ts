@@ -13,8 +13,12 @@ export function createConnectionFace(): OpenConnection {
       face.listeners.add(fn);
       return () => face.listeners.delete(fn);
     },
-    pause: () => face.drive?.((face.paused = true)),
-    resume: () => face.drive?.((face.paused = false)),
+    pause: () => drive(true),
+    resume: () => drive(false),
+  };
+  const drive = (paused: boolean): void => {
+    face.paused = paused;
+    face.drive?.();
   };
   return face;
 }

@@ -1,8 +1,8 @@
 import { encode, withMember } from "./encode.ts";
 import { notLoaded } from "./error.ts";
 import type { Call, Http } from "./http.ts";
-import type { Page as PageReply } from "./protocol/api.ts";
 import type { Watch } from "./live.ts";
+import type { Page as PageReply } from "./protocol/api.ts";
 import { Asked, keyOf, question } from "./question.ts";
 import { parameters, type Shape } from "./shape.ts";
 import type { Doc, Json } from "./types/document.ts";

@@ -35,10 +35,7 @@ interface Place<D> {
  * The most rows that neither changed nor moved: of those that are the same object in both lists, the longest run that has
  * kept its order.
  */
-function stillOf<D extends Versioned>(
-  after: readonly D[],
-  before: ReadonlyMap<string, Place<D>>,
-): ReadonlySet<string> {
+function stillOf<D extends Versioned>(after: readonly D[], before: ReadonlyMap<string, Place<D>>): ReadonlySet<string> {
   // By patience: the last of each pile ends the best run of its length. O(n log n).
   const piles: { readonly from: number; readonly id: string; readonly under: number }[][] = [];
   for (const document of after) {

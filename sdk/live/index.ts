@@ -25,7 +25,7 @@ export interface OpenConnection extends Connection {
   paused?: boolean;
   readonly listeners: Set<() => void>;
   /** Follows `paused`. */
-  drive?: (paused: boolean) => void;
+  drive?: () => void;
   close?: () => void;
 }
 
@@ -49,9 +49,11 @@ const LINGER = 5000;
 /** Milliseconds, about, until a subscription that the server could not serve at the moment is asked for again. */
 const AGAIN = 3000;
 
+type Next = (state: LiveState<unknown>) => void;
+
 interface Entry {
   readonly result: Result;
-  readonly takers: Set<(state: LiveState<unknown>) => void>;
+  readonly takers: Set<LiveResult<unknown>>;
   s: number;
   /** Until it goes, once nobody watches. */
   linger: ReturnType<typeof setTimeout> | undefined;
@@ -92,8 +94,8 @@ export function createMachine(parts: LiveParts): Machine {
     },
   });
 
-  face.drive = (paused) => {
-    if (paused) connection.close();
+  face.drive = () => {
+    if (face.paused) connection.close();
     else if (entries.size > 0) connection.open();
   };
   face.close = () => {
@@ -177,9 +179,10 @@ export function createMachine(parts: LiveParts): Machine {
     if (!entry) return;
     const error = errorOf(fault, ApiError);
     release(entry);
-    if (!error.retryable) return end(entry, error);
-    mark(entry);
-    entry.again = setTimeout(() => welcome && subscribe(entry), AGAIN * (0.5 + Math.random()));
+    if (error.retryable) {
+      mark(entry);
+      entry.again = setTimeout(() => welcome && subscribe(entry), AGAIN * (0.5 + Math.random()));
+    } else end(entry, error);
   }
 
   function subscribe(entry: Entry): void {
@@ -231,9 +234,17 @@ export function createMachine(parts: LiveParts): Machine {
   }
 
   function flush(): void {
-    const told = [...dirty].map((entry) => [entry, entry.result.state(welcome)] as const);
+    const changed = new Set<LiveResult<unknown>>();
+    for (const { result, takers } of dirty) {
+      const state = result.state(welcome);
+      if (!state) continue;
+      for (const live of takers) {
+        live.hold(state);
+        changed.add(live);
+      }
+    }
     dirty.clear();
-    for (const [{ takers }, state] of told) if (state) for (const take of takers) take(state);
+    for (const live of changed) live.tell();
   }
 
   function leave(entry: Entry): void {
@@ -264,18 +275,19 @@ export function createMachine(parts: LiveParts): Machine {
     watch<R>(key: string, next?: (state: LiveState<R>) => void): Live<R> {
       const entry = enter(key);
       clearTimeout(entry.linger);
-      const live: LiveResult<R> = new LiveResult<R>(NOTHING, next, () => {
-        if (entry.takers.delete(take) && entry.takers.size === 0) leave(entry);
+      const live: LiveResult<unknown> = new LiveResult<unknown>(NOTHING, next as Next, () => {
+        if (entry.takers.delete(live) && entry.takers.size === 0) leave(entry);
       });
-      const take = (state: LiveState<unknown>): void => live.take(state as LiveState<R>);
-      entry.takers.add(take);
+      entry.takers.add(live);
       // What is known already, unless something newer is told first.
       queueMicrotask(() => {
         const { told } = entry.result;
-        if (told && live.state === NOTHING) take(told);
+        if (!told || live.state !== NOTHING) return;
+        live.hold(told);
+        live.tell();
       });
       if (!face.paused) connection.open();
-      return live;
+      return live as Live<unknown> as Live<R>;
     },
   };
 }

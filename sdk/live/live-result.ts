@@ -25,13 +25,17 @@ export class LiveResult<R> implements Live<R> {
     this.ready.catch(() => {});
   }
 
-  take(state: LiveState<R>): void {
+  /** Nobody is told yet: all results hold a commit before anyone looks at it. */
+  hold(state: LiveState<R>): void {
+    if (!this.#closed) this.state = state;
+  }
+
+  tell(): void {
     if (this.#closed) return;
-    this.state = state;
-    this.#settle(state);
-    this.#tell();
+    this.#settle(this.state);
+    this.#awaken();
     try {
-      this.#next?.(state);
+      this.#next?.(this.state);
     } catch (error) {
       // The platform's to report: it must harm neither other callbacks nor the connection.
       queueMicrotask(() => {
@@ -44,7 +48,7 @@ export class LiveResult<R> implements Live<R> {
     if (this.#closed) return;
     this.#closed = true;
     this.#leave();
-    this.#tell();
+    this.#awaken();
   };
 
   [Symbol.dispose](): void {
@@ -65,7 +69,7 @@ export class LiveResult<R> implements Live<R> {
     }
   }
 
-  #tell(): void {
+  #awaken(): void {
     for (const wake of this.#wake.splice(0)) wake();
   }
 }

@@ -60,7 +60,8 @@ export class Result {
     if (held !== undefined && !isLater(position, held)) return true;
     if ("value" in change) this.#value = change.value;
     else {
-      if (!this.#rows || held === undefined || isLater(change.prev, held) || !sameHistory(change.prev, held)) return false;
+      if (!this.#rows || held === undefined || isLater(change.prev, held) || !sameHistory(change.prev, held))
+        return false;
       this.#rows = applyDelta(this.#rows, this.#known(this.#rows, change));
       this.#short = change.short ?? this.#short;
     }

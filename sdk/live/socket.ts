@@ -88,7 +88,8 @@ export function createConnection(options: SocketOptions): LiveConnection {
     mine.onopen = async () => {
       const got = await token;
       if (socket !== mine) return;
-      if ("error" in got) return lost(options.ApiError.is(got.error, "unauthenticated") ? CLOSE.unauthenticated : 0, "");
+      if ("error" in got)
+        return lost(options.ApiError.is(got.error, "unauthenticated") ? CLOSE.unauthenticated : 0, "");
       const after = ahead > 1 ? undefined : options.after();
       const hello = { t: "hello", v: 1, ...(got.value && { token: got.value }), ...(after && { after }) };
       mine.send(JSON.stringify(hello));
@@ -113,12 +114,13 @@ export function createConnection(options: SocketOptions): LiveConnection {
   function lost(code: number, reason: string): void {
     drop();
     options.onLost();
-    if (!wanted) return onStatus("off");
+    if (!wanted || FINAL.has(code)) onStatus("off");
+    if (!wanted) return;
     if (FINAL.has(code)) {
       wanted = false;
-      onStatus("off");
       const meaning = code === CLOSE.forbidden ? "permission_denied" : "failed_precondition";
-      return options.onEnded(new options.ApiError(meaning, reason || `the server closed the socket (${code})`));
+      options.onEnded(new options.ApiError(meaning, reason || `the server closed the socket (${code})`));
+      return;
     }
     if (openedAt && Date.now() - openedAt > TIMES.health) tries = 0;
     openedAt = 0;
@@ -154,10 +156,11 @@ export function createConnection(options: SocketOptions): LiveConnection {
 
   function wake(): void {
     if (!wanted || globalThis.document?.visibilityState === "hidden") return;
-    if (!socket) return wait(Math.random() * TIMES.soon);
-    if (!openedAt) return;
-    socket.send('{"t":"ping"}');
-    listen(TIMES.wake);
+    if (!socket) wait(Math.random() * TIMES.soon);
+    else if (openedAt) {
+      socket.send('{"t":"ping"}');
+      listen(TIMES.wake);
+    }
   }
 
   return {

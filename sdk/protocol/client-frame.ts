@@ -135,4 +135,3 @@ function listOfIds(input: unknown, at: string, faults: Faults): void {
     if (fault !== undefined) faults.add(`${at}.${i}`, "bad_operand", fault);
   }
 }
-
