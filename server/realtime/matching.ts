@@ -2,6 +2,7 @@ import type { Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
 import type { ObjectValue } from "#protocol/values";
 import { CollectionIndex, type Standing } from "./matching/collection-index.ts";
+import { lackingField } from "./matching/entries.ts";
 
 /** What has to hear of documents. */
 export interface Watcher {
@@ -112,28 +113,12 @@ function isResidual(standing: Standing): boolean {
 }
 
 function tooManyResidual(most: number, filter: Node): GalleyError {
-  const field = someField(filter);
-  const wanted = `ask for a value, a list of values or a range${field ? ` of ${JSON.stringify(field)}` : " of a field"} too`;
-  const message = `there are ${most} live queries already that only look for what is not so, or for a part of a text: ${wanted}`;
-  return new GalleyError("index_required", message, field ? { index: { paths: [field] } } : {});
-}
-
-/** The field that its first test is about: asked for by value, it would find the window. */
-function someField(node: Node): string | undefined {
-  switch (node.kind) {
-    case "true":
-    case "false":
-      return undefined;
-    case "and":
-    case "or":
-      for (const child of node.of) {
-        const field = someField(child);
-        if (field) return field;
-      }
-      return undefined;
-    case "not":
-      return node.of.path.join(".");
-    default:
-      return node.path.join(".");
-  }
+  const field = lackingField(filter)?.join(".");
+  const there = `there are ${most} live queries already that no value of a field can find`;
+  const wanted = `ask for a value, a list of values or a range of ${field === undefined ? "some field" : JSON.stringify(field)} too`;
+  return new GalleyError(
+    "index_required",
+    `${there}: ${wanted}`,
+    field === undefined ? {} : { index: { paths: [field] } },
+  );
 }

@@ -23,6 +23,26 @@ export function entriesOf(filter: Node, crowd: Crowd): readonly Entry[] | undefi
   return choose(filter, TOP, crowd)?.entries;
 }
 
+/** A field that a filter without entries asks about, though not for a value: of an `or`, in a branch without entries. */
+export function lackingField(node: Node): Path | undefined {
+  switch (node.kind) {
+    case "true":
+    case "false":
+      return undefined;
+    case "and":
+      return node.of.map(lackingField).find((path) => path !== undefined);
+    case "or":
+      return node.of
+        .filter((branch) => !choose(branch, TOP, () => 0))
+        .map(lackingField)
+        .find((path) => path !== undefined);
+    case "not":
+      return node.of.path;
+    default:
+      return node.path;
+  }
+}
+
 /** What limits a window's entries, and so what it costs to add and remove. */
 const BRANCHES = 16;
 const ENTRIES = 512;
@@ -141,11 +161,7 @@ function chooseOther(node: Node, place: Place, crowd: Crowd): Choice | undefined
 }
 
 /** The tests are of the element itself, which the path yields too where it is not reached by its index. */
-function chooseElement(
-  leaf: Extract<Leaf, { kind: "elementValue" }>,
-  place: Place,
-  crowd: Crowd,
-): Choice | undefined {
+function chooseElement(leaf: Extract<Leaf, { kind: "elementValue" }>, place: Place, crowd: Crowd): Choice | undefined {
   const path = pathInside(place, leaf.path);
   // What an element's own elements are asked, no path yields.
   const tests = leaf.of.filter(({ kind }) => kind === "compare" || kind === "in" || kind === "text");

@@ -1,7 +1,7 @@
 import { compare, compareStrings, type Found, RANK, type Rank, rankOf } from "#protocol/compare";
 import { own, type Path, someValue } from "#protocol/paths";
 import type { ObjectValue, Value } from "#protocol/values";
-import type { Order, Span } from "./edges.ts";
+import type { Order } from "./edges.ts";
 import type { Entry } from "./entries.ts";
 import { Groups } from "./groups.ts";
 import { SpanTree } from "./span-tree.ts";
