@@ -5,6 +5,7 @@ import { testIndexes } from "./document-store/indexes.ts";
 import { testLimits } from "./document-store/limits.ts";
 import { testPages } from "./document-store/pages.ts";
 import { testPoints } from "./document-store/points.ts";
+import { testPositions } from "./document-store/positions.ts";
 import { testTails } from "./document-store/tails.ts";
 import { testUniqueness } from "./document-store/uniqueness.ts";
 import { testVersions } from "./document-store/versions.ts";
@@ -27,6 +28,7 @@ export function documentStoreContract(
     versions: testVersions,
     uniqueness: testUniqueness,
     tails: testTails,
+    positions: testPositions,
     pages: testPages,
     limits: testLimits,
     indexes: testIndexes,

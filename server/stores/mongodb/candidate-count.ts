@@ -2,7 +2,7 @@ import type { Document } from "mongodb";
 import type { Access } from "../plan-shape.ts";
 import { boundsFilter } from "./bounds-filter.ts";
 import type { NamedIndex } from "./collection-plan.ts";
-import type { Connection } from "./connect.ts";
+import type { Clients } from "./connect.ts";
 import type { ReadClock } from "./read-clock.ts";
 
 /** How long a collection's size is taken to be about the same. */
@@ -23,11 +23,11 @@ export interface CandidateCounter {
   within(collection: string, access: Access<NamedIndex>, most: number, clock: ReadClock): Promise<number | undefined>;
 }
 
-export function createCandidateCounter(connection: Connection): CandidateCounter {
+export function createCandidateCounter(clients: Pick<Clients, "db">): CandidateCounter {
   const sizes = new Map<string, { documents: number; at: number }>();
 
   async function count(command: Document, clock: ReadClock): Promise<number> {
-    const running = connection.db(command.count).command({ ...command, maxTimeMS: clock.left });
+    const running = clients.db(command.count).command({ ...command, maxTimeMS: clock.left });
     const { n } = await clock.wait(running, () => running.catch(() => {}));
     return Number(n);
   }

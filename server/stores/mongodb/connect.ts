@@ -7,15 +7,20 @@ import { Deadline } from "./time-limit.ts";
 import { type Topology, watchTopology } from "./topology.ts";
 import { BSON_OPTIONS } from "./values.ts";
 
-/** The two clients of a node and what they know of the server. */
-export interface Connection {
+/** The client to reach a collection by. */
+export interface Clients {
+  db(collection: string): Db;
+  clientOf(collection: string): MongoClient;
+}
+
+/** The clients of a node and what they know of the server. */
+export interface Connection extends Clients {
   /** Documents: reads and writes of requests. */
   readonly documents: Db;
   /** The tail and the server's own collections, with a client and a pool of their own. */
   readonly server: Db;
-  /** The database to reach a collection by: names that start with `_` are the server's. */
-  db(collection: string): Db;
-  clientOf(collection: string): MongoClient;
+  /** For reads at a position: whatever else is asked takes none of its connections. Made at first use. */
+  readonly positioned: Clients;
   /** What the documents' client knows of the deployment. */
   readonly topology: Topology;
   /** Why the server that answers cannot be used, in one line that says what to do. */
@@ -56,6 +61,8 @@ const QUEUE_MILLISECONDS = 5000;
 const RETRY_MILLISECONDS = 300;
 /** Milliseconds that a write waits for the majority before it is `unknown`; never the server's default, which is for ever. */
 const WRITE_CONCERN_MILLISECONDS = 10_000;
+/** Connections of each client: of the server's own collections, and for reads at a position. Of requests, the driver's own 100. */
+const POOL = { server: 20, positioned: 32 };
 /** The database, unless the URL's path names one. */
 const DATABASE = "galley";
 
@@ -80,7 +87,7 @@ const OPTIONS: MongoClientOptions = {
  */
 export function connect(url: string): Connection {
   const documents = newClient(url, {});
-  const server = newClient(url, { maxPoolSize: 20 });
+  const server = newClient(url, { maxPoolSize: POOL.server });
   const topology = watchTopology(documents);
   const name = databaseOf(url);
   const ending = new AbortController();
@@ -96,12 +103,25 @@ export function connect(url: string): Connection {
   const databases = { documents: documents.db(name), server: server.db(name) };
   let seen: Timestamp | undefined;
   let closing: Promise<void> | undefined;
+  let positioned:
+    | { readonly client: MongoClient; readonly connected: Promise<void>; readonly clients: Clients }
+    | undefined;
+
+  function openPositioned(): NonNullable<typeof positioned> {
+    const client = newClient(url, { maxPoolSize: POOL.positioned });
+    const database = client.db(name);
+    return {
+      client,
+      connected: keepConnecting(client, ending.signal, note),
+      clients: { db: () => database, clientOf: () => client },
+    };
+  }
 
   async function close(): Promise<void> {
     ending.abort();
     topology.close();
-    await connected;
-    await Promise.all([documents.close(true), server.close(true)]);
+    await Promise.all([connected, positioned?.connected]);
+    await Promise.all([documents, server, positioned?.client].map((client) => client?.close(true)));
   }
 
   function isReady(): boolean {
@@ -121,8 +141,13 @@ export function connect(url: string): Connection {
 
   return {
     ...databases,
+    // Names that start with `_` are the server's.
     db: (collection) => (collection.startsWith("_") ? databases.server : databases.documents),
     clientOf: (collection) => (collection.startsWith("_") ? server : documents),
+    get positioned() {
+      positioned ??= openPositioned();
+      return positioned.clients;
+    },
     topology,
     get fault() {
       return topology.fault ?? (refused && !open ? REFUSED : undefined);

@@ -1,4 +1,4 @@
-import type { Db, Document } from "mongodb";
+import type { Db, Document, Timestamp } from "mongodb";
 import { GalleyError } from "#protocol/errors";
 import type { DocumentStore, Nodes, Position } from "../document-store.ts";
 import { createLease, type Lease, leaseClock } from "./lease.ts";
@@ -32,6 +32,8 @@ export interface MongoNodes extends Pick<DocumentStore, "barrier">, Pick<Nodes, 
   open(): Promise<void>;
   /** Notes that work begins which is judged by what is known now. */
   begin(): Work;
+  /** Reports; resolves with the time at which that was stored. @throws what the write does */
+  report(): Promise<Timestamp>;
   /** A report came by the tail, or one was removed: that node has left. */
   heard(change: InternalChange): void;
   /** The tail has lost the order of commits: everything it has told of nodes may be out of date. */
@@ -188,6 +190,7 @@ export function createNodes(options: NodesOptions): MongoNodes {
     },
 
     begin: () => works.begin(tail.position),
+    report: () => reporter.stored(),
 
     heard({ id, document }) {
       if (id === self) {

@@ -1,12 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
+import type { CommitLog } from "../commit-log.ts";
 import type { DocumentStore, Position } from "../document-store.ts";
+import { historyOf } from "../positions.ts";
 import { CATALOG } from "./catalog-record.ts";
 import type { Connection } from "./connect.ts";
 import { createNodes } from "./nodes.ts";
 import { positionOf } from "./positions.ts";
 import { NODES } from "./reporter.ts";
 import { createTail, type TailCounts } from "./tail.ts";
+import { Deadline } from "./time-limit.ts";
 import { outOfTouch, type Work } from "./work-under-way.ts";
 
 export interface OrderOptions {
@@ -24,8 +27,16 @@ export interface OrderOptions {
 }
 
 /** The order of commits and the nodes that follow it: what the port's tail, `barrier` and `position` stand on. */
-export interface Order extends Pick<DocumentStore, "tail" | "passed" | "barrier" | "nodes" | "position"> {
+export interface Order
+  extends Pick<DocumentStore, "tail" | "passed" | "barrier" | "nodes" | "position">,
+    Pick<CommitLog, "reach"> {
   readonly counts: Readonly<TailCounts>;
+  /** Everything up to here was told. */
+  readonly told: Position;
+  /** How often the tail has told that a collection was made, changed, dropped or renamed. */
+  readonly reshaped: number;
+  /** Resolves once the tail has told everything that was stored before the call, and stands at a later position. */
+  fence(): Promise<void>;
   /** Resolves once commits are followed and the other nodes are known, for as long as that takes. */
   open(): Promise<void>;
   /**
@@ -74,7 +85,7 @@ export function createOrder({ connection, history, refresh, reload, stored, warn
     const { seen } = connection;
     const told = tail.position;
     if (!seen) return told;
-    const shown = positionOf(told.slice(0, told.lastIndexOf(".")), seen);
+    const shown = positionOf(historyOf(told), seen);
     return shown > told ? shown : told;
   }
 
@@ -92,6 +103,17 @@ export function createOrder({ connection, history, refresh, reload, stored, warn
     counts: tail.counts,
     tail: (from, listener, lost) => tail.tail(from ?? position(), listener, lost),
     passed: tail.passed,
+    reach: tail.reach,
+    get told() {
+      return tail.position;
+    },
+    get reshaped() {
+      return tail.reshaped;
+    },
+    async fence() {
+      const time = await nodes.report();
+      await tail.passed(positionOf(historyOf(tail.position), time));
+    },
     barrier: nodes.barrier,
     nodes: {
       self: nodes.self,
@@ -103,8 +125,10 @@ export function createOrder({ connection, history, refresh, reload, stored, warn
         return nodes.lease.age;
       },
       async touch() {
+        // While commits are made up for, the lease is held.
+        const patience = new Deadline(PATIENCE);
         while (!inTouch()) {
-          if (nodes.lease.lostFor() > PATIENCE) throw outOfTouch();
+          if (patience.over || (!nodes.lease.held() && nodes.lease.lostFor() > PATIENCE)) throw outOfTouch();
           await wait(LOOK);
         }
       },

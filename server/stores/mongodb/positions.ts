@@ -1,4 +1,4 @@
-import type { Timestamp } from "mongodb";
+import { Timestamp } from "mongodb";
 import type { Position } from "../document-store.ts";
 
 /**
@@ -8,6 +8,12 @@ import type { Position } from "../document-store.ts";
  */
 export function positionOf(history: string, time: Timestamp): Position {
   return `${history}.${digits(time.t)}${digits(time.i)}` as Position;
+}
+
+/** The cluster time of a position that has the form of one. */
+export function timeOf(position: Position): Timestamp {
+  const place = position.slice(position.lastIndexOf(".") + 1);
+  return new Timestamp({ t: Number.parseInt(place.slice(0, 8), 16), i: Number.parseInt(place.slice(8), 16) });
 }
 
 /** Whether `a` comes after `b`; undefined is before all. */

@@ -9,32 +9,33 @@ import { createCandidateCounter } from "./candidate-count.ts";
 import type { IndexedCollection } from "./collection-plan.ts";
 import type { Connection } from "./connect.ts";
 import { readError } from "./errors.ts";
+import { createPositionedReads, type PositionedReadsOptions } from "./positioned-reads.ts";
+import { timeOf } from "./positions.ts";
 import { QueryRun } from "./query-run.ts";
-import { createReadAttempts } from "./read-attempts.ts";
+import { createReadAttempts, type KnownCollections } from "./read-attempts.ts";
 import { ReadClock } from "./read-clock.ts";
 import type { ReadMeter } from "./rows.ts";
 import { Snapshot } from "./snapshot.ts";
 
 export interface QueriesOptions {
   readonly connection: Connection;
-  readonly catalog: {
-    get(collection: string): IndexedCollection | undefined;
-    refresh(collection: string): Promise<unknown>;
-  };
+  readonly catalog: KnownCollections;
   /** The position of a state of the database. */
   readonly positionAt: (time: Timestamp) => Position;
-  /** A position at which all that was confirmed is visible, for answers that need no read. */
-  readonly position: () => Position;
+  readonly order: PositionedReadsOptions["order"] & Pick<DocumentStore, "position">;
   readonly meter: ReadMeter;
 }
 
 /** Reads of many documents, each from one state of the database. */
 export type Queries = Pick<DocumentStore, "find" | "count" | "distinct" | "aggregate">;
 
-export function createQueries(options: QueriesOptions): Queries {
-  const { connection, catalog, positionAt, position, meter } = options;
+export function createQueries({ connection, catalog, positionAt, order, meter }: QueriesOptions): Queries {
   const counter = createCandidateCounter(connection);
   const attempts = createReadAttempts(connection, catalog);
+  const positioned = {
+    counter: createCandidateCounter({ db: (collection) => connection.positioned.db(collection) }),
+    reads: createPositionedReads({ connection, catalog, order }),
+  };
 
   /** Reads one state; `empty` answers where there is nothing to be read. */
   async function read<T>(
@@ -44,20 +45,29 @@ export function createQueries(options: QueriesOptions): Queries {
     empty: () => T,
   ): Promise<T & Cost> {
     const clock = new ReadClock(query.budget);
+    const nothing = (position: Position) => ({ ...empty(), position, examined: 0 });
+    /** @param at undefined: of now */
+    const look = async (collection: IndexedCollection, at?: Position) => {
+      const clients = at === undefined ? connection : connection.positioned;
+      const time = at === undefined ? undefined : timeOf(at);
+      const snapshot = new Snapshot({ connection, clients, collection: collection.name, clock, at: time });
+      try {
+        const counting = at === undefined ? counter : positioned.counter;
+        const run = new QueryRun({ query, sort, collection, snapshot, clock, meter, counter: counting });
+        const result = await work(run);
+        const read = at ?? (snapshot.time ? positionAt(snapshot.time) : order.position());
+        return { ...result, ...run.cost(read) };
+      } finally {
+        await snapshot.end();
+      }
+    };
     try {
       clock.check();
-      return await attempts.run(query.collection, clock, async (collection) => {
-        if (!collection || query.filter.kind === "false") return { ...empty(), position: position(), examined: 0 };
-        const snapshot = new Snapshot(connection, collection.name, clock);
-        try {
-          const run = new QueryRun({ query, sort, collection, snapshot, clock, meter, counter });
-          const result = await work(run);
-          const { time } = snapshot;
-          return { ...result, ...run.cost(time ? positionAt(time) : position()) };
-        } finally {
-          await snapshot.end();
-        }
-      });
+      const { at } = query;
+      if (at !== undefined) return await positioned.reads.run({ ...query, at }, clock, look, nothing);
+      return await attempts.run(query.collection, clock, async (collection) =>
+        collection && query.filter.kind !== "false" ? look(collection) : nothing(order.position()),
+      );
     } catch (error) {
       throw readError(error);
     }

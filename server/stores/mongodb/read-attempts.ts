@@ -10,6 +10,13 @@ export interface ReadAttempts {
   run<T>(name: string, clock: ReadClock, read: (collection: IndexedCollection | undefined) => Promise<T>): Promise<T>;
 }
 
+/** The collections as the catalog has them. */
+export interface KnownCollections {
+  get(name: string): IndexedCollection | undefined;
+  /** Reads one anew. */
+  refresh(name: string): Promise<unknown>;
+}
+
 const MOST_ATTEMPTS = 5;
 /** A new collection or index can be read from once a majority has it. */
 const PAUSE_MILLISECONDS = 10;
@@ -22,10 +29,7 @@ const PASSING: ReadonlySet<number> = new Set([
   CODES.snapshotUnavailable,
 ]);
 
-export function createReadAttempts(
-  connection: Pick<Connection, "ready">,
-  catalog: { get(name: string): IndexedCollection | undefined; refresh(name: string): Promise<unknown> },
-): ReadAttempts {
+export function createReadAttempts(connection: Pick<Connection, "ready">, catalog: KnownCollections): ReadAttempts {
   return {
     async run(name, clock, read) {
       const missing = new Set<string>();
@@ -33,7 +37,7 @@ export function createReadAttempts(
         await connection.ready();
         const collection = catalog.get(name);
         try {
-          return await read(collection && without(collection, missing));
+          return await read(collection && withoutIndexes(collection, missing));
         } catch (error) {
           const code = codeOf(error);
           if (attempt === MOST_ATTEMPTS) throw error;
@@ -50,7 +54,8 @@ export function createReadAttempts(
   };
 }
 
-function without(collection: IndexedCollection, missing: ReadonlySet<string>): IndexedCollection {
+/** The collection as it is for who found that some of its indexes are gone. */
+export function withoutIndexes(collection: IndexedCollection, missing: ReadonlySet<string>): IndexedCollection {
   if (missing.size === 0) return collection;
   return { ...collection, indexes: collection.indexes.filter(({ name }) => !missing.has(name)) };
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
 import type { Budget } from "../document-store.ts";
+import { TimeIsUp } from "./time-limit.ts";
 
 /** How often it is looked whether the caller of a query that waits for MongoDB has gone. */
 const LOOK_MILLISECONDS = 100;
@@ -35,11 +36,13 @@ export class ReadClock {
    * Waits for a command no longer than there is time.
    *
    * @param stop called when it is not waited for any more
-   * @throws GalleyError `timeout`
+   * @param givenUp is told if its server was lost, and may never answer
+   * @throws GalleyError `timeout`; TimeIsUp if it was given up
    */
-  async wait<T>(command: Promise<T>, stop: () => void): Promise<T> {
+  async wait<T>(command: Promise<T>, stop: () => void, givenUp?: Set<() => void>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     let watch: NodeJS.Timeout | undefined;
+    let giveUp = () => {};
     try {
       const end = new Promise<never>((_, reject) => {
         const give = () => {
@@ -48,6 +51,11 @@ export class ReadClock {
           reject(new GalleyError("timeout", message));
         };
         timer = setTimeout(give, Math.min(this.left + GRACE_MILLISECONDS, MOST_MILLISECONDS));
+        giveUp = () => {
+          stop();
+          reject(new TimeIsUp());
+        };
+        givenUp?.add(giveUp);
         if (this.#signal) watch = setInterval(() => this.#signal?.aborted && give(), LOOK_MILLISECONDS);
       });
       const result = await Promise.race([command, end]);
@@ -57,6 +65,7 @@ export class ReadClock {
     } finally {
       clearTimeout(timer);
       clearInterval(watch);
+      givenUp?.delete(giveUp);
     }
   }
 

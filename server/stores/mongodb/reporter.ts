@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
-import type { Db, Document } from "mongodb";
+import type { Db, Document, Timestamp } from "mongodb";
+import { GalleyError } from "#protocol/errors";
 import { WRITE_CONCERN } from "./send.ts";
 
 /** Where each node reports, one document a node. */
@@ -23,6 +24,11 @@ export interface ReporterOptions {
 export interface Reporter {
   /** Reports at once, or right after the report that is on its way. The first call starts it all. */
   report(): void;
+  /**
+   * Reports as `report` does; resolves with the time at which the report was stored, which is after the call.
+   * @throws what the write does; GalleyError `unavailable` if it is closed first
+   */
+  stored(): Promise<Timestamp>;
   /** Ends reporting, after the report that is on its way. */
   close(): Promise<void>;
 }
@@ -32,6 +38,8 @@ export function createReporter({ db, self, content, tick }: ReporterOptions): Re
   let again = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
+  /** Who waits for a report that is not sent yet. */
+  let asking: { resolve(time: Timestamp): void; reject(error: unknown): void }[] = [];
 
   function report(): void {
     if (closed) return;
@@ -69,15 +77,35 @@ export function createReporter({ db, self, content, tick }: ReporterOptions): Re
       updates: [{ q: { _id: self }, u: document, upsert: true }],
       writeConcern: { ...WRITE_CONCERN, wtimeout: REPORT_LIMIT },
     };
-    await db.command(command, { signal: AbortSignal.timeout(REPORT_LIMIT) });
+    const asked = asking;
+    asking = [];
+    try {
+      const { operationTime } = await db.command(command, { signal: AbortSignal.timeout(REPORT_LIMIT) });
+      for (const { resolve } of asked) resolve(operationTime);
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+      throw error;
+    }
   }
 
   return {
     report,
+    stored() {
+      if (closed) return Promise.reject(storeClosed());
+      return new Promise((resolve, reject) => {
+        asking.push({ resolve, reject });
+        report();
+      });
+    },
     async close() {
       closed = true;
       clearTimeout(timer);
       await reporting;
+      for (const { reject } of asking) reject(storeClosed());
     },
   };
+}
+
+function storeClosed(): GalleyError {
+  return new GalleyError("unavailable", "the store is closed");
 }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
 import { checkCollectionName } from "../collection-name.ts";
-import type { DocumentStore, Position, Write } from "../document-store.ts";
+import type { DocumentStore, Position, Query, Write } from "../document-store.ts";
 import { createAbandoned } from "./abandoned.ts";
 import { createCatalog } from "./catalog.ts";
 import { createCatalogStore } from "./catalog-store.ts";
@@ -88,7 +88,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   const structure = createStructure({ connection, catalog, records, builds, self });
   const readStats = createStatsReader({ connection, catalog, records });
   const points = createPointReader(connection, meter);
-  const queries = createQueries({ connection, catalog, positionAt, position: order.position, meter });
+  const queries = createQueries({ connection, catalog, positionAt, order, meter });
   const parts = { connection, catalog, sessions, points };
   const writeOne = createSingleWrites(parts);
   const abandoned = createAbandoned(connection);
@@ -134,10 +134,14 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     }
   }
 
-  /** What every request needs: an open store, a primary, and the lease of this node. */
-  function demandServing(collections: readonly string[]): Promise<void> | undefined {
+  function demandOpen(): void {
     if (closing) throw new GalleyError("unavailable", "the store is closed");
     if (!open) throw new GalleyError("unavailable", "the database has not been reached yet");
+  }
+
+  /** What every request needs: an open store, a primary, and the lease of this node. */
+  function demandServing(collections: readonly string[]): Promise<void> | undefined {
+    demandOpen();
     if (!connection.isReady) return connection.ready().then(() => order.demandTouch(collections));
     order.demandTouch(collections);
     return undefined;
@@ -151,6 +155,13 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     } catch (error) {
       throw readError(error);
     }
+  }
+
+  /** Reads at a position wait by themselves for what this node does not have at the moment. */
+  async function asking<T>({ collection, at }: Query, read: () => Promise<T>): Promise<T> {
+    if (at === undefined) return reading([collection], read);
+    demandOpen();
+    return read();
   }
 
   /** Work that changes something: the end of the store waits for it, and so do the barriers of all nodes. */
@@ -206,10 +217,10 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     meter,
     counts: order.counts,
     get: (collection, ids) => reading([collection], () => points.get(collection, ids)),
-    find: (query) => reading([query.collection], () => queries.find(query)),
-    count: (query) => reading([query.collection], () => queries.count(query)),
-    distinct: (query) => reading([query.collection], () => queries.distinct(query)),
-    aggregate: (query) => reading([query.collection], () => queries.aggregate(query)),
+    find: (query) => asking(query, () => queries.find(query)),
+    count: (query) => asking(query, () => queries.count(query)),
+    distinct: (query) => asking(query, () => queries.distinct(query)),
+    aggregate: (query) => asking(query, () => queries.aggregate(query)),
     commit: (writes, values) =>
       writing(
         writes.map(({ collection }) => collection),

@@ -41,10 +41,12 @@ export interface TailCounts {
 }
 
 /** The node's one change stream, told as commits. Before it is open, its methods answer `unavailable`. */
-export interface MongoTail extends Pick<DocumentStore, "tail" | "passed"> {
+export interface MongoTail extends Pick<DocumentStore, "tail" | "passed">, Pick<CommitLog, "reach"> {
   /** Everything up to here was told. */
   readonly position: Position;
   readonly counts: Readonly<TailCounts>;
+  /** How often a collection was made, changed, dropped or renamed: counted before anybody is told. */
+  readonly reshaped: number;
   /** Commits were missed: nobody has been told yet; or those who follow them read anew. */
   readonly restarting: "missed" | "reading" | undefined;
   /** Resolves once the stream is open, for as long as that takes. @throws GalleyError `unavailable` if it is closed first */
@@ -61,8 +63,6 @@ const REST_MILLISECONDS = 1;
 const BACK_OFF = { first: 50, most: 1000 };
 /** Commits that are told in one turn of the event loop. */
 const AT_ONCE = 200;
-/** How long somebody waits for a commit to be passed. */
-const PASSED_LIMIT = 15_000;
 /** What the engine starts for a commit is not waited for any longer: then it looks after itself. */
 const MOST_WAIT = 2000;
 
@@ -89,6 +89,7 @@ export function createTail(options: TailOptions): MongoTail {
   /** Where the last stream ended for good: one that starts at that time would end again. */
   let end: Timestamp | undefined;
   let restarting: MongoTail["restarting"];
+  let reshaped = 0;
   let opened: () => void = () => {};
   const opening = new Promise<void>((resolve) => {
     opened = resolve;
@@ -172,6 +173,7 @@ export function createTail(options: TailOptions): MongoTail {
     const position = positionOf(history, group.time);
     const { commit, version, internal, dropped, shaped, ended } = readGroup(group, position, updated);
     options.stored(version);
+    reshaped += dropped.length + shaped.length;
     const started = [...internal.map(options.internal), ...[...dropped, ...shaped].map(options.reshaped)];
     for (const work of started) if (work) await settled(work);
     if (commit) {
@@ -199,6 +201,9 @@ export function createTail(options: TailOptions): MongoTail {
 
   return {
     counts,
+    get reshaped() {
+      return reshaped;
+    },
     get restarting() {
       return restarting;
     },
@@ -206,7 +211,8 @@ export function createTail(options: TailOptions): MongoTail {
       return known().position;
     },
     tail: (from, listener, lost) => known().tail(from, listener, lost),
-    passed: async (position) => inTime(known().passed(position)),
+    passed: async (position) => known().passed(position),
+    reach: (position, patience) => known().reach(position, patience),
     async open() {
       const closed = new Promise<void>((resolve) => closing.signal.addEventListener("abort", () => resolve()));
       if (!closing.signal.aborted) await Promise.race([opening, closed]);
@@ -220,21 +226,6 @@ export function createTail(options: TailOptions): MongoTail {
       log?.close();
     },
   };
-}
-
-/** @throws GalleyError `unavailable`, `unknown`, if a stream that is down does not come back in time */
-async function inTime(passing: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const message = "it is stored, but this server cannot follow the database at the moment";
-    timer = setTimeout(() => reject(new GalleyError("unavailable", message, { outcome: "unknown" })), PASSED_LIMIT);
-  });
-  passing.catch(() => {});
-  try {
-    await Promise.race([passing, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A stream that ends cannot be opened again at or before its end. */

@@ -118,14 +118,14 @@ export function sortOf(input?: readonly string[]): SortKey[] {
   return sort;
 }
 
-export interface Ask extends Partial<Pick<FindQuery, "limit" | "after" | "budget">> {
+export interface Ask extends Partial<Pick<FindQuery, "limit" | "after" | "budget" | "at">> {
   readonly collection?: string;
   readonly filter?: object;
   readonly sort?: readonly string[];
 }
 
 export function find(store: DocumentStore, ask: Ask = {}): Promise<FindResult> {
-  const { collection = "notes", filter = {}, sort, limit = 1000, after, budget = PLENTY } = ask;
+  const { collection = "notes", filter = {}, sort, limit = 1000, after, budget = PLENTY, at } = ask;
   return store.find({
     collection,
     filter: filterOf(filter),
@@ -133,6 +133,7 @@ export function find(store: DocumentStore, ask: Ask = {}): Promise<FindResult> {
     limit,
     budget,
     ...(after && { after }),
+    ...(at !== undefined && { at }),
   });
 }
 
