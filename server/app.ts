@@ -9,6 +9,7 @@ import { createLog, type Log } from "./log.ts";
 import { type OpenedStore, type Opening, openOver } from "./opening.ts";
 import { pooledRandom } from "./random-bytes.ts";
 import { openServices, type ServiceParts } from "./services.ts";
+import type { LiveLimits } from "./realtime/live-limits.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
@@ -46,6 +47,7 @@ export interface Overrides {
   /** Called at the store's named pauses, for tests of faults (fault-cases.md HOOK). */
   readonly pause?: (at: "before-reply") => void | Promise<void>;
   readonly load?: Partial<LoadLimits>;
+  readonly live?: Partial<LiveLimits>;
 }
 
 /** Picks the stores, builds the services by hand, in order, and mounts the transport. START HERE. */
@@ -61,7 +63,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     (store) => {
       const ownUrl = config.publicUrl ?? configuredUrl(config);
       const openEmbedded: ServiceParts["openEmbedded"] = (folder, time) => openSqliteStore({ folder, clock: time });
-      const common = { clock, random, log, key };
+      const common = { clock, random, log, key, live: overrides.live };
       return openServices(config, { ...common, store, openEmbedded, ownUrl, publicUrl: () => publicUrl });
     },
     log,

@@ -8,6 +8,7 @@ import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";
 import type { ExplainService } from "./documents/explain-contract.ts";
 import type { Log } from "./log.ts";
+import type { LiveSessions } from "./realtime/sessions.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 
 /** A store, and when it can be used: at once, if nothing is said. */
@@ -24,6 +25,7 @@ export interface Services {
   readonly rules: RulesService;
   readonly denials: Denials;
   readonly explain: ExplainService;
+  readonly live: LiveSessions;
   readonly keys: ServiceKeys;
   readonly accounts: AccountServices["accounts"];
   readonly users: AccountServices["users"];
@@ -59,7 +61,7 @@ export interface Opening {
 
 const RETRY_MILLISECONDS = 500;
 const NAMES = [
-  ...(["access", "documents", "collections", "rules", "denials", "explain"] as const),
+  ...(["access", "documents", "collections", "rules", "denials", "explain", "live"] as const),
   ...(["keys", "accounts", "users", "admins"] as const),
   ...(["settings", "tokens", "requestLimits", "auditLog", "mailLog", "setUp"] as const),
 ];

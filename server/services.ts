@@ -24,9 +24,12 @@ import { createProfiles } from "./documents/profiles.ts";
 import { createDocumentService } from "./documents/service.ts";
 import { withTemplates } from "./documents/templated-collections.ts";
 import { listPlan } from "./list-plan.ts";
+import { openLive } from "./live.ts";
 import type { Log } from "./log.ts";
 import { nearest } from "./nearest.ts";
 import type { Services } from "./opening.ts";
+import type { LiveLimits } from "./realtime/live-limits.ts";
+import type { LiveSessions } from "./realtime/sessions.ts";
 import { lintSources } from "./rule-lints.ts";
 import { createTestGalleys, type TestGalleyOptions } from "./rule-test-galley.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
@@ -41,6 +44,8 @@ export interface ServiceParts {
   readonly store: DocumentStore;
   /** Opens the embedded store in a folder, for what is thrown away. */
   readonly openEmbedded: TestGalleyOptions["openStore"];
+  /** What differs from the usual limits of live queries. */
+  readonly live?: Partial<LiveLimits> | undefined;
   /** The full key of this run. */
   readonly key: string;
   /** Where this Galley is reached, as far as its configuration tells. */
@@ -63,6 +68,7 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
   let renewed = (principal: Principal): Principal | Promise<Principal> => principal;
   /** Once documents are open; before that nobody signs up. */
   let definitions: Definitions | undefined;
+  let live: LiveSessions | undefined;
   const openAccess = async () => {
     let changed = () => {};
     const held = await holdRules({
@@ -73,12 +79,15 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
     opened.push(held);
     const rights = createRights({ store, clock, rules: held.current, renewed: (principal) => renewed(principal) });
     opened.push(rights);
-    changed = rights.changed;
+    changed = () => {
+      rights.changed();
+      live?.rulesChanged();
+    };
     const grantsRights = (collection: string) => held.current().rightsCollections.has(collection);
     const rulesVersion = () => held.current().version;
     const denials = await createDenials({ store, clock, rulesVersion, warn: log.warn.bind(log) });
     opened.push(denials);
-    return { access: createAuthorizer(rights), grantsRights, denials, inForce: held.current };
+    return { access: createAuthorizer(rights), grantsRights, denials, inForce: held.current, rulesRead: held.read };
   };
   const openDocuments = async ({ access, grantsRights }: Awaited<ReturnType<typeof openAccess>>) => {
     definitions = await openDefinitions({ store, clock, log });
@@ -123,6 +132,13 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       rules: access.inForce,
     });
     const collections = withTemplates(services.collections, rules);
+    const { keys, tokens } = people.value;
+    live = openLive({
+      ...{ store, clock, random, log, secrets, development, keys, tokens, ...access },
+      definitions: { get: (name) => definitions?.get(name) },
+      limits: parts.live,
+    });
+    opened.push(live);
     return {
       ...services,
       ...people.value,
@@ -131,6 +147,7 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       denials: access.denials,
       explain,
       rules,
+      live,
       close,
     };
   }

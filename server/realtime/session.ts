@@ -128,6 +128,14 @@ export class Session implements LiveSession, Turning {
   /** Sends what waits, one frame a commit, as far as rights allow it now. */
   flush(): void {
     if (this.#isClosed) return;
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#endBy(error);
+    }
+  }
+
+  #flush(): void {
     const { tail, isOpen, rulesTurn, setTimed } = this.#node;
     if (this.#principal.isHeld || !isOpen()) {
       this.#sender.hold();

@@ -31,7 +31,7 @@ export interface LiveServiceOptions {
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
-  readonly limits?: Partial<LiveLimits>;
+  readonly limits?: Partial<LiveLimits> | undefined;
   readonly monotonic?: () => number;
   readonly everySecond?: EverySecond;
 }
