@@ -17,7 +17,7 @@ t.test("candidates are all that match and all that hold, whatever comes and goes
   const counts = { documents: 0, found: 0, matches: 0, tried: 0, residual: 0, windows: 0 };
   for (let n = 0; counts.documents < 100_000; n++) {
     const model = new MatchingModel(random);
-    for (let i = 0; i < 24; i++) model.join();
+    for (let i = 0; i < 14; i++) model.join();
     for (let i = 0; i < 1000; i++) {
       if (random.chance(2)) model.leave();
       if (random.chance(2)) model.join();
@@ -161,8 +161,8 @@ t.test("growth: a rule's value wins over what all windows ask for", async (t) =>
 });
 
 t.test("growth: a range is found by comparisons that grow with the logarithm", async (t) => {
-  const [few, many] = [1000, 64_000].map(comparisonsAmong) as [number, number];
-  t.ok(many <= few * 2.5, `${few} comparisons among 1,000 ranges, ${many} among 64,000`);
+  const [few, many] = [1000, 16_000].map(comparisonsAmong) as [number, number];
+  t.ok(many <= few * 2, `${few} comparisons among 1,000 ranges, ${many} among 16,000`);
 });
 
 t.test("ranges come and go and the tree finds what a list would", async (t) => {
@@ -171,7 +171,7 @@ t.test("ranges come and go and the tree finds what a list would", async (t) => {
   const there = new Map<{ n: number }, ReturnType<typeof spanOf>>();
   const faults: string[] = [];
   const edge = () => (random.chance(15) ? undefined : { value: random.below(40), after: random.chance(50) });
-  for (let n = 0; n < 6000; n++) {
+  for (let n = 0; n < 3000; n++) {
     if (there.size < random.below(400)) {
       const [item, span] = [{ n }, { from: edge(), to: edge() }];
       there.set(item, span);
