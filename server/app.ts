@@ -10,6 +10,7 @@ import { type OpenedStore, type Opening, openOver } from "./opening.ts";
 import { pooledRandom } from "./random-bytes.ts";
 import { openServices, type ServiceParts } from "./services.ts";
 import type { LiveLimits } from "./realtime/live-limits.ts";
+import type { LiveSessions } from "./realtime/sessions.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
@@ -27,6 +28,7 @@ export interface App {
   readonly documents: DocumentService;
   readonly collections: CollectionService;
   readonly keys: ServiceKeys;
+  readonly live: LiveSessions;
   /** The link by which the first owner is made, once the services are open; undefined if there is an owner. */
   setUpLink(): Promise<string | undefined>;
   /** Opens the port. Resolves to the address as clients on this machine reach it. */
@@ -68,7 +70,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     },
     log,
   );
-  const { documents, collections, keys, setUp } = opening.services;
+  const { documents, collections, keys, live, setUp } = opening.services;
   // The port may be any free one, which is known once it is open.
   let publicUrl = config.publicUrl ?? configuredUrl(config);
   const origins = new Set(config.allowedOrigins);
@@ -101,6 +103,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     documents,
     collections,
     keys,
+    live,
     setUpLink: () => opening.opened.then(() => setUp.link()),
     async listen() {
       const { address, port, family } = await transport.listen(config.host, config.port);
