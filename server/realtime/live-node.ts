@@ -28,7 +28,8 @@ export interface LiveNode {
   readonly clock: () => number;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
-  readonly requestId: () => string;
+  /** The frame that tells what went wrong; what is a fault of ours is logged. @param s the subscription that it ends */
+  readonly errorText: (error: unknown, s: number | undefined) => string;
   /** Sets of rules that have come into force so far. */
   readonly rulesTurn: () => number;
   /** Whether something may be sent: this node knows what others changed, and what it remembers is right. */

@@ -1,22 +1,16 @@
-import { ERRORS, GalleyError } from "#protocol/errors";
+import type { GalleyError } from "#protocol/errors";
 import type { Reset } from "#protocol/frames";
 import type { Position } from "../stores/document-store.ts";
 import type { Change, WindowState } from "./contract.ts";
+import { type Identified, toldUser } from "./identity.ts";
 
 /** What the server says, as JSON text: live-queries.md 7. Documents are texts that windows have made already. */
 
-export interface Welcome {
-  readonly pos: Position;
-  readonly user: string | null;
-  /** When its token ends. */
-  readonly expires?: string;
-  /** Seconds between two beats. */
-  readonly beat: number;
-  readonly now: string;
-}
-
-export function welcomeText(welcome: Welcome): string {
-  return JSON.stringify({ t: "welcome", ...welcome });
+/** @param beat seconds between two beats; `now` is epoch milliseconds */
+export function welcomeText({ principal, expiresAt }: Identified, pos: Position, beat: number, now: number): string {
+  const expires = expiresAt === undefined ? {} : { expires: new Date(expiresAt).toISOString() };
+  const user = toldUser(principal);
+  return JSON.stringify({ t: "welcome", pos, user, ...expires, beat, now: new Date(now).toISOString() });
 }
 
 export function beatText(pos: Position): string {
@@ -73,15 +67,4 @@ function headOf(t: string, { s, window, position }: Told): string {
 
 function resetOf({ reset }: Told): string {
   return reset === undefined ? "" : `,"reset":"${reset}"`;
-}
-
-/** Whatever was thrown, as an error that may be told. */
-export function toldError(error: unknown): GalleyError {
-  if (error instanceof GalleyError) return error;
-  return new GalleyError("internal", "something went wrong on the server; its log has the request id", {}, error);
-}
-
-/** Whether it is worth a line in the log: a fault of ours, or of what we stand on. */
-export function isFault({ code }: GalleyError): boolean {
-  return ERRORS[code].status >= 500;
 }

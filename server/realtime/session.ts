@@ -3,9 +3,9 @@ import { CLOSE, type ClientFrame } from "#protocol/frames";
 import type { Position } from "../stores/document-store.ts";
 import { closeFor } from "./close-codes.ts";
 import type { LiveSession, Outlet } from "./contract.ts";
-import { type Identified, toldUser } from "./identity.ts";
+import type { Identified } from "./identity.ts";
 import type { LiveNode } from "./live-node.ts";
-import { byeText, errorText, isFault, toldError, welcomeText } from "./server-frames.ts";
+import { byeText, welcomeText } from "./server-frames.ts";
 import { type Incoming, SessionInbox } from "./session-inbox.ts";
 import { SessionPrincipal } from "./session-principal.ts";
 import { SessionSender } from "./session-sender.ts";
@@ -59,7 +59,7 @@ export class Session implements LiveSession, Turning {
       ...{ windows, lookups, asked, limits, counters },
       standing: () => this.#principal.standing,
       wake: () => node.wake(this),
-      failed: (s, error) => this.#errorText(error, s),
+      failed: node.errorText,
     });
     this.#principal = new SessionPrincipal({
       ...{ node, address, asked, end, session: this },
@@ -167,7 +167,7 @@ export class Session implements LiveSession, Turning {
     const { frame } = item;
     if (this.#state === "silent" && frame?.t !== "hello") {
       const error = frame ? new GalleyError("invalid_argument", "t: expects hello first") : item.error;
-      this.#outlet.send([this.#errorText(error, undefined)]);
+      this.#outlet.send([this.#node.errorText(error, undefined)]);
       this.#end(CLOSE.policy, "the first frame must be a hello of version 1");
       return undefined;
     }
@@ -232,14 +232,7 @@ export class Session implements LiveSession, Turning {
     this.#state = "open";
     const { tail, limits, clock } = this.#node;
     const { outbox } = this.#subscriptions;
-    const { expiresAt } = found;
-    const expires = expiresAt === undefined ? {} : { expires: new Date(expiresAt).toISOString() };
-    outbox.say(
-      welcomeText({
-        ...{ pos: outbox.reach(tail.position), user: toldUser(found.principal), ...expires },
-        ...{ beat: limits.beatSeconds, now: new Date(clock()).toISOString() },
-      }),
-    );
+    outbox.say(welcomeText(found, outbox.reach(tail.position), limits.beatSeconds, clock()));
     this.#node.wake(this);
   }
 
@@ -284,18 +277,8 @@ export class Session implements LiveSession, Turning {
   }
 
   #say(error: unknown, s: number | undefined): void {
-    this.#subscriptions.outbox.say(this.#errorText(error, s));
+    this.#subscriptions.outbox.say(this.#node.errorText(error, s));
     this.#node.wake(this);
-  }
-
-  #errorText(thrown: unknown, s: number | undefined): string {
-    const error = toldError(thrown);
-    const requestId = this.#node.requestId();
-    if (isFault(error)) {
-      const event = { requestId, error: error.code, ...(error.cause !== undefined && { err: error.cause }) };
-      this.#node.log[error.code === "internal" ? "error" : "warn"](event, error.message);
-    }
-    return errorText(error, requestId, s);
   }
 
   get #isClosed(): boolean {

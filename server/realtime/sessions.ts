@@ -16,6 +16,7 @@ import { createMatching } from "./matching.ts";
 import { Session } from "./session.ts";
 import { createSessionCounters, type SessionCounters } from "./session-counters.ts";
 import { SessionIndex } from "./session-index.ts";
+import { createErrorTexts } from "./told-errors.ts";
 import { createWheel, type EverySecond } from "./wheel.ts";
 
 export interface LiveServiceOptions {
@@ -74,13 +75,11 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
   let looking = false;
   let closed = false;
 
-  const start = Buffer.from(random(6)).toString("hex");
-  let requests = 0;
   const node: LiveNode = {
     ...{ tail, windows, questions, lookups, access, identities, limits, log, wheel, index, counters, clock },
     people: createPeople(limits.socketsPerUser),
     monotonic: options.monotonic ?? (() => performance.now()),
-    requestId: () => `${start}-${(requests++).toString(36)}`,
+    errorText: createErrorTexts(random, log),
     rulesTurn: () => rulesTurn,
     isOpen,
     wake(session) {

@@ -22,7 +22,7 @@ export interface SubscriptionsOptions {
   /** There is something to do in the flush of this turn. */
   readonly wake: () => void;
   /** What a subscription is told when an error ends it. */
-  readonly failed: (s: number, error: unknown) => string;
+  readonly failed: (error: unknown, s: number) => string;
   readonly counters: SessionCounters;
 }
 
@@ -83,7 +83,7 @@ export class Subscriptions implements Shower {
   end(subscription: Subscription, error: unknown): void {
     if (subscription.isGone) return;
     this.#forget(subscription);
-    this.outbox.say(this.#options.failed(subscription.s, error));
+    this.outbox.say(this.#options.failed(error, subscription.s));
     this.#options.wake();
   }
 
