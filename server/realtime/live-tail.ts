@@ -56,14 +56,17 @@ export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): Li
     for (const look of waiting) look();
   }
 
-  /** A mistake of ours must not go on as if the commit had been seen: what the follower has built is built anew. */
   function tell(step: Step, commit: Commit): void {
-    const follower = followers.get(step);
+    guarded(step, () => followers.get(step)?.commit?.(commit));
+  }
+
+  /** A mistake of ours must not go on as if the commit had been seen: what was built on commits is built anew. */
+  function guarded(step: Step, run: () => void): void {
     try {
-      follower?.commit?.(commit);
-    } catch (error) {
-      log.error({ err: error, step }, "a commit could not be followed: everything is read anew");
-      lost().catch((err: unknown) => log.error({ err, step }, "what follows commits could not be read anew"));
+      run();
+    } catch (err) {
+      log.error({ err, step }, "a commit could not be followed: everything is read anew");
+      lost().catch((again: unknown) => log.error({ err: again, step }, "commits could not be read anew"));
     }
   }
 
@@ -75,12 +78,12 @@ export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): Li
     if (flushing) clearImmediate(flushing);
     flushing = undefined;
     applied = 0;
-    for (const step of STEPS) followers.get(step)?.flush?.();
+    for (const step of STEPS) guarded(step, () => followers.get(step)?.flush?.());
   }
 
   /** All are told at once: a right that is held nowhere shows nothing while another part still reads. */
   async function lost(): Promise<void> {
-    const ending = STEPS.map((step) => followers.get(step)?.lost?.());
+    const ending = STEPS.map(async (step) => followers.get(step)?.lost?.());
     flushSoon();
     await Promise.all(ending);
   }
