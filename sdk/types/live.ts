@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { ApiError } from "../error.ts";
 
 /** What a live result is, from one commit to the next. Never changed: a new one takes its place. */
