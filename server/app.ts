@@ -8,10 +8,11 @@ import { type AppReply, type AppRequest, inject } from "./inject.ts";
 import { createLog, type Log } from "./log.ts";
 import { type OpenedStore, type Opening, openOver } from "./opening.ts";
 import { pooledRandom } from "./random-bytes.ts";
-import { openServices, type ServiceParts } from "./services.ts";
 import type { LiveLimits } from "./realtime/live-limits.ts";
 import type { LiveSessions } from "./realtime/sessions.ts";
+import { openServices, type ServiceParts } from "./services.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
+import { sqliteStatements } from "./stores/sqlite/statements.ts";
 import { openSqliteStore } from "./stores/sqlite/store.ts";
 import { createCors } from "./transport/cors.ts";
 import { LOAD, type LoadLimits } from "./transport/load.ts";
@@ -65,7 +66,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     (store) => {
       const ownUrl = config.publicUrl ?? configuredUrl(config);
       const openEmbedded: ServiceParts["openEmbedded"] = (folder, time) => openSqliteStore({ folder, clock: time });
-      const common = { clock, random, log, key, live: overrides.live };
+      const common = { clock, random, log, key, statements: statementsOf(config), live: overrides.live };
       return openServices(config, { ...common, store, openEmbedded, ownUrl, publicUrl: () => publicUrl });
     },
     log,
@@ -79,6 +80,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     ...{ clock, log, origins, load },
     requestId: requestIds(random),
     publicUrl: () => publicUrl,
+    random,
   });
   const [store, transport] = await Promise.all([opening.started, mounting]).catch(async (error) => {
     // Whichever of the two did not fail must not stay open.
@@ -158,11 +160,12 @@ interface MountParts extends Pick<Overrides, "load"> {
   readonly origins: ReadonlySet<string>;
   readonly requestId: () => string;
   readonly publicUrl: () => string;
+  readonly random: (bytes: number) => Uint8Array;
 }
 
 /** Mounts the routes over services that are being opened. */
 async function mountOver(opening: Opening, config: Config, parts: MountParts): Promise<Transport> {
-  const { clock, log, origins, requestId, load, publicUrl } = parts;
+  const { clock, log, origins, requestId, load, publicUrl, random } = parts;
   const { services, started, demandOpen } = opening;
   const secure = config.publicUrl?.startsWith("https:") === true;
   const isOwnOrigin = ownOrigins(publicUrl, config.mode === "development");
@@ -186,12 +189,18 @@ async function mountOver(opening: Opening, config: Config, parts: MountParts): P
     load: { ...LOAD, ...load },
     demandOpen,
     explaining: { ...services, development: config.mode === "development" },
+    live: { service: services.live, hosts: () => hostsOf([...origins, publicUrl()]), random },
     requestId,
     routes: (tools) => {
       const cookie = createRefreshCookie({ replies: tools.replies, secure, isOwnOrigin });
       return allRoutes({ ...tools, ...services, cookie, ping, clock, assets: builtAssets() });
     },
   });
+}
+
+/** The names of servers at these addresses. */
+function hostsOf(urls: readonly string[]): ReadonlySet<string> {
+  return new Set(urls.map((url) => new URL(url).hostname));
 }
 
 /** Where a server without a public URL is reached: on this machine, at the port it is given. */
@@ -211,4 +220,13 @@ function requestIds(random: (bytes: number) => Uint8Array): () => string {
   const start = Buffer.from(random(6)).toString("hex");
   let count = 0;
   return () => `${start}-${(count++).toString(36)}`;
+}
+
+/** What the engine in use would be asked, for explanations. */
+function statementsOf({ mongodbUrl }: Config): ServiceParts["statements"] {
+  if (mongodbUrl === undefined) return async (...question) => ({ sqlite: sqliteStatements(...question) });
+  return async (...question) => {
+    const { mongoStatements } = await import("./stores/mongodb/statements.ts");
+    return { mongodb: mongoStatements(...question) };
+  };
 }

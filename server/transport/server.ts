@@ -38,7 +38,7 @@ export interface TransportOptions {
   /** Makes request ids; never taken from a client. */
   readonly requestId: () => string;
   /** What is behind the WebSockets, and the names by which this server is reached. */
-  readonly live?: Pick<LiveSocketsOptions, "service" | "hosts" | "random">;
+  readonly live: Pick<LiveSocketsOptions, "service" | "hosts" | "random">;
   /** All routes, in reading order. */
   readonly routes: (tools: RouteTools) => readonly Route[];
 }
@@ -83,25 +83,23 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   });
   const entrance = createEntrance({ server, verifiers, requestLimits, addressOf, failures, load, demandOpen });
   for (const route of options.routes({ replies, failures, load, warnings, hint })) mount(fastify, route, entrance);
-  const sockets =
-    options.live &&
-    createLiveSockets({
-      ...{ ...options.live, addressOf, load, log, demandOpen },
-      allowsOrigin: cors.allows,
-      take: (address) => requestLimits.take(anonymous(address)),
-      closing: () => server.closing,
-      refuse(socket, error) {
-        const { status, ...reply } = failures.bare(error, options.requestId());
-        endWith(socket, status, reply, load.lingerMs);
-      },
-    });
-  if (sockets) server.server.on("upgrade", sockets.upgrade);
+  const sockets = createLiveSockets({
+    ...{ ...options.live, addressOf, load, log, demandOpen },
+    allowsOrigin: cors.allows,
+    take: (address) => requestLimits.take(anonymous(address)),
+    closing: () => server.closing,
+    refuse(socket, error) {
+      const { status, ...reply } = failures.bare(error, options.requestId());
+      endWith(socket, status, reply, load.lingerMs);
+    },
+  });
+  server.server.on("upgrade", sockets.upgrade);
   await fastify.ready();
   return {
     fastify,
     listen: (host, port) => server.listen(host, port),
     async close() {
-      await Promise.all([server.close(), sockets?.close()]);
+      await Promise.all([server.close(), sockets.close()]);
       await fastify.close();
     },
   };
