@@ -25,7 +25,7 @@ const sources = SOURCES.flatMap((folder) => listFiles(join(ROOT, folder))).filte
 );
 const results = new Map(sources.map((path) => [resultOf(path), path]));
 mkdirSync(DIST, { recursive: true });
-for (const path of listFiles(DIST)) if (!results.has(path)) rmSync(path);
+for (const path of listFiles(DIST)) if (!results.has(path.replace(/\.map$/, ""))) rmSync(path);
 await Promise.all([...results].map(([result, source]) => compile(source, result)));
 
 async function compile(source, result) {
@@ -33,11 +33,12 @@ async function compile(source, result) {
   if (made > Math.max(OF_THIS_FILE, statSync(source).mtimeMs)) return;
   mkdirSync(dirname(result), { recursive: true });
   if (isData(source)) return copyFileSync(source, result);
-  const { code } = await transform(readFileSync(source, "utf8"), {
+  const { code, map } = await transform(readFileSync(source, "utf8"), {
     loader: "ts",
     format: "esm",
     target: "node20.19",
-    sourcemap: "inline",
+    // Beside the file, without a word in it: Node would read the maps of all that a test loads.
+    sourcemap: "external",
     sourcesContent: false,
     sourcefile: relative(dirname(result), source),
   });
@@ -46,6 +47,7 @@ async function compile(source, result) {
     .replace(SPECIFIER, '$1"$2.js"')
     .replace(PROTOCOL, (_, word, name) => `${word}"${sdk}/protocol/${name}.js"`)
     .replace(SDK, (_, words, name = "index") => `${words}"${sdk}/${name}.js"`);
+  writeFileSync(`${result}.map`, map);
   writeFileSync(result, linked);
 }
 

@@ -1,19 +1,51 @@
 /**
- * `npm test`, after tests/compile.mjs: runs all tests on one MongoDB, since a server for each file would cost 1.7 s of a
- * core. What is given after `--` goes to tap.
+ * `npm test`, after tests/compile.mjs: runs the test files, each in a process of its own, all on one MongoDB, since a server
+ * for each file would cost 1.7 s of a core. `npm test -- tests/unit/filter.test.ts tests/api` runs what it is given.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { openSharedMongod } from "./support/mongod.ts";
+import { chooseTestFiles } from "./support/test-files.ts";
+import { type FileResult, runTestFile } from "./support/test-process.ts";
 
+/** Beside the processors' count: those that test faults mostly wait. */
+const WAITING = 1;
+
+const { alone, together } = chooseTestFiles(process.argv.slice(2));
 const mongod = await openSharedMongod();
 const env = mongod ? { ...process.env, GALLEY_TEST_MONGODB_URL: mongod.url } : process.env;
-const tap = join(createRequire(import.meta.url).resolve("tap/package.json"), "../dist/esm/run.mjs");
-const runner = spawn(process.execPath, [tap, "run", ...process.argv.slice(2)], { env, stdio: "inherit" });
-// A terminal tells the whole group of processes. We go on until the runner has ended, and end the server after it.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => runner.kill(signal));
-const [code] = await once(runner, "exit");
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
+
+const started = performance.now();
+const results: FileResult[] = [];
+console.log("TAP version 14");
+await Promise.all(Array.from({ length: availableParallelism() + WAITING }, () => runEach(together)));
+await runEach(alone);
+console.log(`1..${results.length}`);
 await mongod?.close();
-process.exitCode = typeof code === "number" ? code : 1;
+tell();
+
+/** Takes file after file, until none is left. */
+async function runEach(files: string[]): Promise<void> {
+  for (;;) {
+    const file = files.shift();
+    if (file === undefined || stop.signal.aborted) return;
+    const result = await runTestFile(file, env, stop.signal);
+    results.push(result);
+    const { name, ok, seconds, told } = result;
+    console.log(`${told}${ok ? "ok" : "not ok"} ${results.length} - ${name} # time=${(seconds * 1000).toFixed(0)}ms`);
+  }
+}
+
+/** The sums, which .ci/run reads too, and last what a reader looks for: the files that failed. */
+function tell(): void {
+  const sum = (kind: keyof FileResult["counts"]) => results.reduce((total, { counts }) => total + counts[kind], 0);
+  const failed = results.filter(({ ok }) => !ok);
+  const rest = (["fail", "todo", "skip"] as const)
+    .filter((kind) => sum(kind) > 0)
+    .map((kind) => `, ${kind}: ${sum(kind)}`);
+  console.log(`# { total: ${sum("total")}, pass: ${sum("pass")}${rest.join("")} }`);
+  console.log(`# time=${(performance.now() - started).toFixed(0)}ms`);
+  for (const { name } of failed) console.log(`# failed: ${name}`);
+  if (failed.length > 0 || results.length === 0 || stop.signal.aborted) process.exitCode = 1;
+}
