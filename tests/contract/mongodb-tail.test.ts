@@ -155,6 +155,19 @@ function testTail(mongod: OwnMongod): void {
     t.equal(store.counts.losses, 0);
   });
 
+  t.test("a stream that falls silent without an error is replaced", async (t) => {
+    const { store, told } = await open(t, mongod);
+    const { restarts } = store.counts;
+    const silence = { failCommands: ["getMore"], blockConnection: true, blockTimeMS: 8000 };
+    const point = await failCommand(t, host, silence);
+    await point.met(1);
+    const position = await store.commit([put(store, "a")]);
+    await until(() => store.counts.restarts > restarts, 30);
+    await store.passed(position);
+    t.strictSame(shapes(told), [[position, 1]]);
+    t.equal(store.counts.losses, 0);
+  });
+
   t.test("F15 history that is gone is told, and followed from there on", async (t) => {
     const { store, told, lost } = await open(t, mongod);
     const before = await store.commit([put(store, "a")]);

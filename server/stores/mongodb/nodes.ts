@@ -58,8 +58,11 @@ interface Other extends Report {
 
 /** How long a node that says nothing is waited for: more than a lease. */
 const SILENCE = 5000;
-/** A lease of this age, and a tail that stands as long, mean that the stream has died without a word. */
-const STALE = 3000;
+/**
+ * A lease of this age, and a tail that has stood for so long though reports were written, mean that the stream has died
+ * without a word. Seen at a report, so that another stream can bring that one before the lease is lost.
+ */
+const STALE = { lease: 3000, tail: 1500 };
 /** How long a barrier waits in all, when a live node does not settle. */
 const BARRIER_LIMIT = 15_000;
 const LOOK = 250;
@@ -103,7 +106,7 @@ export function createNodes(options: NodesOptions): MongoNodes {
     if (tail.position !== stood) {
       stood = tail.position;
       moved = now;
-    } else if (lease.age > STALE && now - moved > STALE) {
+    } else if (lease.age > STALE.lease && now - moved > STALE.tail) {
       moved = now;
       tail.reopen();
     }
