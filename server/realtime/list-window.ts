@@ -1,5 +1,5 @@
 import { compileFilter } from "#protocol/match";
-import { type Document, type ObjectValue, parseText } from "#protocol/values";
+import type { ObjectValue } from "#protocol/values";
 import type { Change as DocumentChange, Position, Row } from "../stores/document-store.ts";
 import { listMember, WindowChange } from "./change-frame.ts";
 import type { ListQuestion, WindowState } from "./contract.ts";
@@ -12,6 +12,7 @@ import type { ListDelta } from "./window-delta.ts";
 import type { Joined, Joins } from "./window-join.ts";
 import { WindowReads } from "./window-reads.ts";
 import { type ListChange, type ListRow, listRow } from "./window-row.ts";
+import { type AtHand, WindowTexts } from "./window-texts.ts";
 
 /** What the list windows of a node share. */
 export interface ListSurroundings extends WindowSurroundings {
@@ -24,9 +25,6 @@ export interface ListSurroundings extends WindowSurroundings {
   readonly retry: number;
 }
 
-/** Texts at hand, by id and version, whatever the budget for texts has room for. */
-type AtHand = Map<string, string>;
-
 /** A live list: its rows, who shows them, and what commits do to them. */
 export class ListWindow extends SharedWindow implements Watcher {
   readonly question: ListQuestion;
@@ -34,6 +32,7 @@ export class ListWindow extends SharedWindow implements Watcher {
   readonly #shared: ListSurroundings;
   readonly #test: (document: ObjectValue) => boolean;
   readonly #reads: WindowReads;
+  readonly #texts: WindowTexts;
   /** Not even the first row can be shown: nothing is, until it is read again. */
   #blank = false;
   /** What viewers were told last, and where the last change stood. */
@@ -42,6 +41,8 @@ export class ListWindow extends SharedWindow implements Watcher {
   /** Just read: it is there for those who waited, even if there is no room to keep it. */
   #fresh: AtHand = new Map();
   #waiting: (() => void)[] = [];
+  /** The whole result as it is: in a storm it is asked for many times in one turn. */
+  #memo: WindowState | undefined;
 
   constructor(name: string, question: ListQuestion, shared: ListSurroundings) {
     super(name, shared);
@@ -49,6 +50,7 @@ export class ListWindow extends SharedWindow implements Watcher {
     this.#shared = shared;
     this.#test = compileFilter(question.filter);
     this.list = new WindowList(question.sort, question.limit);
+    this.#texts = new WindowTexts(name, question, shared.texts);
     this.#stood = shared.tail.position;
     this.#reads = new WindowReads({
       ...{ question, joins: shared.joins, capacity: this.list.capacity, spacing: shared.refill, retry: shared.retry },
@@ -73,14 +75,20 @@ export class ListWindow extends SharedWindow implements Watcher {
   }
 
   snapshot(): WindowState | Promise<void> {
+    if (this.#memo) return this.#memo;
     const rows: string[] = [];
     for (const row of this.visible) {
-      const text = this.#textOf(row, this.#fresh);
+      const text = this.#texts.of(row, this.#fresh);
       if (text === undefined) return this.#readAgain();
       rows.push(text);
     }
     const ids = this.visible.map(({ id, version }) => ({ id, version }));
-    return { kind: "list", rows, ids, more: this.#more, short: this.isShort };
+    this.#memo = { kind: "list", rows, ids, more: this.#more, short: this.isShort };
+    // It holds all texts, so it is for those of one turn.
+    setImmediate(() => {
+      this.#memo = undefined;
+    });
+    return this.#memo;
   }
 
   /** What one commit did to documents that may concern it. */
@@ -89,11 +97,13 @@ export class ListWindow extends SharedWindow implements Watcher {
       if (!this.isLive || this.#blank) return;
       const rows = new Map<string, Row>();
       const { delta, ...membership } = this.list.apply(this.#judge(changes, rows));
+      this.#shared.counters.matches += rows.size;
+      this.#memo = undefined;
       this.#hold(membership);
       if (this.hasViewers) {
         // Those who have waited for a read find all of it, also what changed since.
         const atHand: AtHand = this.#fresh.size > 0 ? this.#fresh : new Map();
-        for (const row of rows.values()) if (this.list.has(row.id)) this.#keep(row, atHand);
+        for (const row of rows.values()) if (this.list.has(row.id)) this.#texts.keep(row, atHand);
         if (delta) this.#tell(delta, position, atHand);
       }
       if (!this.list.wantsRefill && !this.#blank) return;
@@ -128,6 +138,7 @@ export class ListWindow extends SharedWindow implements Watcher {
 
   protected clear(): void {
     this.#reads.stop();
+    this.#memo = undefined;
     this.#hold(this.list.load([], false));
     this.#blank = false;
     this.#fresh = new Map();
@@ -148,9 +159,10 @@ export class ListWindow extends SharedWindow implements Watcher {
       since,
     );
     this.#hold(membership);
+    this.#memo = undefined;
     this.#blank = false;
     this.#fresh = new Map();
-    for (const row of read.values()) if (this.list.has(row.id)) this.#keep(row, this.#fresh);
+    for (const row of read.values()) if (this.list.has(row.id)) this.#texts.keep(row, this.#fresh);
     if (this.isLive) this.#tell(delta ?? NOTHING, this.#shared.tail.position, this.#fresh);
     else {
       this.#stood = this.#shared.tail.position;
@@ -177,7 +189,7 @@ export class ListWindow extends SharedWindow implements Watcher {
     const up: [number, string][] = [];
     let rm = delta.rm;
     for (const [i, [index, row]] of delta.up.entries()) {
-      const text = watched ? this.#textOf(row, atHand) : "";
+      const text = watched ? this.#texts.of(row, atHand) : "";
       if (text === undefined) {
         // Never a part of a commit: what follows waits for the read as well.
         const later = delta.up.slice(i).map(([, { id }]) => id);
@@ -195,7 +207,7 @@ export class ListWindow extends SharedWindow implements Watcher {
     this.#told = told;
     this.#stood = position;
     if (!watched) return;
-    this.counted("serialisation");
+    this.#shared.counters.serialisations++;
     this.viewers.changed(new WindowChange(position, listMember(this.name, { prev, rm, up, more, short })));
   }
 
@@ -226,24 +238,6 @@ export class ListWindow extends SharedWindow implements Watcher {
     for (const id of entered) matching.hold(this, id);
   }
 
-  #keep(row: Row, atHand?: AtHand): string {
-    const { texts } = this.#shared;
-    const text = this.question.show(row);
-    texts.put(text === row.text ? this.collection : this.name, row.id, row.version, text);
-    atHand?.set(keyOf(row), text);
-    return text;
-  }
-
-  #textOf(row: { readonly id: string; readonly version: number }, atHand: AtHand): string | undefined {
-    const { id, version } = row;
-    const { texts } = this.#shared;
-    const own = atHand.get(keyOf(row)) ?? texts.get(this.name, id, version);
-    if (own !== undefined) return own;
-    const stored = texts.get(this.collection, id, version);
-    if (stored === undefined) return undefined;
-    return this.#keep(new StoredText(id, version, stored));
-  }
-
   #readAgain(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
@@ -267,23 +261,3 @@ export class ListWindow extends SharedWindow implements Watcher {
 }
 
 const NOTHING: ListDelta = { rm: [], up: [] };
-
-function keyOf({ id, version }: { readonly id: string; readonly version: number }): string {
-  return `${id} ${version}`;
-}
-
-class StoredText implements Row {
-  readonly id: string;
-  readonly version: number;
-  readonly text: string;
-
-  constructor(id: string, version: number, text: string) {
-    this.id = id;
-    this.version = version;
-    this.text = text;
-  }
-
-  get value(): Document {
-    return parseText(this.text) as Document;
-  }
-}

@@ -3,6 +3,7 @@ import type { Reset } from "#protocol/frames";
 import type { Log } from "../log.ts";
 import type { BoundQuestion, Viewer, Window, WindowState } from "./contract.ts";
 import { Viewers } from "./viewers.ts";
+import type { WindowCounters } from "./window-counters.ts";
 
 /** What every window of a node shares with the others. */
 export interface WindowSurroundings {
@@ -11,7 +12,7 @@ export interface WindowSurroundings {
   readonly linger: number;
   /** It is known no more. */
   ended(window: SharedWindow): void;
-  counted(event: "serialisation" | Reset): void;
+  readonly counters: Pick<WindowCounters, "matches" | "serialisations" | "resets">;
 }
 
 /**
@@ -80,7 +81,7 @@ export abstract class SharedWindow implements Window {
   /** What it held is not to be built on. */
   reset(reason: Reset): void {
     if (this.#state === "ended") return;
-    this.#surroundings.counted(reason);
+    this.#surroundings.counters.resets[reason]++;
     this.#resets++;
     this.#state = "loading";
     this.clear();
@@ -103,10 +104,6 @@ export abstract class SharedWindow implements Window {
     const told = error instanceof GalleyError ? error : new GalleyError("internal", "the query failed", {}, error);
     this.end();
     this.viewers.failed(this.question.told(told));
-  }
-
-  protected counted(event: "serialisation"): void {
-    this.#surroundings.counted(event);
   }
 
   protected becomeLive(): void {

@@ -115,7 +115,7 @@ export class ValueWindow extends SharedWindow {
 
   #tell(text: string, at: Position): void {
     if (this.viewers.watching === 0) return;
-    this.counted("serialisation");
+    this.#shared.counters.serialisations++;
     this.viewers.changed(new WindowChange(this.#shared.tail.position, valueMember(this.name, text, at)));
   }
 

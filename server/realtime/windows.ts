@@ -42,6 +42,8 @@ interface Watched {
   readonly values: Set<ValueWindow>;
 }
 
+const NOBODY: Watched = { lists: new Set(), values: new Set() };
+
 /** The windows of a node: one a question, whoever asks, kept true by what each commit says. */
 export function createWindows(options: WindowsOptions): LiveWindows {
   const { store, tail, log, random } = options;
@@ -53,13 +55,14 @@ export function createWindows(options: WindowsOptions): LiveWindows {
   const values = new Values({ spacing: limits.value, interval: limits.values });
   const windows = new Map<string, SharedWindow>();
   const watched = new Map<string, Watched>();
-  const counters = createCounters({ texts, joins, slots, values, matching, windows: () => windows.values() });
-  const surroundings = { log, linger: limits.linger, ended, counted: counters.count };
+  const audit = createAudit({ joins, log, live: liveLists, random, interval: limits.audit });
+  const parts = { texts, joins, slots, values, matching, audit, windows: () => windows.values() };
+  const counters = createCounters(parts);
+  const surroundings = { log, linger: limits.linger, ended, counters };
   const lists = { ...surroundings, tail, joins, matching, texts, refill: limits.refill, retry: limits.retry };
   const computed = { ...surroundings, store, tail, slots, values, retry: limits.retry };
-  const audit = createAudit({ joins, log, live: liveLists, random, interval: limits.audit });
 
-  tail.follow("windows", { commit, lost: () => resetAll("history") });
+  tail.follow("windows", { commit, lost: resetAll });
 
   function open(question: BoundQuestion): SharedWindow {
     const name = Buffer.from(random(NAME_BYTES)).toString("base64url");
@@ -103,13 +106,14 @@ export function createWindows(options: WindowsOptions): LiveWindows {
 
   function commit(commit: Commit): void {
     joins.commit(commit);
-    for (const collection of commit.dropped ?? []) resetAll("dropped", collection);
+    for (const collection of commit.dropped ?? []) resetOf(collection);
     const lists = new Map<ListWindow, Change[]>();
+    const touched = new Set<Watched>();
     for (const change of commit.changes) {
       const { collection, id } = change;
       const beside = watched.get(collection);
       if (!beside) continue;
-      for (const value of beside.values) value.touch(commit.position);
+      if (beside.values.size > 0) touched.add(beside);
       if (beside.lists.size === 0) continue;
       for (const list of matching.touched(collection, id, change.next?.value)) {
         counters.candidates++;
@@ -118,15 +122,18 @@ export function createWindows(options: WindowsOptions): LiveWindows {
         else lists.set(list, [change]);
       }
     }
+    for (const { values } of touched) for (const value of values) value.touch(commit.position);
     for (const [list, changes] of lists) list.apply(changes, commit.position);
   }
 
-  /** @param collection all windows, if it is not given */
-  function resetAll(reason: "history" | "dropped", collection?: string): void {
-    if (collection === undefined) texts.clear();
-    for (const window of [...windows.values()]) {
-      if (collection === undefined || window.question.collection === collection) window.reset(reason);
-    }
+  function resetAll(): void {
+    texts.clear();
+    for (const window of [...windows.values()]) window.reset("history");
+  }
+
+  function resetOf(collection: string): void {
+    const { lists, values } = watched.get(collection) ?? NOBODY;
+    for (const window of [...lists, ...values]) window.reset("dropped");
   }
 
   function* liveLists(): Generator<ListWindow> {

@@ -18,7 +18,7 @@ import { rowsOf, ScriptedStore, THINGS } from "../support/scripted-store.ts";
 import { pick, type Random, seeded } from "../support/seeded.ts";
 import { until } from "../support/until.ts";
 
-const SCHEDULES = 150;
+const SCHEDULES = 100;
 const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 function open(limits: Partial<WindowLimits> = {}) {
