@@ -1,7 +1,8 @@
 import type { CompareOp } from "#protocol/ast";
+import { compare, compareStrings, RANK, type Rank } from "#protocol/compare";
 import type { Value } from "#protocol/values";
 
-/** A place just before or just after a value, among the values of its class. */
+/** A place just before or just after a value, among the values of its class. Values are {@link flat}. */
 export interface Edge {
   readonly value: Value;
   readonly after: boolean;
@@ -13,18 +14,35 @@ export interface Span {
   readonly to: Edge | undefined;
 }
 
-/** Orders two values of one class. */
+/** How values are held here: a date by its milliseconds, as a number that the processor can compare. */
+export function flat(value: Value): Value {
+  return value instanceof Date ? value.getTime() : value;
+}
+
+/** Orders two flat values of one class. */
 export type Order = (a: Value, b: Value) => number;
 
-export function spanOf(op: Exclude<CompareOp, "eq">, value: Value): Span {
-  switch (op) {
-    case "gt":
-    case "gte":
-      return { from: { value, after: op === "gt" }, to: undefined };
-    case "lt":
-    case "lte":
-      return { from: undefined, to: { value, after: op === "lte" } };
+/** The order of a class, without what `compare` does to tell classes apart. */
+export function orderOf(rank: Rank): Order {
+  switch (rank) {
+    case RANK.number:
+    case RANK.date:
+      return byNumber;
+    case RANK.string:
+      return (a, b) => compareStrings(a as string, b as string);
+    default:
+      return compare;
   }
+}
+
+/** JavaScript's `<` is exact between number and bigint. */
+function byNumber(a: Value, b: Value): number {
+  return (a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0;
+}
+
+export function spanOf(op: Exclude<CompareOp, "eq">, value: Value): Span {
+  const edge = { value: flat(value), after: op === "gt" || op === "lte" };
+  return op === "gt" || op === "gte" ? { from: edge, to: undefined } : { from: undefined, to: edge };
 }
 
 /** The strings that start with a text. */
@@ -56,20 +74,6 @@ export function tightest(order: Order, a: Span, b: Span): Span {
   return { from, to };
 }
 
-export function compareEdges(order: Order, a: Edge, b: Edge): number {
+function compareEdges(order: Order, a: Edge, b: Edge): number {
   return order(a.value, b.value) || Number(a.after) - Number(b.after);
-}
-
-/** Whether a value stands after the edge that a span begins with. */
-export function isPast(order: Order, from: Edge | undefined, value: Value): boolean {
-  if (!from) return true;
-  const place = order(value, from.value);
-  return place > 0 || (place === 0 && !from.after);
-}
-
-/** Whether a value stands before the edge that a span ends with. */
-export function isBefore(order: Order, to: Edge | undefined, value: Value): boolean {
-  if (!to) return true;
-  const place = order(value, to.value);
-  return place < 0 || (place === 0 && to.after);
 }

@@ -1,7 +1,7 @@
-import { compare, compareStrings, type Found, RANK, type Rank, rankOf } from "#protocol/compare";
+import { type Found, type Rank, rankOf } from "#protocol/compare";
 import { own, type Path, someValue } from "#protocol/paths";
 import type { ObjectValue, Value } from "#protocol/values";
-import type { Order } from "./edges.ts";
+import { flat, type Order, orderOf } from "./edges.ts";
 import type { Entry } from "./entries.ts";
 import { Groups } from "./groups.ts";
 import { SpanTree } from "./span-tree.ts";
@@ -29,7 +29,7 @@ export class PathIndex<E extends object> {
   add(entry: Entry, item: E): void {
     if (entry.kind === "value") this.#change("add", entry.value, item);
     else {
-      const spans = this.#spans.get(entry.rank) ?? new MetSpans(ORDERS[entry.rank] ?? compare);
+      const spans = this.#spans.get(entry.rank) ?? new MetSpans(orderOf(entry.rank));
       this.#spans.set(entry.rank, spans);
       spans.tree.add(entry.span, item);
     }
@@ -91,7 +91,8 @@ class MetSpans<E extends object> {
     this.tree = new SpanTree(order);
   }
 
-  widen(value: Value): void {
+  widen(met: Value): void {
+    const value = flat(met);
     if (this.#least === undefined || this.#order(value, this.#least) < 0) this.#least = value;
     if (this.#greatest === undefined || this.#order(value, this.#greatest) > 0) this.#greatest = value;
   }
@@ -103,13 +104,6 @@ class MetSpans<E extends object> {
     this.#greatest = undefined;
   }
 }
-
-/** Without what `compare` does to tell classes apart. */
-const ORDERS: Partial<Record<Rank, Order>> = {
-  // JavaScript's `<` is exact between number and bigint.
-  [RANK.number]: (a, b) => ((a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0),
-  [RANK.string]: (a, b) => compareStrings(a as string, b as string),
-};
 
 function isObject(value: Found): value is Exclude<Value, string | number | bigint | boolean | null> {
   return typeof value === "object" && value !== null;

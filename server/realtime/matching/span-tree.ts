@@ -1,5 +1,5 @@
 import type { Value } from "#protocol/values";
-import { compareEdges, type Edge, isBefore, isPast, type Order, type Span } from "./edges.ts";
+import type { Edge, Order, Span } from "./edges.ts";
 
 /**
  * Spans of one class with their items: an AVL tree by where they begin, each node knowing the furthest end below it. So
@@ -33,19 +33,32 @@ export class SpanTree<E extends object> {
     this.#meeting(this.#root, least, greatest, visit);
   }
 
-  #meeting(node: Node<E> | undefined, least: Value, greatest: Value, visit: (item: E) => void): void {
-    if (!node || !isBefore(this.#order, node.furthest, least)) return;
-    this.#meeting(node.left, least, greatest, visit);
-    if (!isPast(this.#order, node.span.from, greatest)) return;
-    if (isBefore(this.#order, node.span.to, least)) node.items.forEach(visit);
-    this.#meeting(node.right, least, greatest, visit);
+  #meeting(start: Node<E> | undefined, least: Value, greatest: Value, visit: (item: E) => void): void {
+    for (let node = start; node; node = node.right) {
+      if (!this.#ends(node.furthest, node.furthestAfter, least)) return;
+      if (node.left) this.#meeting(node.left, least, greatest, visit);
+      if (!this.#begins(node.from, node.fromAfter, greatest)) return;
+      if (this.#ends(node.to, node.toAfter, least)) node.items.forEach(visit);
+    }
+  }
+
+  /** Whether a value stands after the edge that a span begins with. */
+  #begins(from: Value | undefined, after: boolean, value: Value): boolean {
+    if (from === undefined) return true;
+    const place = this.#order(value, from);
+    return place > 0 || (place === 0 && !after);
+  }
+
+  /** Whether a value stands before the edge that spans end with. */
+  #ends(to: Value | undefined, after: boolean, value: Value): boolean {
+    if (to === undefined) return true;
+    const place = this.#order(value, to);
+    return place < 0 || (place === 0 && after);
   }
 
   #with(node: Node<E> | undefined, span: Span, item: E): Node<E> {
-    if (!node) {
-      return { span, items: new Set([item]), left: undefined, right: undefined, height: 1, furthest: span.to };
-    }
-    const order = this.#compare(span, node.span);
+    if (!node) return newNode(span, item);
+    const order = this.#compare(span, node);
     if (order < 0) node.left = this.#with(node.left, span, item);
     else if (order > 0) node.right = this.#with(node.right, span, item);
     else {
@@ -57,20 +70,20 @@ export class SpanTree<E extends object> {
 
   #without(node: Node<E> | undefined, span: Span, item: E): Node<E> | undefined {
     if (!node) return undefined;
-    const order = this.#compare(span, node.span);
+    const order = this.#compare(span, node);
     if (order < 0) node.left = this.#without(node.left, span, item);
     else if (order > 0) node.right = this.#without(node.right, span, item);
     else {
       node.items.delete(item);
       if (node.items.size > 0) return node;
       if (!node.left || !node.right) return node.left ?? node.right;
-      return this.#replaced(node.left, node.right);
+      return this.#joined(node.left, node.right);
     }
     return this.#balanced(node);
   }
 
   /** Two subtrees under the first node of the right one. */
-  #replaced(left: Node<E>, right: Node<E>): Node<E> {
+  #joined(left: Node<E>, right: Node<E>): Node<E> {
     let first = right;
     while (first.left) first = first.left;
     first.right = this.#withoutFirst(right);
@@ -113,35 +126,63 @@ export class SpanTree<E extends object> {
 
   #measured(node: Node<E>): Node<E> {
     node.height = 1 + Math.max(heightOf(node.left), heightOf(node.right));
-    node.furthest = this.#further(this.#further(node.span.to, node.left), node.right);
+    node.furthest = node.to;
+    node.furthestAfter = node.toAfter;
+    for (const below of [node.left, node.right]) {
+      if (!below || this.#place(below.furthest, below.furthestAfter, node.furthest, node.furthestAfter, 1) <= 0)
+        continue;
+      node.furthest = below.furthest;
+      node.furthestAfter = below.furthestAfter;
+    }
     return node;
   }
 
-  #further(to: Edge | undefined, below: Node<E> | undefined): Edge | undefined {
-    if (!below || !to) return to;
-    return !below.furthest || compareEdges(this.#order, below.furthest, to) > 0 ? below.furthest : to;
+  #compare({ from, to }: Span, node: Node<E>): number {
+    return (
+      this.#place(from?.value, isAfter(from), node.from, node.fromAfter, -1) ||
+      this.#place(to?.value, isAfter(to), node.to, node.toAfter, 1)
+    );
   }
 
-  #compare(a: Span, b: Span): number {
-    return this.#place(a.from, b.from, -1) || this.#place(a.to, b.to, 1);
-  }
-
-  /** @param absent where an absent edge stands: -1 before all, 1 after all */
-  #place(a: Edge | undefined, b: Edge | undefined, absent: number): number {
-    if (a && b) return compareEdges(this.#order, a, b);
-    if (!a && !b) return 0;
-    return a ? -absent : absent;
+  /** Orders two edges. @param absent where an absent one stands: -1 before all, 1 after all */
+  #place(a: Value | undefined, aAfter: boolean, b: Value | undefined, bAfter: boolean, absent: number): number {
+    if (a === undefined || b === undefined) return a === b ? 0 : a === undefined ? absent : -absent;
+    return this.#order(a, b) || Number(aAfter) - Number(bAfter);
   }
 }
 
+/** Edges lie flat in it, as each look at another object may miss the processor's cache. */
 interface Node<E> {
-  readonly span: Span;
+  readonly from: Value | undefined;
+  readonly fromAfter: boolean;
+  readonly to: Value | undefined;
+  readonly toAfter: boolean;
   readonly items: Set<E>;
   left: Node<E> | undefined;
   right: Node<E> | undefined;
   height: number;
   /** The furthest end of this node and all below it; undefined is the furthest of all. */
-  furthest: Edge | undefined;
+  furthest: Value | undefined;
+  furthestAfter: boolean;
+}
+
+function newNode<E>({ from, to }: Span, item: E): Node<E> {
+  return {
+    from: from?.value,
+    fromAfter: isAfter(from),
+    to: to?.value,
+    toAfter: isAfter(to),
+    items: new Set([item]),
+    left: undefined,
+    right: undefined,
+    height: 1,
+    furthest: to?.value,
+    furthestAfter: isAfter(to),
+  };
+}
+
+function isAfter(edge: Edge | undefined): boolean {
+  return edge?.after ?? false;
 }
 
 function heightOf(node: { readonly height: number } | undefined): number {
