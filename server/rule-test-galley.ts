@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeValue, type ObjectValue } from "#protocol/values";
 import type { OpenTested } from "./access/rule-tests/tested-galley.ts";
-import { openDefinitions } from "./documents/definitions.ts";
+import { type Definitions, openDefinitions } from "./documents/definitions.ts";
+import { Schema } from "./documents/schema/schema.ts";
 import { createDocumentService } from "./documents/service.ts";
 import type { Log } from "./log.ts";
 import type { DocumentStore, Write } from "./stores/document-store.ts";
@@ -15,10 +16,17 @@ export interface TestGalleyOptions {
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
+  /** The schema that a collection is declared with. */
+  readonly schemaOf: (collection: string) => Schema | undefined;
+}
+
+/** Fills defaults, which rules judge, and enforces nothing: the documents of tests hold what the rules look at. */
+class SchemaOfTests extends Schema {
+  override enforce(): void {}
 }
 
 /** Opens the Galley that a set of rules is tested on, in a temporary folder which its `close` removes. */
-export function createTestGalleys({ openStore, clock, random, log }: TestGalleyOptions): OpenTested {
+export function createTestGalleys({ openStore, clock, random, log, schemaOf }: TestGalleyOptions): OpenTested {
   return async ({ collections, documents, now }) => {
     const time = now === undefined ? clock : () => now;
     const folder = await mkdtemp(join(tmpdir(), "galley-rule-tests-"));
@@ -31,7 +39,12 @@ export function createTestGalleys({ openStore, clock, random, log }: TestGalleyO
       opened.push(stored);
       const definitions = await openDefinitions({ store: stored, clock: time, log });
       opened.push(definitions);
-      for (const name of collections) await definitions.declare(name);
+      const schemas = new Map<string, Schema>();
+      for (const name of collections) {
+        await definitions.declare(name);
+        const schema = schemaOf(name);
+        if (schema) schemas.set(name, new SchemaOfTests(schema.source));
+      }
       await load(stored, documents, new Date(time()));
       let judgedOnly = false;
       const store: DocumentStore = {
@@ -39,7 +52,7 @@ export function createTestGalleys({ openStore, clock, random, log }: TestGalleyO
         commit: (writes, values) => (judgedOnly ? Promise.resolve(stored.position()) : stored.commit(writes, values)),
       };
       const service = await createDocumentService({
-        ...{ store, definitions, clock: time, random, log },
+        ...{ store, definitions: withSchemas(definitions, schemas), clock: time, random, log },
         ...{ secrets: [Buffer.from(random(32)).toString("hex")], development: false, grantsRights: () => false },
       });
       opened.push(service);
@@ -49,6 +62,16 @@ export function createTestGalleys({ openStore, clock, random, log }: TestGalleyO
       await close();
       throw error;
     }
+  };
+}
+
+function withSchemas(definitions: Definitions, schemas: ReadonlyMap<string, Schema>): Definitions {
+  return {
+    ...definitions,
+    get(name) {
+      const definition = definitions.get(name);
+      return definition && { ...definition, schema: schemas.get(name) };
+    },
   };
 }
 

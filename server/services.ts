@@ -19,7 +19,7 @@ import type { Config } from "./config.ts";
 import { keptSecret } from "./data-folder.ts";
 import { createCollectionService } from "./documents/collections.ts";
 import { type Definitions, openDefinitions } from "./documents/definitions.ts";
-import { createExplainService } from "./documents/explaining.ts";
+import { createExplainService, type ExplainOptions } from "./documents/explaining.ts";
 import { createProfiles } from "./documents/profiles.ts";
 import { createDocumentService } from "./documents/service.ts";
 import { withTemplates } from "./documents/templated-collections.ts";
@@ -44,6 +44,8 @@ export interface ServiceParts {
   readonly store: DocumentStore;
   /** Opens the embedded store in a folder, for what is thrown away. */
   readonly openEmbedded: TestGalleyOptions["openStore"];
+  /** How the engine in use would be asked, by its name. */
+  readonly statements: ExplainOptions["statements"];
   /** What differs from the usual limits of live queries. */
   readonly live?: Partial<LiveLimits> | undefined;
   /** The full key of this run. */
@@ -56,7 +58,7 @@ export interface ServiceParts {
 
 /** Builds what works on the store, by hand, in order. What was opened is closed again if a later part fails. */
 export async function openServices(config: Config, parts: ServiceParts): Promise<Services> {
-  const { store, openEmbedded, clock, random, log, key, ownUrl, publicUrl } = parts;
+  const { store, openEmbedded, statements, clock, random, log, key, ownUrl, publicUrl } = parts;
   const secrets = config.secrets.length > 0 ? config.secrets : [keptSecret(config.dataDir)];
   const presets = config.serviceKey === undefined ? [key] : [config.serviceKey, key];
   const development = config.mode === "development";
@@ -124,10 +126,16 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       ...{ store, clock, declare, auditLine: people.value.auditLog.line },
       authorName: (principal) => authorName(store, principal),
       lints: createLints(lintSources({ store, definitionOf: (name) => definitions?.get(name) })),
-      runTests: createTestRunner({ open: createTestGalleys({ openStore: openEmbedded, clock, random, log }), clock }),
+      runTests: createTestRunner({
+        open: createTestGalleys({
+          ...{ openStore: openEmbedded, clock, random, log },
+          schemaOf: (name) => definitions?.get(name)?.schema,
+        }),
+        clock,
+      }),
     });
     const explain = createExplainService({
-      ...{ store, clock, nearest, plan: listPlan, ...access, people: createRulePeople(store) },
+      ...{ store, clock, nearest, plan: listPlan, statements, ...access, people: createRulePeople(store) },
       definitions: { get: (name) => definitions?.get(name), all: () => definitions?.all() ?? [] },
       rules: access.inForce,
     });

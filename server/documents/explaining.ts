@@ -41,6 +41,12 @@ export interface ExplainOptions {
     filter: Node,
     indexes: readonly IndexStats[],
   ) => { readonly scan: boolean; readonly indexes: readonly (readonly string[])[] };
+  /** What the engine would be asked, in its own words, by its name. */
+  readonly statements: (
+    collection: string,
+    filter: Node,
+    indexes: readonly IndexStats[],
+  ) => Promise<Readonly<Record<string, readonly string[]>>>;
   /** The candidate most like a word, if one is like it. */
   readonly nearest: (word: string, candidates: readonly string[]) => string | undefined;
 }
@@ -172,8 +178,10 @@ export function createExplainService(options: ExplainOptions): ExplainService {
   /** What a list costs, told by the store that would answer it. */
   async function planOf(question: Question, { scope }: Outcome): Promise<ObjectValue> {
     const filter = await settled(scope, () => listFilter(question, scope));
-    const plan = options.plan(filter, (await store.stats(question.collection))?.indexes ?? []);
-    const about = { filter: filterJson(filter), scan: plan.scan, indexes: plan.indexes };
+    const indexes = (await store.stats(question.collection))?.indexes ?? [];
+    const plan = options.plan(filter, indexes);
+    const statements = await options.statements(question.collection, filter, indexes);
+    const about = { filter: filterJson(filter), scan: plan.scan, indexes: plan.indexes, ...statements };
     if (!plan.scan) return about;
     const { advice } = await store.count({ collection: question.collection, filter, cap: 1, budget: READ });
     return { ...about, ...(advice && { advice: { index: { paths: advice.paths } } }) };

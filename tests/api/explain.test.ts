@@ -91,7 +91,17 @@ async function whoAndImpact(t: Test, { app, ann, bob, ask }: World): Promise<voi
     plan = (await ask(mine)).plan;
     return (plan as { scan: boolean }).scan === false;
   });
-  t.strictSame(plan, { filter: { authorId: { $eq: ann.id } }, scan: false, indexes: [["authorId"]] });
+  const { sqlite, mongodb, ...rest } = plan as Record<string, string[]>;
+  t.strictSame(rest, { filter: { authorId: { $eq: ann.id } }, scan: false, indexes: [["authorId"]] });
+  const [statement = "", ...others] = sqlite ?? mongodb ?? [];
+  t.strictSame(others, []);
+  if (mongodb) {
+    const hint = "galley:authorId";
+    t.strictSame(JSON.parse(statement), { find: "posts", filter: { authorId: ann.id }, hint });
+  } else {
+    t.match(statement, /^SELECT d\.n, d\.id, d\.v, d\.data FROM "i_posts \(authorId\)" AS i CROSS JOIN "d_posts" AS d/);
+    t.ok(statement.includes(Buffer.from(ann.id).toString("hex")), statement);
+  }
   const who = await app.send("POST", `${BASE}/who`, { body: { collection: "posts", id: "p2" } });
   t.strictSame(who.json, { anonymous: false, users: [ann.id], checked: 2, more: false, rulesVersion: 1 });
   t.equal((await app.send("POST", `${BASE}/who`, { body: { collection: "posts", id: "none" } })).status, 404);

@@ -16,6 +16,7 @@ import { readSuite } from "../../server/access/rule-tests/suite-reader.ts";
 import { withheldPaths } from "../../server/access/rule-tests/withheld.ts";
 import { withTemplate } from "../../server/access/templates/merge.ts";
 import { templateOf } from "../../server/access/templates/template.ts";
+import { Schema } from "../../server/documents/schema/schema.ts";
 import { missingIndex } from "../../server/rule-lints.ts";
 import { createTestGalleys } from "../../server/rule-test-galley.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
@@ -26,11 +27,17 @@ process.env.TMPDIR = mkdtempSync(join(tmpdir(), "galley-rule-tests-"));
 t.teardown(() => rmSync(tmpdir(), { recursive: true }));
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
+const typed = new Schema({
+  type: "object",
+  required: ["n"],
+  properties: { n: { type: "number" }, open: { default: false }, tags: { default: [{ kind: "new" }] } },
+});
 const open = createTestGalleys({
   openStore: (folder, clock) => openSqliteStore({ folder, clock }),
   clock: Date.now,
   random: (bytes) => randomBytes(bytes),
   log,
+  schemaOf: (name) => (name === "typed" ? typed : undefined),
 });
 const run = createTestRunner({ open, clock: Date.now });
 
@@ -118,6 +125,21 @@ t.test("tests are judged as requests are, and none sees what another wrote", asy
     readdirSync(tmpdir()).filter((name) => name.startsWith("galley-rule-tests-")),
     [],
     "nothing is left",
+  );
+});
+
+t.test("defaults of a schema are filled in before rules judge, and nothing else of it applies", async (t) => {
+  const rules = { collections: { typed: { create: { open: false, "tags.kind": "new" } } } };
+  const create = (name: string, body: object) => ({ name, as: null, in: "typed", with: body });
+  const tests = [
+    { ...create("what is left out is as it will be stored", {}), can: "create" },
+    { ...create("a wrong type is the schema's to refuse", { n: "no number" }), can: "create" },
+    { ...create("what is said is judged", { open: true }), cannot: "create", because: "create.open" },
+  ];
+  const { results } = await outcome(rules, { users: {}, documents: {}, tests });
+  t.strictSame(
+    results.filter(({ passed }) => !passed),
+    [],
   );
 });
 
