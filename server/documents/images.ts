@@ -94,10 +94,12 @@ export function imageOf(server: ServerFields, fields: ObjectValue): Image {
   const { _id, _v, _createdAt, _updatedAt } = server;
   const value: Document = { _id, _v, _createdAt, _updatedAt, ...fields };
   const text = encodeValue(value);
-  if (!fitsUtf8(text, LIMITS.documentBytes)) {
-    throw new GalleyError("payload_too_large", `the document would be larger than ${LIMITS.documentBytes} bytes`);
-  }
+  if (!fitsUtf8(text, LIMITS.documentBytes)) throw documentTooLarge();
   return { id: _id, version: _v, text, value };
+}
+
+export function documentTooLarge(): GalleyError {
+  return new GalleyError("payload_too_large", `the document would be larger than ${LIMITS.documentBytes} bytes`);
 }
 
 /** When a document was made. Other programs may have written one without telling. */

@@ -3,9 +3,10 @@ import { LIMITS } from "#protocol/limits";
 import { sameData } from "#protocol/same-data";
 import { applyUpdate } from "#protocol/update";
 import type { Update } from "#protocol/update-ast";
-import type { ObjectValue } from "#protocol/values";
+import { type Document, encodeValue, type ObjectValue } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import { namesOf } from "../access/masks/update-names.ts";
+import { demandRoom } from "./hidden-room.ts";
 import { createdAt, fieldsOf, type Image, imageOf } from "./images.ts";
 import { discreet } from "./judgement.ts";
 import { deeperThan } from "./nesting.ts";
@@ -128,12 +129,19 @@ function patch(before: Image, update: Update, context: OperationContext): Image 
   const { now, scope } = context;
   const { masks } = scope;
   if (masks.none) return replace(before, applyUpdate(update, before.value, { now, inserting: false }), context);
-  const { named, sources } = namesOf(update);
+  const { named, sources, kinds } = namesOf(update);
   // First, so that no error of the update itself tells about what is hidden.
-  demandWritable(masks.denied(before.value, before.value, named) ?? masks.unreadable(before.value, sources));
+  demandWritable(masks.denied(before.value, before.value, named));
+  demandReadable(masks.unreadable(before.value, sources) ?? masks.insideUnreadable(before.value, kinds));
   const next = applyUpdate(update, before.value, { now, inserting: false });
+  // Whoever writes one value in many places is refused for the size before anything else: here too.
+  if (multiplies(update)) demandRoom({ value: next as Document, text: encodeValue(next) }, masks);
   demandWritable(masks.denied(before.value, next, []));
   return replace(before, next, context, masks.unreadable(before.value, named) !== undefined);
+}
+
+function multiplies({ changes }: Update): boolean {
+  return changes.some(({ path }) => path.segments.some((segment) => typeof segment !== "string"));
 }
 
 /**
@@ -151,6 +159,7 @@ function replace(before: Image, next: ObjectValue, context: OperationContext, bl
     _updatedAt: context.now,
   };
   const image = imageOf(server, fieldsOf(next));
+  if (!context.scope.masks.none) demandRoom(image, context.scope.masks);
   if (!context.scope.allows("update", { image, before })) throw denied();
   return image;
 }
@@ -177,6 +186,13 @@ function shallowEnough(full: ObjectValue, fields: ObjectValue): ObjectValue {
 function demandWritable(path: string | undefined): void {
   if (path === undefined) return;
   const message = `${path}: the access rules do not allow this field to be changed`;
+  throw new GalleyError("permission_denied", message, { field: path });
+}
+
+/** What cannot be read can only be replaced whole: whether anything else can be done with it tells what it is. */
+function demandReadable(path: string | undefined): void {
+  if (path === undefined) return;
+  const message = `${path}: the access rules allow this field only to be set or unset as a whole`;
   throw new GalleyError("permission_denied", message, { field: path });
 }
 

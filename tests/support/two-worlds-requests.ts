@@ -198,11 +198,13 @@ function aDocument(random: Random): Record<string, unknown> {
 
 function anUpdate(random: Random): object {
   const value = random.pick<unknown>(["a", "b", 1, null, "u2", "ME"]);
-  // A field that is written blindly holds a text, and is given one: what operators make of types is no secret.
-  const path = aField(random);
   return random.pick<object>([
-    { $set: { [path === "memo" ? "title" : path]: value } },
-    { $set: { memo: "guess" } },
+    { $set: { [aField(random)]: value } },
+    // What may be written and not read is of any type.
+    { $set: { memo: random.pick<unknown>(["guess", 1, [1], { a: 1 }]) } },
+    { $set: { [random.pick(["memo.a", "memo.0", "memo.$[]", "memo.a.b"])]: value } },
+    { [random.pick(["$inc", "$mul", "$min", "$max", "$push", "$addToSet"])]: { memo: 1 } },
+    random.pick<object>([{ $pop: { memo: 1 } }, { $unset: ["memo"] }, { $unset: ["memo.a"] }, { $now: ["memo"] }]),
     { title: "a", n: random.below(5) },
     { $inc: { [random.pick(["n", "score", "secret"])]: 1 } },
     { $unset: [aField(random)] },

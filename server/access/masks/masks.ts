@@ -6,7 +6,7 @@ import { fillDefaults } from "./mask-defaults.ts";
 import { changedPlace, lostContainer, statedPlace } from "./mask-difference.ts";
 import { withoutCovered } from "./mask-hiding.ts";
 import { keepCovered } from "./mask-keeping.ts";
-import { beginsWith, overlap } from "./mask-paths.ts";
+import { beginsWith, leadsInto, overlap } from "./mask-paths.ts";
 import { createMaskSets, type Verdict, verdictOf } from "./mask-sets.ts";
 
 /**
@@ -18,8 +18,9 @@ import { createMaskSets, type Verdict, verdictOf } from "./mask-sets.ts";
  * - **create**, also a PUT or an upsert where nothing is stored: `denied(undefined, sent, sent)`, then `fill(sent)`.
  * - **PUT** on `before`: `next = keep(before, sent)`, then `denied(before, next, sent)`. `next` is stored as it is: what
  *   `keep` did not put back is denied, or the caller may write it.
- * - **PATCH** on `before`: `denied(before, before, names.named)` and `unreadable(before, names.sources)`, so that no error
- *   of applying the update tells about what is hidden; then the update makes `next`; then `denied(before, next, [])`.
+ * - **PATCH** on `before`: `denied(before, before, names.named)`, `unreadable(before, names.sources)` and
+ *   `insideUnreadable(before, names.kinds)`, so that no error of applying the update tells about what is hidden; then the
+ *   update makes `next`; then `denied(before, next, [])`.
  *
  * Where `unreadable(before, names.named)` is a path, the write must be stored under a new version even if nothing changed:
  * otherwise an unchanged version tells the caller that the value was guessed.
@@ -61,6 +62,8 @@ export interface Masks {
    * an update reads (the source of `$rename`, conditions of `$pull` and `$[x]`) must not.
    */
   unreadable(document: Document, paths: readonly Path[]): string | undefined;
+  /** As {@link unreadable}, of those that lead to it or beneath it: what stands above may be seen, but for a part. */
+  insideUnreadable(document: Document, paths: readonly Path[]): string | undefined;
   /** Whether a question may touch a path: its mask, its parents' and its children's are statically true for this caller. */
   queryable(path: Path): boolean;
 }
@@ -73,6 +76,7 @@ export const NO_MASKS: Masks = Object.freeze({
   keep: (_before: Document, next: ObjectValue) => next,
   denied: () => undefined,
   unreadable: () => undefined,
+  insideUnreadable: () => undefined,
   queryable: () => true,
 });
 
@@ -127,6 +131,10 @@ export function createMasks(fields: readonly BoundField[]): Masks {
     unreadable(document, paths) {
       const unseen = unseenIn(document).paths;
       return paths.find((path) => unseen.some((mask) => overlap(path, mask)))?.join(".");
+    },
+    insideUnreadable(document, paths) {
+      const unseen = unseenIn(document).paths;
+      return paths.find((path) => unseen.some((mask) => leadsInto(path, mask)))?.join(".");
     },
     queryable: (path) => !reads.some((mask) => overlap(path, mask.path)),
   };

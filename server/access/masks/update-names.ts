@@ -11,10 +11,19 @@ export interface UpdateNames {
    * arrays of `$pull`, `$pullAll` and `$addToSet`, the conditions of `$pull` and `$[x]`, the keys of `$sort`.
    */
   readonly sources: readonly Path[];
+  /**
+   * What must be of some kind for the update to be applied at all, so that a refusal tells of which kind it is: the object
+   * or array that a path goes into, the number of `$inc` and `$mul`, the array of `$push` and `$pop`.
+   */
+  readonly kinds: readonly Path[];
 }
 
 export function namesOf({ changes }: Update): UpdateNames {
-  return { named: changes.flatMap(namedBy), sources: changes.flatMap(sourcesOf) };
+  return {
+    named: changes.flatMap(namedBy),
+    sources: changes.flatMap(sourcesOf),
+    kinds: changes.flatMap(kindsOf).filter((path) => path.length > 0),
+  };
 }
 
 function namedBy(change: Change): Path[] {
@@ -37,6 +46,22 @@ function sourcesOf(change: Change): Path[] {
       return [...sources, ...(change.sort ?? []).map((key) => [...path, ...key.path])];
     default:
       return sources;
+  }
+}
+
+function kindsOf(change: Change): Path[] {
+  const { segments } = change.path;
+  const kinds = [pathOf(segments.slice(0, -1))];
+  switch (change.kind) {
+    case "rename":
+      return [...kinds, pathOf(change.to.segments.slice(0, -1))];
+    case "inc":
+    case "mul":
+    case "push":
+    case "pop":
+      return [...kinds, pathOf(segments)];
+    default:
+      return kinds;
   }
 }
 
