@@ -11,6 +11,8 @@ export interface Bindings {
   value(variable: Variable): Value | undefined;
   /** The values of a variable that is the whole operand of `$in`; null and undefined as above. */
   values(variable: Variable): readonly Value[] | null | undefined;
+  /** What an exists lookup finds for this caller in every document; null: it is poisoned; undefined: documents tell. */
+  readonly has?: (name: string) => boolean | null | undefined;
   /** What leaves whose path starts with `$auth` or `$request` are tested against. */
   readonly facts: ObjectValue;
   /** Told of every leaf that is FALSE because a variable has no value: for explanations. */
@@ -99,18 +101,28 @@ class Poison {
 /** @param node the leaf, or its negation */
 function bindLeaf(node: RuleNode, leaf: Leaf<Term>, bindings: Bindings): RuleNode {
   try {
+    if (leaf.path[0] === HAS) return foldHas(node, leaf, bindings);
     const filled = fill(leaf, bindings);
     const aboutCaller = FACTS.has(leaf.path[0]);
     // A set lookup that is not read yet leaves the verdict open.
     if (aboutCaller && isClosedLeaf(filled)) return foldFact(filled, node.kind === "not", bindings);
     if (aboutCaller && valueAt(bindings.facts, leaf.path) === null) throw new Poison(leaf.path.join("."));
     if (filled === leaf) return node;
+    // A lookup that finds nothing: nothing is among it.
+    if (filled.kind === "in" && filled.values.length === 0) return node.kind === "not" ? TRUE : FALSE;
     return node.kind === "not" ? Object.freeze({ kind: "not", of: filled }) : filled;
   } catch (error) {
     if (!(error instanceof Poison)) throw error;
     bindings.poisoned?.(leaf, error.variable);
     return FALSE;
   }
+}
+
+/** An exists lookup that is poisoned is FALSE, negated or not. */
+function foldHas(node: RuleNode, leaf: Leaf<Term>, { has }: Bindings): RuleNode {
+  const found = has?.(leaf.path[1] as string);
+  if (found === undefined) return node;
+  return found !== null && found !== (node.kind === "not") ? TRUE : FALSE;
 }
 
 /** A test of the caller. Of what a caller does not have, only `$exists` may speak. */

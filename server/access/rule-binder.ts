@@ -46,9 +46,30 @@ export function bindRule(rule: Rule, caller: Caller, ticks = false): BoundRule {
 
 /** As far as the caller alone tells, no lookup read: what is never true then is forbidden, whoever is in which team. */
 export function bindStatically(rule: Rule, caller: Caller, ticks: boolean, poisoned?: Bindings["poisoned"]): BoundRule {
-  const bindings = bindingsOf(rule, caller, ticks, () => undefined);
+  const bindings: Bindings = {
+    ...bindingsOf(rule, caller, ticks, (lookup) => knownUnread(rule, lookup, caller, ticks)?.values),
+    has: (name) => {
+      const lookup = rule.lookups.get(name);
+      return lookup && knownUnread(rule, lookup, caller, false)?.exists;
+    },
+  };
   return new BoundRule(rule, bind(rule.node, poisoned ? { ...bindings, poisoned } : bindings));
 }
+
+/** What is known of a lookup that is not read: a `where` that never holds for this caller finds nothing. */
+function knownUnread(
+  rule: Rule,
+  lookup: Lookup,
+  caller: Caller,
+  ticks: boolean,
+): { readonly values: readonly Value[] | null; readonly exists: boolean | null } | undefined {
+  const where = boundWhere(rule, lookup, caller, ticks, (inner) => knownUnread(rule, inner, caller, ticks)?.values);
+  if (!where) return POISONED;
+  return where.kind === "false" ? NOTHING : undefined;
+}
+
+const POISONED = Object.freeze({ values: null, exists: null });
+const NOTHING = Object.freeze({ values: Object.freeze([]), exists: false });
 
 /** The field masks of a collection for a caller. @throws Unsettled */
 export function bindMasks(collection: CollectionRules, caller: Caller): Masks {
@@ -94,16 +115,22 @@ export function made(rule: Rule, caller: Caller, ticks: boolean, poisoned?: Bind
  * not read yet, and noted to be. @throws Unsettled
  */
 export function existsFor(rule: Rule, lookup: Lookup, document: Document, caller: Caller): boolean | null | undefined {
-  const where = boundWhere(rule, lookup, caller, false);
+  const where = boundWhere(rule, lookup, caller, false, (inner) => lookupValues(rule, inner, caller, false));
   const filter = where && (isClosed(where) ? where : whereFor(where, document));
   return filter && caller.lookups.exists(lookup, filter);
 }
 
 /** Null: it is FALSE because a variable has no value. */
-function boundWhere(rule: Pick<Rule, "lookups">, lookup: Lookup, caller: Caller, ticks: boolean): RuleNode | null {
+function boundWhere(
+  rule: Pick<Rule, "lookups">,
+  lookup: Lookup,
+  caller: Caller,
+  ticks: boolean,
+  values: Parameters<typeof bindingsOf>[3],
+): RuleNode | null {
   let poisoned = false;
   const where = bind(lookup.where, {
-    ...bindingsOf(rule, caller, ticks, (inner) => lookupValues(rule, inner, caller, ticks)),
+    ...bindingsOf(rule, caller, ticks, values),
     poisoned() {
       poisoned = true;
     },
@@ -139,7 +166,7 @@ export function lookupValues(
   caller: Caller,
   ticks: boolean,
 ): readonly Value[] | null {
-  const where = boundWhere(rule, lookup, caller, ticks);
+  const where = boundWhere(rule, lookup, caller, ticks, (inner) => lookupValues(rule, inner, caller, ticks));
   if (!where || !isClosed(where)) return null;
   if (where.kind === "false") return [];
   const values = caller.lookups.values(lookup, normalise(where));
