@@ -9,6 +9,7 @@ import { Unsettled } from "../access/rule-binder.ts";
 import type { Action } from "../access/scopes.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore, Position, Write } from "../stores/document-store.ts";
+import { type BatchAnswer, judgedOf } from "./batch-record.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { type Image, readDocument } from "./images.ts";
 import { demandAny, discreet } from "./judgement.ts";
@@ -25,7 +26,7 @@ export interface Batch {
   readonly steps: readonly Step[];
   /** The request's one instant. */
   readonly now: Date;
-  readonly record?: RecordOf<BatchResults> | undefined;
+  readonly record?: RecordOf<BatchAnswer> | undefined;
 }
 
 /** One operation, with the collection's scope. */
@@ -152,7 +153,7 @@ export function createBatches(options: BatchOptions): Batches {
       return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
     });
     const writes = changed.map(({ collection, id, before, after }) => netWrite(collection, id, before, after));
-    if (record) writes.push(record(results));
+    if (record) writes.push(record({ results, judged: judgedOf(touched) }));
     return { results, position: writes.length === 0 ? store.position() : await commit(writes, changed) };
   }
 
@@ -181,6 +182,7 @@ export function createBatches(options: BatchOptions): Batches {
     const touched = steps.map(({ scope, operation }, i) =>
       at(i, () => {
         const entry = entries.get(lineOf(scope.collection, operation.id)) as Entry;
+        const was = entry.after;
         order.add(entry);
         scope.see(overlay);
         try {
@@ -195,7 +197,8 @@ export function createBatches(options: BatchOptions): Batches {
         overlay.get(entry.collection)?.set(entry.id, entry.after?.value);
         entry.last = i;
         // Where a check for absence holds, there is nothing for its sender to see.
-        return { entry, gone: !entry.after || (operation.op === "check" && operation.ifVersion === 0) };
+        const gone = !entry.after || (operation.op === "check" && operation.ifVersion === 0);
+        return { entry, gone, scope, operation, was, after: entry.after };
       }),
     );
     return settled ? { order: [...order], touched } : undefined;

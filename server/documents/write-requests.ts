@@ -4,7 +4,8 @@ import { parseUpdate } from "#protocol/update";
 import { type Document, parseText } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
-import type { Batch, Batches, BatchResults } from "./batch.ts";
+import type { Batch, Batches } from "./batch.ts";
+import { type BatchAnswer, demandStillAllowed, rejudge } from "./batch-record.ts";
 import type { BatchReply, DocumentService, WriteReply, WriteRequest } from "./contract.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Idempotency } from "./idempotency.ts";
@@ -13,7 +14,7 @@ import { demandAny, seen, underRights } from "./judgement.ts";
 import { notFound, type Operation, operate } from "./operation.ts";
 import { PlainReader } from "./plain.ts";
 import { discreet } from "./queryable.ts";
-import { refused, refusing } from "./refusal.ts";
+import { refusing } from "./refusal.ts";
 import { OPEN_PLACES } from "./schema/schema.ts";
 import { shapeOf, show } from "./views.ts";
 import type { SingleWrite, Writer, Written } from "./writing.ts";
@@ -98,10 +99,10 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
       };
       const principal = steps[0]?.scope.principal;
       if (!request.idempotency || !principal) return run();
-      return idempotency.once<BatchResults, BatchReply>(principal, request.idempotency, run, (results) => ({
-        results,
-        position: store.position(),
-      }));
+      return idempotency.once<BatchAnswer, BatchReply>(principal, request.idempotency, run, async (answer) => {
+        await rejudge(steps, answer, store);
+        return { results: answer.results, position: store.position() };
+      });
     },
   };
 
@@ -151,11 +152,8 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
   ): Promise<WriteReply> {
     const { id, version, text, created } = answer;
     const image = { id, version, text, value: parseText(text) as Document };
-    // By today's rights: they may have shrunk since.
     const action = operation.op === "delete" ? "delete" : created ? "create" : "update";
-    if (!(await refusing(() => underRights(scope, async () => scope.allows(action, { image }))))) {
-      throw refused(notFound());
-    }
+    await demandStillAllowed(scope, action, { text });
     return await replyTo({ image, created, position: store.position() }, scope, operation, request);
   }
 

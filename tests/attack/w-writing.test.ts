@@ -144,6 +144,86 @@ onEachEngine(t, async (t, engine) => {
     t.equal(new Set(versions).size, 3);
   });
 
+  t.test("W05 who may write blindly learns no type by what can be done", async (t) => {
+    const fields = { memo: { read: false, write: true }, "card.pin": { read: false, write: true } };
+    const boxes = { get: true, update: true, fields };
+    await publishRules(app, { ...rules, collections: { ...rules.collections, boxes } });
+    const denied = (memo: string): object[] => [
+      ...["$inc", "$mul", "$push", "$addToSet"].map((operator) => ({ [operator]: { [memo]: 1 } })),
+      ...[{ $pop: { [memo]: 1 } }, { $pull: { [memo]: 1 } }, { $pullAll: { [memo]: [1] } }, { $unset: [`${memo}.a`] }],
+      ...["a", "0", "5000", "a.b", "$[]", "$[].a"].map((beneath) => ({ $set: { [`${memo}.${beneath}`]: 1 } })),
+      ...[{ $rename: { [memo]: "free" } }, { $rename: { free: `${memo}.a` } }, { $inc: { [`${memo}.a`]: 1 } }],
+    ];
+    const values = ["text", 1, { $numberLong: "9223372036854775807" }, 1.7e308, null, true, [], [1, "a"], { a: 1 }];
+    const found = new Map<string, Set<string>>();
+    for (const value of [...values, undefined]) {
+      await app.send("PUT", "/v1/documents/boxes/b", {
+        body: { card: { pin: value, name: "n" }, memo: value, free: 1 },
+      });
+      const before = (await stored("boxes/b"))._v;
+      for (const update of [...denied("memo"), ...denied("card.pin")]) {
+        const { status, text } = await as(B, "PATCH", "documents/boxes/b", update);
+        const told = found.get(JSON.stringify(update)) ?? new Set();
+        found.set(JSON.stringify(update), told.add(`${status} ${text.replace(/"requestId":"[^"]*"/, "")}`));
+      }
+      t.equal((await stored("boxes/b"))._v, before);
+      for (const update of [{ memo: 2, "card.pin": 3 }, { $unset: ["memo", "card.pin"] }, { $max: { memo: 1 } }]) {
+        const { status, json } = await as(B, "PATCH", "documents/boxes/b", update);
+        t.strictSame([status, json.card, json.memo], [200, { name: "n" }, undefined], JSON.stringify(update));
+      }
+    }
+    for (const [update, answers] of found) {
+      t.ok(
+        answers.size === 1 && [...answers].every((answer) => answer.startsWith("403 ")),
+        `${update} ${[...answers]}`,
+      );
+    }
+  });
+
+  t.test("W05 who changes a large document learns the class of what is hidden in it, and no length", async (t) => {
+    const sized = {
+      get: true,
+      update: { kind: { $ne: "closed" } },
+      fields: { memo: { read: false }, kept: { write: false } },
+    };
+    await publishRules(app, { ...rules, collections: { ...rules.collections, sized } });
+    const [MIB, STEP] = [1024 * 1024, 64 * 1024];
+    const fill = async (id: string, bytes: number, more = {}) =>
+      as(B, "PATCH", `documents/sized/${id}`, { fill: "x".repeat(bytes), ...more });
+    const bytesOf = (text: string) => Buffer.byteLength(text);
+    const most: Record<string, number> = {};
+    for (const [id, memo] of [
+      ["none", undefined],
+      ["tiny", "s"],
+      ["long", "l".repeat(STEP - 40)],
+      ["more", "m".repeat(STEP)],
+    ] as const) {
+      await app.send("PUT", `/v1/documents/sized/${id}`, { body: { memo, fill: "", list: [1, 2] } });
+      const seen = bytesOf((await as(B, "GET", `documents/sized/${id}`)).text);
+      const room = MIB - seen - STEP * (id === "more" ? 2 : 1);
+      const over = [
+        await fill(id, room + 1),
+        // Refused for its size before anything else that is wrong with it.
+        await fill(id, room + 1, { kind: "closed" }),
+        await as(B, "PUT", `documents/sized/${id}`, { fill: "x".repeat(room + 1), list: [1, 2] }),
+        await as(B, "PATCH", `documents/sized/${id}`, { $set: { fill: "", "list.$[]": "x".repeat(MIB / 2), kept: 1 } }),
+      ];
+      t.strictSame(
+        over.map(({ status }) => status),
+        [413, 413, 413, 413],
+        id,
+      );
+      t.equal(new Set(over.map(({ json }) => json.error.message)).size, 1);
+      t.equal((await fill(id, room)).status, 200, `${id}: ${room}`);
+      most[id] = room;
+    }
+    t.equal(most.none, most.tiny);
+    t.equal(most.none, most.long);
+    t.equal((await fill("none", 1)).status, 200);
+    const whole = await app.send("PATCH", "/v1/documents/sized/none", { body: { fill: "x".repeat(MIB - 400) } });
+    t.equal(whole.status, 200, "who sees all has all of the room");
+  });
+
   t.test("W08 of twenty at once one gets the id, or the unique value", async (t) => {
     await app.send("PATCH", "/v1/admin/collections/free", { body: { indexes: [{ paths: ["only"], unique: true }] } });
     const tally = async (body: object) => {
@@ -173,7 +253,132 @@ onEachEngine(t, async (t, engine) => {
     t.strictSame([status, Object.keys(json)], [201, ["_id", "_v"]], "it may not be read any more");
     const none = { create: { ownerId: "somebody else" } };
     await publishRules(app, { ...rules, collections: { ...rules.collections, added: none } });
-    t.equal((await keyed(A, { ownerId: ann.user.id, text: "of Ann" })).status, 404, "nor created");
+    const denied = await keyed(A, { ownerId: ann.user.id, text: "of Ann" });
+    t.strictSame([denied.status, denied.json.error.details.outcome], [404, "unknown"], "nor created");
+  });
+
+  t.test("W09 a batch under a key is judged by today's rights, operation by operation", async (t) => {
+    const IN_TEAM = { teamId: { $in: "$lookup.teams" } };
+    const lookups = { teams: { from: "members", where: { userId: "$auth.id" }, select: "teamId" } };
+    const team = { get: IN_TEAM, create: IN_TEAM, update: IN_TEAM, delete: IN_TEAM, lookups };
+    const gifts = { create: true, update: { before: OWN, after: true } };
+    const all = { ...rules.collections, team, gifts };
+    await publishRules(app, { ...rules, collections: all });
+    await app.send("PUT", "/v1/documents/members/m", { body: { userId: ann.user.id, teamId: "t1" } });
+    for (const id of ["gone", "kept", "large", "seen"])
+      await app.send("PUT", `/v1/documents/team/${id}`, { body: { teamId: "t1" } });
+    const keyed = (key: string, operations: object[]) =>
+      as(A, "POST", "batch", { operations }, { "idempotency-key": key });
+    const op = (name: string, id: string | undefined, more = {}) => ({ op: name, collection: "team", id, ...more });
+    const batches: Record<string, object[]> = {
+      "a create": [op("create", undefined, { document: { teamId: "t1" } })],
+      "a delete": [op("delete", "gone")],
+      "a change": [op("update", "kept", { update: { n: 1 } })],
+      "a check": [op("check", "seen", { ifVersion: (await stored("team/seen"))._v })],
+      "one of several": [
+        { op: "create", collection: "free", document: {} },
+        op("set", "set", { document: { teamId: "t1" } }),
+      ],
+      "what is too long to be kept": [op("update", "large", { update: { text: "x".repeat(1_000_000) } })].flatMap(
+        (one) => [
+          ...[1, 2, 3].map((n) =>
+            op("create", undefined, { document: { teamId: "t1", n, text: "x".repeat(900_000) } }),
+          ),
+          one,
+        ],
+      ),
+    };
+    const first: Record<string, string> = {};
+    for (const [key, operations] of Object.entries(batches)) {
+      const { status, json, text } = await keyed(key.replaceAll(" ", "-"), operations);
+      t.equal(status, 200, `${key} ${text}`);
+      first[key] = JSON.stringify(json.results);
+    }
+    // Whoever gave something away could do it, and is told so again.
+    const given = [
+      { op: "create", collection: "gifts", id: "g", document: { ownerId: ann.user.id } },
+      { op: "update", collection: "gifts", id: "g", update: { ownerId: bob.user.id } },
+    ];
+    t.equal((await keyed("given", given)).status, 200);
+    t.equal((await keyed("given", given)).status, 200);
+    const again = async (key: string) => keyed(key.replaceAll(" ", "-"), batches[key] as object[]);
+    for (const key of Object.keys(batches)) {
+      const { json, text } = await again(key);
+      t.equal(JSON.stringify(json.results), first[key], `${key} ${text.slice(0, 300)}`);
+    }
+    await app.send("DELETE", "/v1/documents/members/m");
+    for (const key of Object.keys(batches)) {
+      const { status, json, text } = await again(key);
+      const { operation, outcome } = json.error?.details ?? {};
+      t.strictSame([status, operation, outcome], [404, key.startsWith("one") ? 1 : 0, "unknown"], `${key} ${text}`);
+    }
+    await publishRules(app, { ...rules, collections: { ...all, team: {} } });
+    for (const key of Object.keys(batches)) t.equal((await again(key)).status, 403, `${key}: closed for all`);
+    t.equal((await app.send("GET", "/v1/documents/team/gone")).status, 404, "nothing was done a second time");
+    t.equal((await app.send("POST", "/v1/documents/free/count", { body: { filter: {} } })).json.count > 0, true);
+  });
+
+  t.test("W10 whoever is not signed in is told so where every lookup asks who they are", async (t) => {
+    const lookups = {
+      mine: { from: "members", where: { userId: "$auth.id" }, select: "teamId" },
+      ours: { from: "orgs", where: { teamId: { $in: "$lookup.mine" } }, select: "orgId" },
+      runs: { from: "members", where: { userId: "$auth.id", teamId: "$doc.teamId" } },
+      open: { from: "members", where: { public: true }, select: "teamId" },
+      staff: { from: "members", where: { "$auth.roles": "staff" }, select: "teamId" },
+    };
+    const has = { $has: "runs" };
+    const inside = (name: string) => ({ teamId: { $in: `$lookup.${name}` } });
+    await publishRules(app, {
+      format: 1,
+      shared: { lookups },
+      collections: {
+        a: {
+          list: inside("mine"),
+          get: has,
+          create: has,
+          update: { before: true, after: has },
+          delete: { $nor: [has] },
+        },
+        b: { list: inside("ours"), get: "list", create: inside("ours") },
+        c: { list: { $or: [inside("open"), inside("mine")] }, get: "list" },
+        d: { list: inside("staff"), get: { teamId: { $nin: "$lookup.staff" } } },
+      },
+    });
+    for (const name of ["a", "b", "c", "d"])
+      await app.send("PUT", `/v1/documents/${name}/x`, { body: { teamId: "t" } });
+    const batch = (op: string, more = {}) => ({ operations: [{ op, collection: "a", id: "x", ...more }] });
+    const rows: [method: string, path: string, body: object | undefined, anonymous: number, signedIn: number][] = [
+      ["GET", "documents/a", undefined, 401, 200],
+      ["POST", "documents/a/count", {}, 401, 200],
+      ["POST", "documents/a/distinct", { path: "n" }, 401, 200],
+      ["GET", "documents/a/x", undefined, 401, 404],
+      ["POST", "documents/a", { teamId: "t" }, 401, 403],
+      ["PATCH", "documents/a/x", { n: 1 }, 401, 403],
+      ["PUT", "documents/a/x", { n: 1 }, 401, 403],
+      ["POST", "batch", batch("create", { document: {} }), 401, 403],
+      ["POST", "batch", batch("check", { ifVersion: 1 }), 401, 404],
+      ["POST", "batch", batch("delete"), 401, 200],
+      ["GET", "documents/b", undefined, 401, 200],
+      ["GET", "documents/b/x", undefined, 401, 404],
+      ["POST", "documents/b", { teamId: "t" }, 401, 403],
+      // By some way they might see something.
+      ["GET", "documents/c", undefined, 200, 200],
+      ["GET", "documents/c/x", undefined, 404, 404],
+      // No lookup need be read to know: 403, and not a list without documents.
+      ["GET", "documents/d", undefined, 401, 403],
+      // What is not there for want of a role is in no list; what nobody can say of somebody unknown is poisoned.
+      ["GET", "documents/d/x", undefined, 401, 200],
+    ];
+    for (const [method, path, body, anonymous, signedIn] of rows) {
+      for (const [token, status] of [
+        [null, anonymous],
+        [B, signedIn],
+      ] as const) {
+        const answer = await as(token, method, path, body);
+        t.equal(answer.status, status, `${token ? "signed in" : "nobody"}: ${method} ${path} ${answer.text}`);
+      }
+    }
+    await publishRules(app, rules);
   });
 
   t.test("W12 users change no definition, and no schema by what they send", async (t) => {
