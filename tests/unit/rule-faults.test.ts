@@ -262,6 +262,41 @@ t.test("a rule that may hold without a required macro is refused", async (t) => 
   t.strictSame(faultsOf(posts({ list: { $use: "tenant" } }, empty)), []);
 });
 
+t.test("a collection may not say anew what a required macro is made of", async (t) => {
+  const shared = {
+    lookups: {
+      orgs: { from: "org_members", where: { userId: "$auth.id" }, select: "orgId" },
+      tenants: { from: "tenants", where: { orgId: { $in: "$lookup.orgs" } }, select: "_id" },
+    },
+    macros: { inner: { tenantId: { $in: "$lookup.tenants" } }, tenant: { $use: "inner", x: 1 }, other: { y: 1 } },
+    require: ["tenant"],
+  };
+  const own = (more: object) => ({ list: { $use: "tenant" }, ...more });
+  const choose = 'so it is the same for all; choose another name, or list "tenant" in "exempt"';
+  const row = (more: object, at: string, why: string): Row => [
+    posts(own(more), shared),
+    "required_macro_missing",
+    `${at}: ${why}, ${choose}`,
+  ];
+  const used = 'is used by the required macro "tenant"';
+  refuses(t, [
+    row({ macros: { tenant: {} } }, "posts.macros.tenant", "is required"),
+    row({ macros: { inner: {} } }, "posts.macros.inner", used),
+    row({ lookups: { tenants: { from: "mine", where: {}, select: "a" } } }, "posts.lookups.tenants", used),
+    row({ lookups: { orgs: { from: "mine", where: {}, select: "a" } } }, "posts.lookups.orgs", used),
+    [
+      { shared, buckets: { b: { get: { $use: "tenant" }, macros: { tenant: {} } } } },
+      "required_macro_missing",
+      `buckets.b.macros.tenant: is required, ${choose}`,
+    ],
+  ]);
+  const fine = [
+    own({ macros: { other: {} } }),
+    { exempt: ["tenant"], macros: { tenant: {} }, list: { $use: "tenant" } },
+  ];
+  for (const rules of fine) t.strictSame(faultsOf(posts(rules, shared)), []);
+});
+
 t.test("every fault is told at once, and what has one is closed", async (t) => {
   const { rules, faults } = parseRules(
     {

@@ -6,7 +6,7 @@ import { cite } from "./rule-faults.ts";
 import { readFields } from "./rule-fields.ts";
 import { checkHidden, MAX_LOOKUPS, nameLookups, readLookups } from "./rule-lookups.ts";
 import { checkMacros, nameMacros } from "./rule-macros.ts";
-import { checkRequired, readExempt } from "./rule-required.ts";
+import { checkNotHidden, checkRequired, type RequiredMacro, readExempt } from "./rule-required.ts";
 import { createBudget, Names, type RuleScope } from "./rule-scope.ts";
 import { readFixed } from "./rule-shapes.ts";
 
@@ -22,7 +22,7 @@ type Written = { readonly [name in Key]?: unknown };
 export interface SharedRules {
   readonly scope: RuleScope;
   /** Macros that every rule must use. */
-  readonly required: readonly string[];
+  readonly required: readonly RequiredMacro[];
 }
 
 /** One collection or bucket, its own macros and lookups read. */
@@ -101,7 +101,9 @@ function checkRules(
   fields: readonly FieldRule[],
   { required }: SharedRules,
 ): void {
-  checkRequired(actions, readExempt(written.exempt, `${at}.exempt`, required, scope), scope);
+  const demanded = readExempt(written.exempt, `${at}.exempt`, required, scope);
+  checkRequired(actions, demanded, scope);
+  checkNotHidden(demanded, at, scope);
   const all = [...actions, ...fields.flatMap(({ read, write }) => (write ? [read, write] : [read]))];
   const names = new Set([...scope.lookups.own.keys(), ...all.flatMap(({ lookups }) => [...lookups.keys()])]);
   if (names.size <= MAX_LOOKUPS) return;
