@@ -104,6 +104,26 @@ const ROWS: readonly Row[] = [
     good: { delete: { $and: [mine, { ownerId: { $not: { $type: "array" } } }] } },
   },
   {
+    id: "owner_not_scalar",
+    bad: { create: mine },
+    at: "posts.create.ownerId",
+    good: { create: mine },
+    declared: { posts: { schema: { properties: { ownerId: { type: ["string", "array"] } } } } },
+    goodDeclared: { posts: { schema: { properties: { ownerId: { type: "array" } } } } },
+  },
+  {
+    id: "role_by_part",
+    bad: { get: { $or: [mine, { $nor: [{ "$auth.roles": { $contains: "admin" } }] }] } },
+    at: "posts.get.$or[1].$nor[0].$auth.roles.$contains",
+    good: { get: { $or: [mine, { "$auth.roles": "admin" }, { "$auth.email": { $endsWith: "@a.test" } }] } },
+  },
+  {
+    id: "role_by_part",
+    bad: members({}, { "$auth.roles": { $startsWith: "admin" } }),
+    at: "shared.lookups.boss.where.$auth.roles.$startsWith",
+    good: members({}, { "$auth.roles": { $in: ["admin"] } }),
+  },
+  {
     id: "negated_caller",
     bad: { delete: { ownerId: { $ne: "$auth.id" } } },
     at: "posts.delete.ownerId.$ne",
@@ -186,6 +206,21 @@ const ROWS: readonly Row[] = [
     },
   },
   {
+    id: "unknown_field",
+    level: "note",
+    bad: members({}, { rol: "admin" }),
+    at: "shared.lookups.boss.where.rol",
+    good: members({}, { role: "admin" }),
+    declared: { team_members: { schema: { properties: { userId: {}, teamId: {}, role: {} } } } },
+  },
+  {
+    id: "bucket_not_served",
+    level: "note",
+    bad: { collections: {}, buckets: { avatars: { get: true } } },
+    at: "buckets.avatars",
+    good: { get: true },
+  },
+  {
     id: "unused",
     level: "note",
     bad: { shared: { macros: { a: mine } }, collections: { posts: { macros: { a: mine }, get: { $use: "a" } } } },
@@ -208,6 +243,13 @@ const ROWS: readonly Row[] = [
     bad: { get: { $or: [{ published: true }, { "$auth.kind": "admin" }] } },
     at: "posts.get.$or[1].$auth.kind",
     good: { get: { $or: [{ published: true }, { "$auth.kind": "guest" }] } },
+  },
+  {
+    id: "always_false",
+    level: "note",
+    bad: { fields: { a: { read: { roles: { $contains: "$auth.roles" } } } } },
+    at: "posts.fields.a.read.roles.$contains",
+    good: { fields: { a: { read: { roles: { $in: "$auth.roles" } } } } },
   },
   {
     id: "always_false",
@@ -301,7 +343,7 @@ t.test("the examples of the design are clean but for what their schemas and inde
   for (const [name, rules] of Object.entries(RULE_TEMPLATES))
     expected[name] = [...new Set(ids(await lint(rules)))].sort();
   t.matchOnlyStrict(expected, {
-    example: ["open_read", "owner_not_scalar", "unindexed_rule"],
+    example: ["bucket_not_served", "open_read", "owner_not_scalar", "unindexed_rule"],
     owner: ["owner_not_scalar", "unindexed_rule"],
     publicRead: ["open_read", "owner_not_scalar"],
     team: ["owner_not_scalar", "unindexed_rule"],

@@ -1,6 +1,25 @@
 import type { Finding } from "../publishing/rule-findings.ts";
 import type { LintContext } from "./lint.ts";
+import { lookupsIn } from "./lookups.ts";
 import { asksWho, isOfDocument, type LeafUse, leavesOf, partsOf, type RulePart, variablesIn } from "./rule-walk.ts";
+
+/** `role_by_part`: of a role, the whole name is a role. */
+export function* roleLints({ rules }: LintContext): Generator<Finding> {
+  const told = new Set<string>();
+  const roots = [...partsOf(rules)].flatMap((part) => [...part.rules, ...part.masks].map(({ rule }) => rule));
+  for (const { at, node } of [...roots, ...[...lookupsIn(rules)].map(({ at, where }) => ({ at, node: where }))]) {
+    for (const { leaf, path, node: placed } of leavesOf(node)) {
+      const place = rules.placeOf(placed) ?? at;
+      if (leaf.kind !== "text" || path.join(".") !== "$auth.roles" || told.has(place)) continue;
+      told.add(place);
+      const role = typeof leaf.text === "string" ? leaf.text : "editor";
+      const other = `${leaf.at === "start" ? "" : "no-"}${role}${leaf.at === "end" ? "" : "-yet"}`;
+      const fix = { "$auth.roles": role };
+      const message = `${place}: compares a part of each role, so it also holds for "${other}"; write ${JSON.stringify(fix)}`;
+      yield { id: "role_by_part", level: "warning", path: place, message, fix };
+    }
+  }
+}
 
 /** `negated_caller` and `origin_is_weak`. */
 export function* callerLints({ rules }: LintContext): Generator<Finding> {

@@ -16,7 +16,7 @@ export function* clauseLints({ rules, observations }: LintContext): Generator<Fi
   const told = new Set<string>();
   const placed = (node: RuleNode, rule: Rule) => rules.placeOf(node) ?? rule.at;
   for (const part of partsOf(rules)) {
-    for (const { rule } of part.rules) {
+    for (const { rule } of [...part.rules, ...part.masks]) {
       if (rule.node.kind === "false") continue;
       for (const node of impossibleIn(rule.node)) {
         const path = placed(node, rule);
@@ -24,7 +24,8 @@ export function* clauseLints({ rules, observations }: LintContext): Generator<Fi
         told.add(path);
         yield { id: "always_false", level: "note", path, message: `${path}: holds for nobody, whatever is stored` };
       }
-      for (const node of observations ? clausesOf(rule.node) : []) {
+      // What masks say is not heard while tests run.
+      for (const node of observations && part.rules.some((one) => one.rule === rule) ? clausesOf(rule.node) : []) {
         const path = placed(node, rule);
         const seen = observations?.clauses.get(path);
         if (told.has(path) || (seen?.held && seen.failed)) continue;
@@ -71,6 +72,9 @@ function leafMayHold(leaf: Leaf<Term>, negated: boolean, facts: ObjectValue): bo
   const { kind } = facts.$auth as { kind: string };
   const names = variablesIn(leaf);
   if (kind === "anonymous" && names.some((name) => name.startsWith("$auth.") && name !== "$auth.kind")) return false;
+  // A list is no text, and is neither above nor below anything.
+  if (names.includes("$auth.roles") && (leaf.kind === "text" || (leaf.kind === "compare" && leaf.op !== "eq")))
+    return false;
   const [head, fact = ""] = leaf.path;
   if (head !== "$auth") return negated || leaf.kind !== "in" || leaf.values.length > 0;
   if (leaf.kind === "exists") return kind === "anonymous" || fact === "id" ? (kind !== "anonymous") !== negated : true;

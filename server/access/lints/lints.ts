@@ -1,5 +1,6 @@
 import type { Finding, Lints } from "../publishing/rule-findings.ts";
-import { callerLints } from "./caller.ts";
+import { bucketLints } from "./buckets.ts";
+import { callerLints, roleLints } from "./caller.ts";
 import { clauseLints } from "./clauses.ts";
 import { hiddenLints } from "./hidden.ts";
 import { indexLints } from "./indexes.ts";
@@ -10,12 +11,12 @@ import { openLints } from "./open.ts";
 import { ownershipLints } from "./ownership.ts";
 import { seeingLints } from "./seeing.ts";
 
-/** Findings of one set, of those that say the same in many places too. */
-const MOST_FINDINGS = 500;
+/** Findings of one id: one that is told in a hundred places needs no more of them, and none hides another. */
+const MOST_OF_ONE = 100;
 const LEVELS: readonly Finding["level"][] = ["error", "warning", "note"];
 const ALL: readonly Lint[] = [
-  ...[openLints, seeingLints, lookupLints, ownershipLints, callerLints],
-  ...[hiddenLints, indexLints, nameLints, clauseLints],
+  ...[openLints, seeingLints, lookupLints, ownershipLints, callerLints, roleLints],
+  ...[hiddenLints, indexLints, bucketLints, nameLints, clauseLints],
 ];
 
 export interface LintOptions {
@@ -32,6 +33,15 @@ export function createLints({ declared, missingIndex }: LintOptions): Lints {
     const known: ReadonlyMap<string, Declared | undefined> = new Map(all);
     const context = { ...checked, observations, missingIndex, declared: (name: string) => known.get(name) };
     const found = ALL.flatMap((lint) => [...lint(context)]);
-    return LEVELS.flatMap((level) => found.filter((one) => one.level === level)).slice(0, MOST_FINDINGS);
+    return LEVELS.flatMap((level) => fewOfEach(found.filter((one) => one.level === level)));
   };
+}
+
+function fewOfEach(findings: readonly Finding[]): Finding[] {
+  const counts = new Map<string, number>();
+  return findings.filter(({ id }) => {
+    const count = (counts.get(id) ?? 0) + 1;
+    counts.set(id, count);
+    return count <= MOST_OF_ONE;
+  });
 }

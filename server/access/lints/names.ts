@@ -1,8 +1,10 @@
 import type { Path } from "#protocol/paths";
 import { isObjectValue } from "#protocol/values";
 import { didYouMean } from "../parsing/rule-faults.ts";
+import { namesIn } from "../parsing/rule-mentions.ts";
 import type { Finding } from "../publishing/rule-findings.ts";
 import type { LintContext } from "./lint.ts";
+import { lookupsIn } from "./lookups.ts";
 import { isOfDocument, leavesOf, masksOf, rulesOf } from "./rule-walk.ts";
 import { fieldsBeside, isUnknown } from "./schema-paths.ts";
 
@@ -13,6 +15,16 @@ export function* nameLints(context: LintContext): Generator<Finding> {
 }
 
 function* unknownFields({ rules, declared }: LintContext): Generator<Finding> {
+  for (const { at, from, where, select } of lookupsIn(rules)) {
+    const schema = declared(from)?.schema;
+    if (schema === undefined) continue;
+    const asked = [...leavesOf(where)]
+      .filter(isOfDocument)
+      .map(({ path, node }) => [rules.placeOf(node) ?? at, path] as const);
+    const chosen = select ? [[`${at}.select`, select] as const] : [];
+    for (const [path, field] of [...asked, ...chosen])
+      if (isUnknown(schema, field)) yield* unknownAt(path, field, from, schema);
+  }
   for (const collection of rules.collections.values()) {
     const schema = declared(collection.name)?.schema;
     if (schema === undefined) continue;
@@ -23,13 +35,15 @@ function* unknownFields({ rules, declared }: LintContext): Generator<Finding> {
       }
     }
     for (const { at, path } of collection.fields) if (isUnknown(schema, path)) places.set(at, path);
-    for (const [path, field] of places) {
-      if (field[0]?.startsWith("_")) continue;
-      const meant = didYouMean(field.at(-1) ?? "", fieldsBeside(schema, field));
-      const message = `${path}: the schema of ${collection.name} has no ${field.join(".")}${meant}`;
-      yield { id: "unknown_field", level: "note", path, message };
-    }
+    for (const [path, field] of places) yield* unknownAt(path, field, collection.name, schema);
   }
+}
+
+function* unknownAt(path: string, field: Path, collection: string, schema: unknown): Generator<Finding> {
+  if (field[0]?.startsWith("_")) return;
+  const meant = didYouMean(field.at(-1) ?? "", fieldsBeside(schema, field));
+  const message = `${path}: the schema of ${collection} has no ${field.join(".")}${meant}`;
+  yield { id: "unknown_field", level: "note", path, message };
 }
 
 type Part = Readonly<Record<string, unknown>>;
@@ -61,25 +75,6 @@ function* unused(source: unknown): Generator<Finding> {
 
 function unusedAt(path: string): Finding {
   return { id: "unused", level: "note", path, message: `${path}: is never used` };
-}
-
-/** Names of macros or lookups that stand anywhere in a part. Rules have been read, so it is not deep. */
-function namesIn(input: unknown, kind: "macros" | "lookups", key = ""): Set<string> {
-  if (typeof input === "string") {
-    const name = nameIn(input, kind, key);
-    return new Set(name === undefined ? [] : [name]);
-  }
-  if (typeof input !== "object" || input === null) return new Set();
-  const inside = Array.isArray(input)
-    ? input.map((item) => namesIn(item, kind, key))
-    : Object.entries(input).map(([name, value]) => namesIn(value, kind, name));
-  return new Set(inside.flatMap((names) => [...names]));
-}
-
-function nameIn(text: string, kind: "macros" | "lookups", key: string): string | undefined {
-  if (kind === "macros") return key === "$use" ? text : undefined;
-  if (key === "$has") return text;
-  return text.startsWith("$lookup.") ? text.slice("$lookup.".length) : undefined;
 }
 
 function objectOf(input: unknown): Part {

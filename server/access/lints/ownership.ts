@@ -26,7 +26,7 @@ function* notScalar(rules: CollectionRules, { rules: set, declared }: LintContex
     for (const use of uses) {
       const path = use.path.join(".");
       if (use.negated || !isOfDocument(use) || !asksWho(use.leaf) || path.startsWith("_")) continue;
-      if (told.has(path) || guarded.includes(path) || classesAt(schema, use.path) !== undefined) continue;
+      if (told.has(path) || guarded.includes(path) || isOneKind(classesAt(schema, use.path))) continue;
       told.add(path);
       const place = set.placeOf(use.node) ?? rule.at;
       const guard = { [path]: { $not: { $type: "array" } } };
@@ -34,6 +34,11 @@ function* notScalar(rules: CollectionRules, { rules: set, declared }: LintContex
       yield { id: "owner_not_scalar", level: "warning", path: place, message, fix: guard };
     }
   }
+}
+
+/** Whether it is said what stands there: a scalar, or on purpose a list. */
+function isOneKind(classes: readonly string[] | undefined): boolean {
+  return classes !== undefined && (!classes.includes("array") || classes.every((name) => name === "array"));
 }
 
 /** Who may set the field that a rule tests takes the right that it gives. */
