@@ -18,7 +18,7 @@ interface Wall {
 
 const SERVICES = ["documents", "accounts", "files", "realtime"];
 /** The ports, and what any service does with one. */
-const PORTS = ["document-store", "file-store", "attempts", "pages", "expired"].map(
+const PORTS = ["document-store", "file-store", "attempts", "pages", "expired", "notes"].map(
   (name) => `server/stores/${name}.ts`,
 );
 

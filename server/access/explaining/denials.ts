@@ -1,8 +1,8 @@
-import { GalleyError } from "#protocol/errors";
 import { idFault } from "#protocol/id";
 import { encodeValue } from "#protocol/values";
 import type { DocumentStore, Row, StoredCollection, Write } from "../../stores/document-store.ts";
 import { startSweep } from "../../stores/expired.ts";
+import { createNotes } from "../../stores/notes.ts";
 import type { RuledPrincipal } from "../caller.ts";
 import type { Action } from "../scopes.ts";
 
@@ -11,9 +11,6 @@ const DENIALS: StoredCollection = { name: "_denials", indexes: [{ paths: ["expir
 const KEPT = 24 * 60 * 60 * 1000;
 /** Records a second and node: whoever is denied often fills no store. */
 const A_SECOND = 10;
-/** Milliseconds until records are stored, and until a failure is tried again. */
-const SOON = 250;
-const AGAIN = 1000;
 /** Records held while the store is slow or away; more are dropped. */
 const MOST_WAITING = 1000;
 /** Records of one commit. */
@@ -79,68 +76,29 @@ export async function createDenials({ store, clock, rulesVersion, warn }: Denial
     remake,
   );
   const sweep = startSweep({ store, clock, collections: [DENIALS.name], warn });
-  const waiting: Write[] = [];
+  const notes = createNotes({ store, what: "records of denials", atOnce: AT_ONCE, most: MOST_WAITING, warn });
   let second = 0;
   let taken = 0;
-  let closed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
-
-  function wakeIn(milliseconds: number): void {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      void flush();
-    }, milliseconds).unref();
-  }
-
-  function flush(): Promise<void> {
-    running ??= storeAll()
-      .catch((err: unknown) => {
-        warn({ err }, "records of denials could not be stored yet: trying again");
-        if (!closed) wakeIn(AGAIN);
-      })
-      .finally(() => {
-        running = undefined;
-      });
-    return running;
-  }
-
-  async function storeAll(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, AT_ONCE);
-      try {
-        await store.commit(batch);
-      } catch (error) {
-        // Request ids are never given twice, so it can only be that an earlier try did store them.
-        if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
-      }
-      waiting.splice(0, batch.length);
-    }
-  }
 
   return {
     take() {
       const now = Math.floor(clock() / 1000);
       if (now !== second) [second, taken] = [now, 0];
       taken++;
-      return taken <= A_SECOND && waiting.length < MOST_WAITING && !closed ? store.nextVersion(0) : undefined;
+      return taken <= A_SECOND && !notes.full ? store.nextVersion(0) : undefined;
     },
     note(denial) {
-      waiting.push(writeOf({ ...denial, rulesVersion: rulesVersion() }, clock()));
-      wakeIn(SOON);
+      notes.add(writeOf({ ...denial, rulesVersion: rulesVersion() }, clock()));
     },
     async find(requestId) {
       // Who is denied and asks why at once need not wait.
-      if (waiting.some(({ id }) => id === requestId)) await flush();
+      if (notes.holds(requestId)) await notes.flush();
       const [row] = idFault(requestId) === undefined ? await store.get(DENIALS.name, [requestId]) : [];
       return row && denialIn(row);
     },
     async close() {
-      closed = true;
-      clearTimeout(timer);
       tail.close();
-      await running;
-      await flush();
+      await notes.close();
       await sweep.close();
     },
   };

@@ -9,9 +9,9 @@ import { isObjectValue, type ObjectValue, type Value } from "#protocol/values";
 import type { AdminScope } from "../../access/authorize.ts";
 import type { Log } from "../../log.ts";
 import type { DocumentStore, Row, StoredCollection, Write } from "../../stores/document-store.ts";
+import { createNotes } from "../../stores/notes.ts";
 import { fresh, putRecord } from "../record.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
-import { createNotes } from "./audit-notes.ts";
 
 /** Something that somebody did; accounts.md 13. Never a secret, nor what one could be made of. */
 export interface AuditEvent {
@@ -82,14 +82,16 @@ const YEAR = 365 * 24 * 60 * 60 * 1000;
 /** Characters of a text, and texts of a list, that a line keeps. */
 const MAX_TEXT = 512;
 const MAX_LIST = 100;
+/** Lines of one commit, and those held while the store is slow or away; what comes beyond is counted only. */
+const AT_ONCE = 500;
+const MOST_WAITING = 10_000;
 const NEWEST_FIRST = [{ path: ["_id"], descending: true }];
 const QUERY_MILLISECONDS = 10_000;
 
 export function createAudit({ store, clock, random, log }: AuditOptions): Audit {
   const nextId = idsInOrder(random);
   const notes = createNotes({
-    store,
-    log,
+    ...{ store, what: "audit lines", atOnce: AT_ONCE, most: MOST_WAITING, warn: log.warn.bind(log) },
     lost: (lines) => line({ action: "audit-lines-lost", by: "server", details: { lines } }),
   });
 
