@@ -1,20 +1,28 @@
 /** Promise P15 by method T2 and T3: worlds that differ only in what is hidden answer alike, and what is hidden shows nowhere. */
 import t from "tap";
-import { SQLITE } from "../support/engines.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { chooseSeed } from "../support/seeded.ts";
 import { openTwoWorlds } from "../support/two-worlds.ts";
 
-const SESSIONS = 100;
+/** What is judged is the same code on both; of MongoDB's own there is less to find, and a session there costs more. */
+const SESSIONS = { sqlite: 70, mongodb: 30 };
+/** Answers of each status that a session has at least, taken over all of them. */
+const LEAST = 0.1;
 
-t.test("two worlds that differ only in what is hidden answer alike, and show none of it", async (t) => {
-  const seed = chooseSeed();
-  const worlds = await openTwoWorlds(SQLITE);
-  t.teardown(() => worlds.close());
-  const { report } = worlds;
-  t.comment(`sessions ${seed} to ${seed + SESSIONS - 1}`);
-  for (let i = 0; i < SESSIONS && report.faults.length < 5; i++) await worlds.run(seed + i);
-  t.same(report.faults, []);
-  const { answers, normalised, clashes } = report;
-  t.comment(JSON.stringify({ answers, normalised, clashes }));
-  for (const status of [200, 201, 204, 403, 404]) t.ok((answers[status] ?? 0) > 5, `${status}: ${answers[status]}`);
+onEachEngine(t, (t, engine) => {
+  t.test("two worlds that differ only in what is hidden answer alike, and show none of it", async (t) => {
+    const sessions = SESSIONS[engine.name];
+    const seed = chooseSeed();
+    const worlds = await openTwoWorlds(engine);
+    t.teardown(() => worlds.close());
+    const { report } = worlds;
+    t.comment(`sessions ${seed} to ${seed + sessions - 1}`);
+    for (let i = 0; i < sessions && report.faults.length < 5; i++) await worlds.run(seed + i);
+    t.same(report.faults, []);
+    const { answers, normalised, clashes } = report;
+    t.comment(JSON.stringify({ answers, normalised, clashes }));
+    const most = sessions * LEAST;
+    for (const status of [200, 201, 204, 403, 404])
+      t.ok((answers[status] ?? 0) > most, `${status}: ${answers[status]}`);
+  });
 });
