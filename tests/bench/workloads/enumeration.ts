@@ -1,8 +1,8 @@
 import { type Random, seeded } from "../../support/seeded.ts";
 import { Connection } from "../harness/connection.ts";
 import { type Engine, onEachEngine } from "../harness/engines.ts";
-import { type Interval, medianInterval } from "../harness/interval.ts";
 import { serveOwnGalley } from "../harness/own-galley.ts";
+import { FULL_SIZE, LEAK, leakingRow, type Pairs, plainRow, SMOKE_SIZE, warmUpOf } from "../harness/pair-rows.ts";
 import {
   type Answered,
   BEHIND_PROXY,
@@ -12,7 +12,6 @@ import {
   unknownAddress,
 } from "../harness/people.ts";
 import type { ReportRow, Workload } from "../harness/report.ts";
-import { median } from "../harness/rounds.ts";
 import { withServers } from "../harness/servers.ts";
 
 /**
@@ -24,7 +23,7 @@ export const enumeration: Workload = {
   covers: ["T13"],
   byNameOnly: true,
   async run({ smoke, mongod }) {
-    const { pairs, pairsWithLeak } = smoke ? SMOKE : FULL;
+    const { pairs, pairsWithLeak } = smoke ? SMOKE_SIZE : FULL_SIZE;
     return [
       ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs, leak: 0 }, plainRow))),
       ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs: pairsWithLeak, leak: LEAK }, leakingRow))),
@@ -32,19 +31,6 @@ export const enumeration: Workload = {
   },
 };
 
-interface Size {
-  readonly pairs: number;
-  /** Fewer find a planted leak already: it lies farther from the bound than the bound from 0. */
-  readonly pairsWithLeak: number;
-}
-
-const FULL: Size = { pairs: 2000, pairsWithLeak: 500 };
-const SMOKE: Size = { pairs: 6, pairsWithLeak: 6 };
-/** Pairs before them, which warm up. */
-const WARM_UP = 0.05;
-/** Milliseconds. */
-const BOUND = 1;
-const LEAK = 3;
 const SEED = 13;
 const OTHER_PASSWORD = "quartz-meadow-harbour-7";
 
@@ -86,15 +72,6 @@ const FLOWS: readonly Flow[] = [
   },
 ];
 
-interface Taken {
-  readonly flow: Flow;
-  /** Milliseconds that an address somebody has took longer, pair by pair. */
-  readonly differences: readonly number[];
-  /** Median milliseconds of an answer. */
-  readonly usual: number;
-  readonly wrong: number;
-}
-
 interface Measurement {
   readonly pairs: number;
   readonly leak: number;
@@ -103,10 +80,10 @@ interface Measurement {
 function rowsOn(
   { name, folder, env }: Engine,
   { pairs, leak }: Measurement,
-  row: (taken: Taken, on: string) => ReportRow,
+  row: (taken: Pairs, on: string) => ReportRow,
 ): Promise<ReportRow[]> {
   return withServers(async (serve) => {
-    const warmUp = Math.ceil(pairs * WARM_UP);
+    const warmUp = warmUpOf(pairs);
     const people = { BENCH_PEOPLE: String(pairs + warmUp), BENCH_LEAK_MS: String(leak) };
     const galley = await serve(serveOwnGalley("leaking-galley", folder, { ...env, ...BEHIND_PROXY, ...people }));
     // Each address is asked of three times in all, which the default lets wait a minute in between.
@@ -114,7 +91,7 @@ function rowsOn(
     const connection = new Connection(galley.url);
     const random = seeded(SEED);
     const before = new Map<string, string>();
-    const all: Taken[] = [];
+    const all: Pairs[] = [];
     try {
       for (const flow of FLOWS) all.push(await takePairs(connection, flow, { pairs, warmUp, random, before }));
     } finally {
@@ -124,7 +101,7 @@ function rowsOn(
   });
 }
 
-interface Pairs {
+interface Course {
   readonly pairs: number;
   readonly warmUp: number;
   readonly random: Random;
@@ -134,7 +111,11 @@ interface Pairs {
 
 let networks = 0;
 
-async function takePairs(connection: Connection, flow: Flow, { pairs, warmUp, random, before }: Pairs): Promise<Taken> {
+async function takePairs(
+  connection: Connection,
+  flow: Flow,
+  { pairs, warmUp, random, before }: Course,
+): Promise<Pairs> {
   const differences: number[] = [];
   const times: number[] = [];
   let wrong = 0;
@@ -156,40 +137,5 @@ async function takePairs(connection: Connection, flow: Flow, { pairs, warmUp, ra
     differences.push(knownFirst ? first - second : second - first);
     times.push(first, second);
   }
-  return { flow, differences, usual: median(times), wrong };
-}
-
-function plainRow({ flow, differences, usual, wrong }: Taken, on: string): ReportRow {
-  const interval = medianInterval(differences);
-  const farthest = Math.max(Math.abs(interval.low), Math.abs(interval.high));
-  return {
-    what: `T13 ${flow.name}, ${on}`,
-    ours: described(interval),
-    ceiling: "-",
-    ratio: farthest,
-    target: `within ±${BOUND} ms`,
-    met: farthest <= BOUND && wrong === 0,
-    note: `${differences.length} pairs, an answer takes ${usual.toFixed(1)} ms, wrong ${wrong}`,
-  };
-}
-
-function leakingRow({ flow, differences, usual, wrong }: Taken, on: string): ReportRow {
-  const interval = medianInterval(differences);
-  return {
-    what: `T13 ${flow.name} with a leak of ${LEAK} ms, ${on}`,
-    ours: described(interval),
-    ceiling: "-",
-    ratio: Math.max(0, interval.low),
-    target: `found: above ${BOUND} ms`,
-    met: interval.low > BOUND && wrong === 0,
-    note: `${differences.length} pairs, an answer takes ${usual.toFixed(1)} ms, wrong ${wrong}`,
-  };
-}
-
-function described({ median, low, high }: Interval): string {
-  return `median ${signed(median)} ms, 95 % from ${signed(low)} to ${signed(high)} ms`;
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+  return { what: `T13 ${flow.name}`, differences, times, wrong };
 }
