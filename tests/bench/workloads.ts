@@ -4,6 +4,7 @@ import { barrier } from "./workloads/barrier.ts";
 import { enumeration } from "./workloads/enumeration.ts";
 import { evaluate } from "./workloads/evaluate.ts";
 import { footprint } from "./workloads/footprint.ts";
+import { hidden } from "./workloads/hidden.ts";
 import { importCities } from "./workloads/import.ts";
 import { insert } from "./workloads/insert.ts";
 import { ledger } from "./workloads/ledger.ts";
@@ -32,6 +33,7 @@ export const WORKLOADS: readonly Workload[] = [
   footprint,
   race,
   enumeration,
+  hidden,
   ledger,
   twoWorlds,
   soak,
