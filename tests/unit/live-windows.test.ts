@@ -234,6 +234,28 @@ t.test("a removal goes out at once, marked short; what follows comes when it was
   );
 });
 
+t.test("a commit is never told in part: what follows a row whose text must be read waits for it", async (t) => {
+  const { store, join, finishAll, close } = open({ texts: 0 });
+  t.teardown(close);
+  store.commit(new Map(["a", "b", "c"].map((id, n) => [id, { n }])));
+  store.tell();
+  const viewer = join(question({ limit: 2 }));
+  const shown = () => viewer.rows?.map(({ _id }) => _id).join();
+  await finishAll();
+  t.equal(shown(), "a,b");
+  await turn();
+  store.commit(
+    new Map([
+      ["a", undefined],
+      ["b", { n: 9 }],
+    ]),
+  );
+  store.tell();
+  t.strictSame([shown(), viewer.short, viewer.more], ["", true, true]);
+  await finishAll();
+  t.strictSame([shown(), viewer.short, viewer.more], ["c,b", false, false]);
+});
+
 t.test("loads wait their turn, and one that falls too far behind begins again", async (t) => {
   const { store, windows, join, close } = open({ loads: 2, keptCommits: 3 });
   t.teardown(close);
