@@ -237,6 +237,8 @@ t.test("a writer that ends by itself leaves unknown ends, starts anew, and hides
     code: "failed_precondition",
     details: { reason: "history_lost" },
   });
+  await refused(t, find(store, { at: old }), "failed_precondition", { reason: "history_lost" });
+  t.ok((await find(store, { at: tail.position })).rows.some(({ id }) => id === "third"));
 });
 
 t.test("keeps the last 10,000 commits for those who start at an older position", async (t) => {
