@@ -54,6 +54,32 @@ function testPositions(mongod: OwnMongod): void {
     await always.off();
   });
 
+  t.test("what another node makes and drops is there or not, as it was at the position that is named", async (t) => {
+    const { store: a, url } = await open(t, mongod.url);
+    const b = await openStore(t, url);
+    const faults: string[] = [];
+    let early = 0;
+    for (let n = 0; n < 8; n++) {
+      const collection = `made${n}`;
+      const before = b.position();
+      await a.ensureCollection({ name: collection, indexes: [] });
+      const made = await a.commit([put(a, "a", {}, 0, collection)]);
+      const reads = [find(b, { collection, at: before }), find(b, { collection, at: made })];
+      const dropping = a.dropCollection(collection);
+      for (let i = 0; i < 6; i++) reads.push(find(b, { collection, at: i % 2 ? made : b.position() }));
+      const dropped = await dropping;
+      reads.push(find(b, { collection, at: dropped }));
+      for (const { position, rows } of await Promise.all(reads)) {
+        const expected = position >= made && position < dropped ? 1 : 0;
+        if (rows.length !== expected)
+          faults.push(`${rows.length} rows at ${position}: made ${made}, dropped ${dropped}`);
+        early += expected;
+      }
+    }
+    t.strictSame(faults, []);
+    t.ok(early > 0, "some were read before the drop");
+  });
+
   t.test("a page beyond one reply is of one state, whatever is written meanwhile", async (t) => {
     const { store, notes: namespace } = await open(t, mongod.url);
     const text = "x".repeat(900_000);
@@ -165,6 +191,7 @@ async function pushOut(client: MongoClient, position: Position): Promise<void> {
 
 interface Opened {
   readonly store: MongoStore;
+  readonly url: string;
   /** A client of another program, on the same database. */
   readonly foreign: MongoClient;
   readonly database: string;
@@ -172,14 +199,19 @@ interface Opened {
   readonly notes: string;
 }
 
-async function open(t: Test, url: string): Promise<Opened> {
-  const name = newDatabase();
+async function openStore(t: Test, url: string): Promise<MongoStore> {
   const random = (bytes: number) => randomBytes(bytes);
-  const warn = (message: string) => t.comment(message);
-  const store = await openMongoStore({ url: withDatabase(url, name), clock: Date.now, random, warn });
+  const store = await openMongoStore({ url, clock: Date.now, random, warn: (message) => t.comment(message) });
   t.teardown(() => store.close());
+  return store;
+}
+
+async function open(t: Test, server: string): Promise<Opened> {
+  const name = newDatabase();
+  const url = withDatabase(server, name);
+  const store = await openStore(t, url);
   await store.ensureCollection({ name: "notes", indexes: [] });
   const foreign = new MongoClient(withDatabase(mongod?.url ?? "", name));
   t.teardown(() => foreign.close());
-  return { store, foreign, database: name, notes: `${name}.notes` };
+  return { store, url, foreign, database: name, notes: `${name}.notes` };
 }

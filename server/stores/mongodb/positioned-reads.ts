@@ -34,8 +34,8 @@ export interface PositionedReadsOptions {
   readonly order: Pick<Order, "reach" | "told" | "reshaped" | "fence" | "demandTouch">;
 }
 
-/** How often it is read at another position because the structure had changed. */
-const MOST_FENCES = 3;
+/** How often it is read at a later position, because the structure had changed. Making and dropping it is four changes. */
+const MOST_FENCES = 8;
 const BACK_OFF = { first: 10, most: 1000 };
 
 /**
