@@ -16,9 +16,9 @@ const TIME_LIMIT_MS = 25_000;
 const mongod = await useOwnMongod(t);
 if (mongod) {
   const { host } = mongod.process;
+  const { proxy, galley } = await startGalleyBehindProxy(t, host);
 
   t.test(`${ROUNDS} rounds of light faults: the ledger holds, and nothing hangs`, async (t) => {
-    const { proxy, galley } = await startGalleyBehindProxy(t, host);
     const seed = chooseSeed();
     const faults = lightFaults(t, host, proxy);
     const report = await faultRounds({ url: () => galley.url, faults, rounds: ROUNDS, seed });
@@ -35,12 +35,12 @@ if (mongod) {
     ["everything is lost", { answer: { swallow: true }, request: { swallow: true } }],
   ] as const) {
     t.test(`F13 ${name} for as long as it takes: no request outlasts its time limit, none counts twice`, async (t) => {
-      const { proxy, galley } = await startGalleyBehindProxy(t, host);
-      const ledger = new Ledger("ledger", galley.send);
+      const collection = name.replaceAll(" ", "-");
+      const ledger = new Ledger(collection, galley.send);
       const writers = startWriters(ledger, "w", 10, 1);
       await until(() => ledger.ends.applied >= 50);
       proxy.harm({ app: "galley", ...ways });
-      const stuck = galley.send("POST", "/v1/documents/ledger/query", {}, undefined);
+      const stuck = galley.send("POST", `/v1/documents/${collection}/query`, {}, undefined);
       await writers.stop(); // Each writer has an answer although nothing gets through.
       t.match((await stuck)?.status, /503|504/, "a read ends too");
       t.equal(await galley.status("health"), 200);

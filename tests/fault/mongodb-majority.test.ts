@@ -12,6 +12,7 @@ const TIME_LIMIT_MS = 20_000;
 
 const set = await useReplicaSet(t);
 if (set) {
+  const galley = await startGalleyOn(t, set.url);
   /** Waits until some more writes are confirmed; the milliseconds that took. */
   const flowsAgain = async (ledger: Ledger): Promise<number> => {
     const began = performance.now();
@@ -30,8 +31,7 @@ if (set) {
   t.test(
     `50 writers make ${INCREMENTS} increments of one document through a step-down: the sum is exact`,
     async (t) => {
-      const galley = await startGalleyOn(t, set.url);
-      const ledger = new Ledger("ledger", galley.send);
+      const ledger = new Ledger("sums", galley.send);
       let left = INCREMENTS;
       const writer = async () => {
         while (left-- > 0) await ledger.add("sum", 1);
@@ -45,14 +45,13 @@ if (set) {
       const { applied, not_applied } = ledger.ends;
       t.equal(applied + not_applied, INCREMENTS);
       t.ok(applied > INCREMENTS / 2, `${applied} were applied, ${not_applied} refused`);
-      const sum = await galley.send("GET", "/v1/documents/ledger/sum", undefined, undefined);
+      const sum = await galley.send("GET", "/v1/documents/sums/sum", undefined, undefined);
       t.match(sum?.body, { n: applied });
     },
   );
 
   t.test("F12 what only the killed primary had is rolled back: none of it was confirmed or shown", async (t) => {
-    const galley = await startGalleyOn(t, set.url);
-    const ledger = new Ledger("ledger", galley.send);
+    const ledger = new Ledger("rolled-back", galley.send);
     const writers = startWriters(ledger, "w", 20, 5);
     await until(() => ledger.ends.applied >= 100);
     const old = await set.primary();
@@ -75,25 +74,24 @@ if (set) {
   });
 
   t.test("F20 without a majority writes end as unknown after their time, and pile up nowhere", async (t) => {
-    const galley = await startGalleyOn(t, set.url);
-    const ledger = new Ledger("ledger", galley.send);
+    const ledger = new Ledger("held-back", galley.send);
     const writers = startWriters(ledger, "w", 20, 6);
     await until(() => ledger.ends.applied >= 100);
     const held = await set.holdBack(t);
     const settled = performance.now();
     await until(() => performance.now() - settled > 2000); // What was under way when the secondaries stopped has its end.
     const { applied } = ledger.ends;
-    const one = await galley.send("PUT", "/v1/documents/ledger/held", { held: true }, "held");
+    const one = await galley.send("PUT", "/v1/documents/held-back/held", { held: true }, "held");
     t.match(one, { status: /503|504/, body: { error: { details: { outcome: "unknown" } } } });
     t.equal(ledger.ends.applied, applied, "no write was confirmed meanwhile");
     t.equal(await galley.status("health"), 200);
-    const read = await galley.send("GET", "/v1/documents/ledger/held", undefined, undefined);
+    const read = await galley.send("GET", "/v1/documents/held-back/held", undefined, undefined);
     t.match(read?.status, /404|503|504/, "what no majority has is shown to nobody");
     await held.off();
     t.ok((await flowsAgain(ledger)) < 15_000, "everything flows");
-    const again = await galley.send("PUT", "/v1/documents/ledger/held", { held: true }, "held");
+    const again = await galley.send("PUT", "/v1/documents/held-back/held", { held: true }, "held");
     t.match(again?.status, /200|201/);
-    t.match(await galley.send("GET", "/v1/documents/ledger/held", undefined, undefined), { body: { held: true } });
+    t.match(await galley.send("GET", "/v1/documents/held-back/held", undefined, undefined), { body: { held: true } });
     t.same(await close(t, ledger, writers), []);
     t.ok(ledger.slowest < TIME_LIMIT_MS, `the slowest answer took ${ledger.slowest.toFixed(0)} ms`);
   });

@@ -12,6 +12,7 @@ const TIME_LIMIT_MS = 25_000;
 
 const set = await useReplicaSet(t);
 if (set) {
+  const galley = await startGalleyOn(t, set.url);
   for (const [name, rounds] of [
     ["the primary steps down", STEP_DOWNS],
     ["the primary is killed", 1],
@@ -22,10 +23,10 @@ if (set) {
     ["Galley is killed", 1],
   ] as const) {
     t.test(`F11 ${name} under load: the ledger holds, readers keep up, writes flow again`, async (t) => {
-      const galley = await startGalleyOn(t, set.url);
       const faults = { [name]: heavyFaults(set, galley)[name] as Fault };
       const seed = chooseSeed();
-      const report = await faultRounds({ url: () => galley.url, faults, rounds, seed, writers: 5 });
+      const ledger = name.toLowerCase().replaceAll(" ", "-");
+      const report = await faultRounds({ url: () => galley.url, faults, rounds, seed, writers: 5, name: ledger });
       t.comment(describeRounds(seed, report));
       t.same(report.breaches, []);
       t.ok(report.slowestRecovery < 15_000, "writes flow again within 15 s");

@@ -16,6 +16,8 @@ export interface Rounds {
   readonly rounds: number;
   readonly seed: number;
   readonly writers?: number;
+  /** Begins the names of the rounds' collections, where other rounds run on the same database; `ledger` if left out. */
+  readonly name?: string;
 }
 
 export interface RoundsReport {
@@ -35,14 +37,21 @@ export interface RoundsReport {
 /** Confirmed writes before a fault, and answers of any kind before it is mended, at most. */
 const WRITES = 60;
 
-export async function faultRounds({ url, faults, rounds, seed, writers = 5 }: Rounds): Promise<RoundsReport> {
+export async function faultRounds({
+  url,
+  faults,
+  rounds,
+  seed,
+  writers = 5,
+  name: prefix = "ledger",
+}: Rounds): Promise<RoundsReport> {
   const random = seeded(seed);
   const send = sendTo(url, PROCESS_KEY);
   const breaches: string[] = [];
   const schedule: string[] = [];
   const sums = { writes: 0, refused: 0, unknown: 0, slowestAnswer: 0, slowestRecovery: 0 };
   for (let round = 0; round < rounds; round++) {
-    const ledger = new Ledger(`ledger-${round}`, send);
+    const ledger = new Ledger(`${prefix}-${round}`, send);
     const before = Math.floor(random() * WRITES);
     const during = Math.floor(random() * WRITES);
     const name = pick(random, Object.keys(faults));
