@@ -1,10 +1,11 @@
 import type { Log } from "../log.ts";
 import type { Commit, DocumentStore, Position } from "../stores/document-store.ts";
+import { PositionWaits } from "./position-waits.ts";
 
 /** Commits applied before sockets are told. */
 const MOST_IN_A_TURN = 200;
-/** How often a wait for a position looks, where no commit brings it. */
-const LOOK_MILLISECONDS = 10;
+/** Before the next flush, after a mistake of ours. */
+const PAUSE_MILLISECONDS = 100;
 
 /** Who follows commits here. Nothing of it waits, so that a commit is dealt with in the turn in which it is told. */
 export interface Follower {
@@ -35,25 +36,30 @@ export interface LiveTail {
    * and is taken as reached.
    */
   reached(position: Position, milliseconds: number): Promise<boolean>;
+  /** What it was told so far, and how often the order of commits was lost. */
+  readonly counts: { readonly commits: number; readonly events: number; readonly lost: number };
   close(): void;
 }
 
 /** Open it after access and accounts: the store tells its listeners in the order in which they came. */
 export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): LiveTail {
   const followers = new Map<Step, Follower>();
-  const waiting = new Set<() => void>();
+  const counts = { commits: 0, events: 0, lost: 0 };
   let flushing: NodeJS.Immediate | undefined;
   let applied = 0;
   let closed = false;
 
   const tail = store.tail(undefined, told, lost);
+  const waits = new PositionWaits(() => tail.position);
 
   function told(commit: Commit): void {
+    counts.commits++;
+    counts.events += commit.changes.length;
     for (const step of STEPS) tell(step, commit);
     applied++;
     if (applied >= MOST_IN_A_TURN) flush();
     else flushSoon();
-    for (const look of waiting) look();
+    waits.look();
   }
 
   function tell(step: Step, commit: Commit): void {
@@ -66,7 +72,9 @@ export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): Li
       run();
     } catch (err) {
       log.error({ err, step }, "a commit could not be followed: everything is read anew");
-      lost().catch((again: unknown) => log.error({ err: again, step }, "commits could not be read anew"));
+      anew().catch((again: unknown) => log.error({ err: again, step }, "commits could not be read anew"));
+      // A mistake that each flush makes must not take all of the time.
+      setTimeout(flushSoon, PAUSE_MILLISECONDS).unref();
     }
   }
 
@@ -81,11 +89,15 @@ export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): Li
     for (const step of STEPS) guarded(step, () => followers.get(step)?.flush?.());
   }
 
-  /** All are told at once: a right that is held nowhere shows nothing while another part still reads. */
-  async function lost(): Promise<void> {
-    const ending = STEPS.map(async (step) => followers.get(step)?.lost?.());
+  function lost(): Promise<void> {
     flushSoon();
-    await Promise.all(ending);
+    return anew();
+  }
+
+  /** All are told at once: a right that is held nowhere shows nothing while another part still reads. */
+  async function anew(): Promise<void> {
+    counts.lost++;
+    await Promise.all(STEPS.map(async (step) => followers.get(step)?.lost?.()));
   }
 
   return {
@@ -96,35 +108,14 @@ export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): Li
       followers.set(step, follower);
     },
     flushSoon,
-    reached(position, milliseconds) {
-      const isReached = () => historyOf(position) !== historyOf(tail.position) || position <= tail.position;
-      if (isReached()) return Promise.resolve(true);
-      return new Promise((resolve) => {
-        const end = (reached: boolean) => {
-          clearInterval(looking);
-          clearTimeout(limit);
-          waiting.delete(look);
-          resolve(reached);
-        };
-        const look = () => {
-          if (isReached() || closed) end(!closed);
-        };
-        // No commit need follow: the store may learn that nothing more happened up to there.
-        const looking = setInterval(look, LOOK_MILLISECONDS).unref();
-        const limit = setTimeout(end, milliseconds, false).unref();
-        waiting.add(look);
-      });
-    },
+    reached: (position, milliseconds) => waits.wait(position, milliseconds),
+    counts,
     close() {
       closed = true;
       tail.close();
       if (flushing) clearImmediate(flushing);
       followers.clear();
-      for (const look of waiting) look();
+      waits.close();
     },
   };
-}
-
-function historyOf(position: Position): string {
-  return position.slice(0, position.lastIndexOf("."));
 }

@@ -35,6 +35,8 @@ export class Texts {
   put(owner: string, id: string, version: number, text: string): void {
     const key = keyOf(owner, id, version);
     this.#drop(key);
+    // One that fills the room alone would turn out all others first.
+    if (costOf(text) > this.#budget) return;
     this.#texts.set(key, text);
     this.#held += costOf(text);
     for (const oldest of this.#texts.keys()) {

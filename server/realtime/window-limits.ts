@@ -2,6 +2,8 @@
 export interface WindowLimits {
   /** Loads and refills at once. */
   readonly loads: number;
+  /** Values that are computed for the first time at once: slow ones hold up no list. */
+  readonly firstValues: number;
   /** Characters of documents' texts that are kept. */
   readonly texts: number;
   /** Commits that a load may be behind before it begins again. */
@@ -19,6 +21,7 @@ export interface WindowLimits {
 
 export const WINDOW_LIMITS: WindowLimits = {
   loads: 16,
+  firstValues: 4,
   texts: 64 * 1024 * 1024,
   keptCommits: 1000,
   refill: 100,

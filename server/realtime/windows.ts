@@ -49,6 +49,7 @@ export function createWindows(options: WindowsOptions): LiveWindows {
   const { store, tail, log, random } = options;
   const limits = { ...WINDOW_LIMITS, ...options.limits };
   const slots = new LoadSlots(limits.loads);
+  const firstValues = new LoadSlots(limits.firstValues);
   const joins = createJoins({ store, tail, slots, keptCommits: limits.keptCommits });
   const matching = createMatching<ListWindow>();
   const texts = new Texts(limits.texts);
@@ -60,7 +61,7 @@ export function createWindows(options: WindowsOptions): LiveWindows {
   const counters = createCounters(parts);
   const surroundings = { log, linger: limits.linger, ended, counters };
   const lists = { ...surroundings, tail, joins, matching, texts, refill: limits.refill, retry: limits.retry };
-  const computed = { ...surroundings, store, tail, slots, values, retry: limits.retry };
+  const computed = { ...surroundings, store, tail, slots: firstValues, values, retry: limits.retry };
 
   tail.follow("windows", { commit, lost: resetAll });
 
