@@ -1,7 +1,7 @@
 import type { ApiError } from "../error.ts";
 import { applyDelta, resultHash, type Versioned } from "../protocol/delta.ts";
 import { ERRORS, type ErrorDetails } from "../protocol/errors.ts";
-import type { Delta, FrameError, Have, ServerFrame } from "../protocol/frames.ts";
+import type { Delta, FrameError, Have, ServerFrame, WindowChange } from "../protocol/frames.ts";
 import type { LiveState } from "../types/live.ts";
 import { changesOf } from "./changes.ts";
 import type { Watched } from "./question.ts";
@@ -22,6 +22,8 @@ export class Result {
   #value: unknown;
   #shape = "";
   #short = false;
+  /** Where a value is exact, which may be before what the connection has reached. */
+  #exact: string | undefined;
   #position: string | undefined;
   #error: ApiError | undefined;
   #told: LiveState<unknown> | undefined;
@@ -47,6 +49,7 @@ export class Result {
     this.#position = frame.pos;
     this.#short = false;
     if (frame.t === "value") {
+      this.#exact = frame.at;
       if (JSON.stringify(frame.value) !== JSON.stringify(this.#value)) this.#value = frame.value;
       return;
     }
@@ -55,11 +58,17 @@ export class Result {
   }
 
   /** @returns false if a change before this one was missed: then it must be asked for again */
-  change(position: string, change: Delta<Row> | { readonly value: unknown }): boolean {
+  change(position: string, change: WindowChange<Row>): boolean {
     const held = this.#position;
-    if (held !== undefined && !isLater(position, held)) return true;
-    if ("value" in change) this.#value = change.value;
-    else {
+    if (held !== undefined && !isLater(position, held)) {
+      // Said right behind a snapshot that is a beginning only.
+      if (position === held && "prev" in change) this.#short = change.short ?? this.#short;
+      return true;
+    }
+    if ("value" in change) {
+      this.#value = change.value;
+      this.#exact = change.at;
+    } else {
       if (!this.#rows || held === undefined || isLater(change.prev, held) || !sameHistory(change.prev, held))
         return false;
       this.#rows = applyDelta(this.#rows, this.#known(this.#rows, change));
@@ -97,7 +106,7 @@ export class Result {
       pending: false,
       fromCache: false,
       error: this.#error,
-      position: this.#position,
+      position: this.#exact ?? this.#position,
     };
     const same = told && told.data === data && told.synced === next.synced && told.error === next.error;
     if (same || (!told && data === undefined && !next.error)) return undefined;

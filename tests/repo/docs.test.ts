@@ -4,6 +4,7 @@ import t from "tap";
 import { parseAggregate } from "#protocol/aggregate";
 import { ERRORS, Faults } from "#protocol/errors";
 import { parseFilter } from "#protocol/filter";
+import { CLOSE } from "#protocol/frames";
 import { parseUpdate } from "#protocol/update";
 import { withTables } from "../bench/harness/performance-page.ts";
 import { WORKLOADS } from "../bench/workloads.ts";
@@ -64,6 +65,20 @@ t.test("docs/http-api.md lists every route that the server describes, and no oth
     (match) => match[1] as string,
   );
   t.same(listed.sort(), described.sort());
+});
+
+t.test("docs/realtime.md lists every frame and every close code, and no other", (t) => {
+  const source = read("sdk/protocol/frames.ts");
+  const kinds = [...source.matchAll(/readonly t: "([a-z]+)"/g)].map((match) => match[1] as string);
+  const codes = Object.values(CLOSE).map(String);
+  const cells = firstCells("docs/realtime.md");
+  t.same(cells.filter((cell) => /^[a-z]+$/.test(cell)).sort(), kinds.sort());
+  const listed = [...read("docs/realtime.md").matchAll(/^\|((?: `\d{4}`)+) \|/gm)].flatMap(([, found]) =>
+    [...(found ?? "").matchAll(/\d{4}/g)].map(([code]) => code),
+  );
+  // What a client sees where no close frame came is not the server's to send.
+  t.same(listed.filter((code) => code !== "1001" && code !== "1006").sort(), codes.sort());
+  t.end();
 });
 
 t.test("docs/dependencies.md gives every dependency one line", async (t) => {

@@ -323,7 +323,7 @@ t.test("counts and single documents are live too", async (t) => {
     if (frame.t === "hello") connection.send(welcome());
     if (frame.t !== "sub") return;
     if ("count" in frame.q)
-      connection.send({ t: "value", s: frame.s, w: "c", pos: pos(1), value: { count: 1, more: false } });
+      connection.send({ t: "value", s: frame.s, w: "c", pos: pos(1), at: pos(1), value: { count: 1, more: false } });
     else connection.send(snapshot(frame.s, "get" in frame.q ? [] : [todo("a")]));
   });
   const db = createClient<{ todos: { title: string } }>({ url: server.url, WebSocket });
@@ -342,7 +342,7 @@ t.test("counts and single documents are live too", async (t) => {
       { collection: "todos", find: { filter: {}, limit: 1 } },
     ],
   );
-  server.connections[0]?.send({ t: "commit", pos: pos(2), w: { c: { value: { count: 2, more: false } } } });
+  server.connections[0]?.send({ t: "commit", pos: pos(2), w: { c: { value: { count: 2, more: false }, at: pos(2) } } });
   await until(() => count.state.data?.count === 2);
 });
 

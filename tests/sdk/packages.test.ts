@@ -62,6 +62,7 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
     ),
     "inside.mts": 'import "@galley/sdk/dist/http.js";',
     "docs.mts": examples("docs/sdk.md"),
+    "realtime.mts": examples("docs/realtime.md"),
     "readme.mts": examples("sdk/README.md"),
   });
   const settings = { cwd: folder, env: { ...CLEAN_ENV, GALLEY_URL: app.url, GALLEY_KEY: app.key } };
@@ -80,7 +81,17 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
       ({ stdout, stderr }) => `${stdout}${stderr}`,
     );
   t.equal(
-    await tsc("--module", "nodenext", "--target", "es2022", "types.mts", "types.cts", "docs.mts", "readme.mts"),
+    await tsc(
+      "--module",
+      "nodenext",
+      "--target",
+      "es2022",
+      "types.mts",
+      "types.cts",
+      "docs.mts",
+      "realtime.mts",
+      "readme.mts",
+    ),
     "",
   );
   t.equal(await tsc("--module", "esnext", "--moduleResolution", "bundler", "types.mts"), "");
