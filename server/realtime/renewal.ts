@@ -41,16 +41,12 @@ export class Renewal {
     if (this.#times++ === 0) this.#at = at;
     this.#asked++;
     if (this.#running) return this.#running;
-    try {
-      const found = this.#options.renew();
-      if (found instanceof Promise) {
-        this.#running = this.#run(found);
-        return this.#running;
-      }
-      this.#finish(found);
-    } catch (error) {
-      this.#fail(error);
+    const found = this.#renew();
+    if (found instanceof Promise) {
+      this.#running = this.#run(found);
+      return this.#running;
     }
+    this.#finish(found);
     return Promise.resolve();
   }
 
@@ -63,7 +59,7 @@ export class Renewal {
 
   async #run(first: Promise<Identified>): Promise<void> {
     const turn = this.#turn;
-    let asking = first;
+    let asking: Identified | Promise<Identified> = first;
     let delay = TRIES.firstDelay;
     let asked = this.#asked;
     for (let tries = 1; ; ) {
@@ -85,12 +81,16 @@ export class Renewal {
         delay = Math.min(delay * 2, TRIES.mostDelay);
       }
       asked = this.#asked;
-      asking = this.#again();
+      asking = this.#renew();
     }
   }
 
-  async #again(): Promise<Identified> {
-    return this.#options.renew();
+  #renew(): Identified | Promise<Identified> {
+    try {
+      return this.#options.renew();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #finish(found: Identified): void {

@@ -1,6 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import { CLOSE, type ClientFrame } from "#protocol/frames";
 import type { Position } from "../stores/document-store.ts";
+import { reached } from "./ahead.ts";
 import { closeFor } from "./close-codes.ts";
 import type { LiveSession, Outlet } from "./contract.ts";
 import type { Identified } from "./identity.ts";
@@ -13,8 +14,6 @@ import { Subscriptions } from "./subscriptions.ts";
 import type { Turning } from "./wheel.ts";
 
 type Frame<T extends ClientFrame["t"]> = Extract<ClientFrame, { t: T }>;
-
-const POSITION = /^[^.]+\.[0-9a-f]{16}$/;
 
 /**
  * One socket's talk; live-queries.md 7.
@@ -199,14 +198,11 @@ export class Session implements LiveSession, Turning {
     }
     this.#state = "greeting";
     this.#forgetDeadline();
-    if (after !== undefined && !POSITION.test(after)) {
-      this.#end(CLOSE.ahead, "after is not a position");
-      return;
-    }
-    const { tail, limits } = this.#node;
     const found = await this.#identified(token);
-    if (after !== undefined && !(await tail.reached(after as Position, limits.aheadMs))) {
-      this.#end(CLOSE.ahead, "this server has not reached that position");
+    try {
+      await reached(after, this.#node);
+    } catch (error) {
+      this.#end(CLOSE.ahead, error instanceof GalleyError ? error.message : "");
     }
     if (!this.#isClosed) await this.#enter(found);
   }
@@ -247,19 +243,10 @@ export class Session implements LiveSession, Turning {
       if (this.#subscriptions.size >= limits.subscriptions) {
         throw new GalleyError("rate_limited", `a socket holds at most ${limits.subscriptions} subscriptions`);
       }
-      const question = questions.parse(q);
-      this.#subscriptions.add(s, question, have, after === undefined ? undefined : this.#reached(after));
+      this.#subscriptions.add(s, questions.parse(q), have, reached(after, this.#node));
     } catch (error) {
       this.#say(error, s);
     }
-  }
-
-  /** @throws GalleyError `invalid_argument`; rejects `unavailable` */
-  #reached(after: string): Promise<void> {
-    if (!POSITION.test(after)) throw new GalleyError("invalid_argument", "after: expects a position of this server");
-    return this.#node.tail.reached(after as Position, this.#node.limits.aheadMs).then((reached) => {
-      if (!reached) throw new GalleyError("unavailable", "this server has not reached that position yet: try again");
-    });
   }
 
   /** Whether it may be the name of a new subscription. It is used then, whatever comes of it. */

@@ -120,8 +120,9 @@ t.test("a store that is away for a moment holds them longer, and forgets no chan
   t.same(ann.all("commit"), []);
   node.people.fail("ann", undefined);
   node.people.ask();
+  const { renewals } = node.counters;
+  await until(() => node.counters.renewals > renewals);
   // While it is read, it changes again: what is read then is not of use any more.
-  await turns();
   node.people.user("ann", { roles: [] });
   await node.touchRecord("_users", "ann");
   node.people.known();

@@ -145,7 +145,11 @@ function createPeople() {
     renew(principal) {
       if (principal.kind === "anonymous") return { principal };
       const name = nameOf(principal);
-      return asking ? asking.then(() => told(name)) : told(name);
+      if (!asking) return told(name);
+      // What is answered later is what was so when it was asked.
+      const found = Promise.resolve().then(() => told(name));
+      found.catch(() => {});
+      return asking.then(() => found);
     },
   };
   return {
