@@ -5,7 +5,7 @@ import { chooseSeed } from "../support/seeded.ts";
 import { openTwoWorlds } from "../support/two-worlds.ts";
 
 /** What is judged is the same code on both; of MongoDB's own there is less to find, and a session there costs more. */
-const SESSIONS = { sqlite: 70, mongodb: 30 };
+const SESSIONS = { sqlite: 60, mongodb: 20 };
 /** Answers of each status that a session has at least, taken over all of them. */
 const LEAST = 0.1;
 
