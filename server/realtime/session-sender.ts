@@ -33,7 +33,7 @@ export class SessionSender {
   send(position: Position): void {
     const { outlet, limits, subscriptions, tooSlow } = this.#options;
     const frames = subscriptions.outbox.take(position);
-    if (subscriptions.hasResults) this.#addResults(frames, position);
+    if (subscriptions.results.hasNext) this.#addResults(frames, position);
     if (frames.length === 0) return;
     outlet.send(frames);
     const { bytes, messages } = outlet.unsent;
@@ -45,14 +45,14 @@ export class SessionSender {
   /** Whole results only while little is unsent: whoever comes back must not fill its own pipe. */
   #addResults(frames: (Buffer | string)[], position: Position): void {
     const { outlet, limits, subscriptions } = this.#options;
-    const { outbox } = subscriptions;
+    const { outbox, results } = subscriptions;
     let bytes = outlet.unsent.bytes + frames.reduce((sum, { length }) => sum + length, 0);
-    while (subscriptions.hasResults) {
+    while (results.hasNext) {
       if (bytes >= limits.snapshotsBelow) {
         this.#waitForRoom(limits.snapshotsBelow);
         return;
       }
-      const texts = subscriptions.nextResult(outbox.reach(position)) ?? [];
+      const texts = results.next(outbox.reach(position)) ?? [];
       // What it says may be errors alone.
       for (const frame of [...texts, ...outbox.take(position)]) {
         frames.push(frame);

@@ -3,11 +3,11 @@ import type { Have, Reset } from "#protocol/frames";
 import type { Standing } from "../access/authorize.ts";
 import { Unsettled } from "../access/rule-binder.ts";
 import type { Position } from "../stores/document-store.ts";
-import type { BoundQuestion, Change, ParsedQuestion, WindowState, Windows } from "./contract.ts";
+import type { BoundQuestion, Change, ParsedQuestion, Windows } from "./contract.ts";
 import type { LiveLimits } from "./live-limits.ts";
 import type { AskedLookups, LiveLookups } from "./live-lookups.ts";
 import { Outbox } from "./outbox.ts";
-import { resultFrames } from "./result-frames.ts";
+import { ResultQueue } from "./result-queue.ts";
 import type { SessionCounters } from "./session-counters.ts";
 import { type Shower, ShownWindow } from "./shown-window.ts";
 import { Subscription } from "./subscription.ts";
@@ -29,21 +29,20 @@ export interface SubscriptionsOptions {
 /** What one socket shows, and where each part of it stands. Rights come first: {@link judge} before {@link Outbox.take}. */
 export class Subscriptions implements Shower {
   readonly outbox = new Outbox();
+  readonly results: ResultQueue;
   readonly #options: SubscriptionsOptions;
   readonly #all = new Map<number, Subscription>();
   /** By what they show. */
   readonly #shown = new Map<string, ShownWindow>();
   /** Those whose rights are to be bound, for the first time or again. */
   readonly #unjudged = new Set<Subscription>();
-  /** Those whose window is live, and who were not told its result yet; first come, first served. */
-  readonly #ready = new Set<Subscription>();
-  /** A result whose texts are being read: one at a time. */
-  #waiting = false;
   #timed = 0;
   #asksTime = false;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
+    const { limits, counters, wake } = options;
+    this.results = new ResultQueue({ limits, counters, wake, failed: (one, error) => this.end(one, error) });
   }
 
   get size(): number {
@@ -115,34 +114,8 @@ export class Subscriptions implements Shower {
     }
   }
 
-  /** Whether a result is to be told. */
-  get hasResults(): boolean {
-    return this.#ready.size > 0 && !this.#waiting;
-  }
-
-  /** The next result to be told; undefined: none, or its texts are being read. @param position of this turn */
-  nextResult(position: Position): readonly string[] | undefined {
-    for (const one of this.#ready) {
-      if (this.#waiting) return undefined;
-      const { shown } = one;
-      this.#ready.delete(one);
-      if (!shown?.isLive) continue;
-      try {
-        const state = shown.window.snapshot();
-        if (state instanceof Promise) {
-          this.#wait(one, state);
-          return undefined;
-        }
-        return this.#result(one, shown, state, position);
-      } catch (error) {
-        this.end(one, error);
-      }
-    }
-    return undefined;
-  }
-
   ready(shown: ShownWindow): void {
-    for (const one of shown.subscriptions) this.#ready.add(one);
+    for (const one of shown.subscriptions) this.results.add(one);
     this.#options.wake();
   }
 
@@ -228,7 +201,7 @@ export class Subscriptions implements Shower {
     }
     one.shown = shown;
     shown.subscriptions.add(one);
-    if (shown.isLive) this.#ready.add(one);
+    if (shown.isLive) this.results.add(one);
   }
 
   /** Its window's changes stop for it, also those that wait; what it is told next is a whole result. */
@@ -244,7 +217,7 @@ export class Subscriptions implements Shower {
   }
 
   #outOfStep(one: Subscription, reason: Reset): void {
-    this.#ready.delete(one);
+    this.results.delete(one);
     if (one.wasTold) one.reset = reason;
     if (one.inStep && one.shown && one.shown.inStep > 0) one.shown.inStep--;
     one.inStep = false;
@@ -255,36 +228,8 @@ export class Subscriptions implements Shower {
     shown.turn++;
     for (const one of shown.subscriptions) {
       this.#outOfStep(one, "rights");
-      if (shown.isLive) this.#ready.add(one);
+      if (shown.isLive) this.results.add(one);
     }
-  }
-
-  #wait(one: Subscription, texts: Promise<void>): void {
-    const { shown } = one;
-    this.#waiting = true;
-    const isCurrent = () => shown === one.shown && !one.isGone;
-    texts
-      .then(
-        () => isCurrent() && shown?.isLive && this.#ready.add(one),
-        (error) => isCurrent() && this.end(one, error),
-      )
-      .finally(() => {
-        this.#waiting = false;
-        this.#options.wake();
-      });
-  }
-
-  #result(one: Subscription, shown: ShownWindow, state: WindowState, position: Position): readonly string[] {
-    const { name } = shown.window;
-    const { snapshotBytes } = this.#options.limits;
-    const { kind, texts } = resultFrames(one, name, shown.question, state, position, snapshotBytes);
-    this.#options.counters[kind]++;
-    one.have = undefined;
-    one.reset = undefined;
-    one.wasTold = true;
-    one.inStep = true;
-    shown.inStep++;
-    return texts;
   }
 
   #setAsksTime(one: Subscription, asksTime: boolean): void {
@@ -298,7 +243,7 @@ export class Subscriptions implements Shower {
     this.#options.counters.subscriptions--;
     this.#all.delete(one.s);
     this.#unjudged.delete(one);
-    this.#ready.delete(one);
+    this.results.delete(one);
     this.#leave(one);
     this.#setAsksTime(one, false);
     this.#options.lookups.use(one, one.sets, NO_SETS);

@@ -22,8 +22,6 @@ export interface LiveNodeSetting {
   readonly between?: (store: DocumentStore) => DocumentStore;
 }
 
-export type LiveNode = Awaited<ReturnType<typeof startLiveNode>>;
-
 export async function startLiveNode(t: Teardown, setting: LiveNodeSetting = {}) {
   let rules = setOf(setting.rules ?? { format: 1, collections: { news: { list: true, get: true } } });
   let version = 1;
