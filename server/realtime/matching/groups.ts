@@ -1,6 +1,8 @@
-/** Items by key, many of which have a key to themselves: those cost no set. */
+import { countItems, eachItem, type Items, withItem, withoutItem } from "./items.ts";
+
+/** Items by key. */
 export class Groups<K, E extends object> {
-  readonly #map = new Map<K, E | Set<E>>();
+  readonly #map = new Map<K, Items<E>>();
 
   /** Keys that have items. */
   get size(): number {
@@ -8,31 +10,22 @@ export class Groups<K, E extends object> {
   }
 
   add(key: K, item: E): void {
-    const there = this.#map.get(key);
-    if (there === undefined || there === item) this.#map.set(key, item);
-    else if (there instanceof Set) there.add(item);
-    else this.#map.set(key, new Set([there, item]));
+    this.#map.set(key, withItem(this.#map.get(key), item));
   }
 
   remove(key: K, item: E): void {
     const there = this.#map.get(key);
-    if (there === item) this.#map.delete(key);
-    else if (there instanceof Set) {
-      there.delete(item);
-      if (there.size === 0) this.#map.delete(key);
-    }
+    if (there === undefined) return;
+    const left = withoutItem(there, item);
+    if (left === undefined) this.#map.delete(key);
   }
 
   count(key: K): number {
-    const there = this.#map.get(key);
-    if (there === undefined) return 0;
-    return there instanceof Set ? there.size : 1;
+    return countItems(this.#map.get(key));
   }
 
   each(key: K, visit: (item: E) => void): void {
     const there = this.#map.get(key);
-    if (there === undefined) return;
-    if (there instanceof Set) there.forEach(visit);
-    else visit(there);
+    if (there !== undefined) eachItem(there, visit);
   }
 }

@@ -1,9 +1,10 @@
 import type { Value } from "#protocol/values";
 import type { Edge, Order, Span } from "./edges.ts";
+import { eachItem, type Items, withItem, withoutItem } from "./items.ts";
 
 /**
- * Spans of one class with their items: an AVL tree by where they begin, each node knowing the furthest end below it. So
- * the spans that values meet are found in O(log spans + found).
+ * Spans of one class with their items: an AVL tree by where they begin, each node knowing the furthest ends below it.
+ * So the spans that values meet are found in O(log spans + found).
  */
 export class SpanTree<E extends object> {
   readonly #order: Order;
@@ -34,11 +35,15 @@ export class SpanTree<E extends object> {
   }
 
   #meeting(start: Node<E> | undefined, least: Value, greatest: Value, visit: (item: E) => void): void {
-    for (let node = start; node; node = node.right) {
-      if (!this.#ends(node.furthest, node.furthestAfter, least)) return;
-      if (node.left) this.#meeting(node.left, least, greatest, visit);
+    let node = start;
+    while (node) {
+      const { left, right } = node;
+      if (left && this.#ends(node.furthestLeft, node.furthestLeftAfter, least)) {
+        this.#meeting(left, least, greatest, visit);
+      }
       if (!this.#begins(node.from, node.fromAfter, greatest)) return;
-      if (this.#ends(node.to, node.toAfter, least)) node.items.forEach(visit);
+      if (this.#ends(node.to, node.toAfter, least)) eachItem(node.items, visit);
+      node = right && this.#ends(node.furthestRight, node.furthestRightAfter, least) ? right : undefined;
     }
   }
 
@@ -62,7 +67,7 @@ export class SpanTree<E extends object> {
     if (order < 0) node.left = this.#with(node.left, span, item);
     else if (order > 0) node.right = this.#with(node.right, span, item);
     else {
-      node.items.add(item);
+      node.items = withItem(node.items, item);
       return node;
     }
     return this.#balanced(node);
@@ -74,8 +79,11 @@ export class SpanTree<E extends object> {
     if (order < 0) node.left = this.#without(node.left, span, item);
     else if (order > 0) node.right = this.#without(node.right, span, item);
     else {
-      node.items.delete(item);
-      if (node.items.size > 0) return node;
+      const left = withoutItem(node.items, item);
+      if (left !== undefined) {
+        node.items = left;
+        return node;
+      }
       if (!node.left || !node.right) return node.left ?? node.right;
       return this.#joined(node.left, node.right);
     }
@@ -125,16 +133,23 @@ export class SpanTree<E extends object> {
   }
 
   #measured(node: Node<E>): Node<E> {
-    node.height = 1 + Math.max(heightOf(node.left), heightOf(node.right));
-    node.furthest = node.to;
-    node.furthestAfter = node.toAfter;
-    for (const below of [node.left, node.right]) {
-      if (!below || this.#place(below.furthest, below.furthestAfter, node.furthest, node.furthestAfter, 1) <= 0)
-        continue;
-      node.furthest = below.furthest;
-      node.furthestAfter = below.furthestAfter;
-    }
+    const { left, right } = node;
+    node.height = 1 + Math.max(heightOf(left), heightOf(right));
+    if (left) [node.furthestLeft, node.furthestLeftAfter] = this.#furthest(left);
+    if (right) [node.furthestRight, node.furthestRightAfter] = this.#furthest(right);
     return node;
+  }
+
+  /** The furthest end of a node and all below it. */
+  #furthest(node: Node<E>): readonly [to: Value | undefined, after: boolean] {
+    let [to, after] = [node.to, node.toAfter];
+    if (node.left && this.#place(node.furthestLeft, node.furthestLeftAfter, to, after, 1) > 0) {
+      [to, after] = [node.furthestLeft, node.furthestLeftAfter];
+    }
+    if (node.right && this.#place(node.furthestRight, node.furthestRightAfter, to, after, 1) > 0) {
+      [to, after] = [node.furthestRight, node.furthestRightAfter];
+    }
+    return [to, after];
   }
 
   #compare({ from, to }: Span, node: Node<E>): number {
@@ -151,33 +166,40 @@ export class SpanTree<E extends object> {
   }
 }
 
-/** Edges lie flat in it, as each look at another object may miss the processor's cache. */
-interface Node<E> {
+/**
+ * What a search looks at lies flat in it, also what it has to know of the nodes below before it goes there: each look at
+ * another object may miss the processor's cache.
+ */
+interface Node<E extends object> {
   readonly from: Value | undefined;
   readonly fromAfter: boolean;
   readonly to: Value | undefined;
   readonly toAfter: boolean;
-  readonly items: Set<E>;
   left: Node<E> | undefined;
   right: Node<E> | undefined;
+  /** The furthest end on that side, if there is anything; undefined is the furthest of all. */
+  furthestLeft: Value | undefined;
+  furthestLeftAfter: boolean;
+  furthestRight: Value | undefined;
+  furthestRightAfter: boolean;
+  items: Items<E>;
   height: number;
-  /** The furthest end of this node and all below it; undefined is the furthest of all. */
-  furthest: Value | undefined;
-  furthestAfter: boolean;
 }
 
-function newNode<E>({ from, to }: Span, item: E): Node<E> {
+function newNode<E extends object>({ from, to }: Span, item: E): Node<E> {
   return {
     from: from?.value,
     fromAfter: isAfter(from),
     to: to?.value,
     toAfter: isAfter(to),
-    items: new Set([item]),
     left: undefined,
     right: undefined,
+    furthestLeft: undefined,
+    furthestLeftAfter: false,
+    furthestRight: undefined,
+    furthestRightAfter: false,
+    items: item,
     height: 1,
-    furthest: to?.value,
-    furthestAfter: isAfter(to),
   };
 }
 
