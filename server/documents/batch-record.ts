@@ -1,4 +1,5 @@
 import { GalleyError } from "#protocol/errors";
+import { LIMITS } from "#protocol/limits";
 import { type Document, parseText } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
 import type { Action } from "../access/scopes.ts";
@@ -10,7 +11,7 @@ import { notFound, type Operation } from "./operation.ts";
 import { refusing } from "./refusal.ts";
 
 /** Characters of documents that the record of a keyed batch keeps. */
-const MOST_KEPT = 2 * 1024 * 1024;
+const MOST_KEPT = LIMITS.documentBytes;
 
 /** What the record of a keyed batch keeps: its answer, and what a replay is judged by. */
 export interface BatchAnswer {

@@ -153,7 +153,7 @@ export function createBatches(options: BatchOptions): Batches {
       return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
     });
     const writes = changed.map(({ collection, id, before, after }) => netWrite(collection, id, before, after));
-    if (record) writes.push(record({ results, judged: judgedOf(touched) }));
+    if (record) writes.push(...record({ results, judged: judgedOf(touched) }));
     return { results, position: writes.length === 0 ? store.position() : await commit(writes, changed) };
   }
 
@@ -265,7 +265,7 @@ export function createBatches(options: BatchOptions): Batches {
       const faulty = faultyWrite(error);
       if (faulty === undefined) throw error;
       if (error instanceof GalleyError && error.code === "version_conflict") {
-        throw faulty === order.length ? new RecordTaken() : new LostRace();
+        throw faulty >= order.length ? new RecordTaken() : new LostRace();
       }
       const { last, scope, after } = order[faulty] ?? {};
       const bare = withoutPlace(scope && after ? discreet(scope, after, error) : error);

@@ -15,6 +15,8 @@ export const RECORD_LIFE = 24 * 60 * 60 * 1000;
 /** Milliseconds to wait for a record of another node that is written, but not yet to be read; doubled each time. */
 const FIRST_DELAY = 2;
 const ATTEMPTS = 10;
+/** Characters of an answer in one document: JSON that is written once more takes at most three bytes for each. */
+const PART = 256 * 1024;
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** Makes keyed writes happen once: promises.md P2 and P17. */
@@ -23,14 +25,14 @@ export interface Idempotency {
    * Runs a keyed write, or answers with what its first run answered. Failures leave no record and are run again. A twin
    * that is still running is waited for.
    *
-   * @param run does the write; it puts the record it makes of its answer into the same commit
+   * @param run does the write; it puts the records it makes of its answer into the same commit
    * @param replay judges today's rights and shows the first answer again
    * @throws GalleyError `idempotency_mismatch` if the key was used with another route or body
    */
   once<Answer, Reply>(
     principal: Principal,
     request: IdempotencyRequest,
-    run: (record: (answer: Answer) => Write) => Promise<Reply>,
+    run: (record: (answer: Answer) => readonly Write[]) => Promise<Reply>,
     replay: (answer: Answer) => Reply | Promise<Reply>,
   ): Promise<Reply>;
 }
@@ -72,20 +74,20 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
   async function attempt<Answer, Reply>(
     id: string,
     request: IdempotencyRequest,
-    run: (record: (answer: Answer) => Write) => Promise<Reply>,
+    run: (record: (answer: Answer) => readonly Write[]) => Promise<Reply>,
     replay: (answer: Answer) => Reply | Promise<Reply>,
   ): Promise<Reply> {
     const row = await recordOf(id);
-    if (row && isAlive(row)) return replay(answerOf(row, request));
+    if (row && isAlive(row)) return replay(await answerOf(row, request));
     try {
-      return await run((answer) => recordWrite(id, row?.version ?? 0, request, answer));
+      return await run((answer) => recordWrites(id, row?.version ?? 0, request, answer));
     } catch (error) {
       // A twin on another node may have been faster, and what stands in the way here is its effect. A store that cannot
       // be reached stood in the way of both, and to ask it once more would only keep the caller waiting.
       if (!(error instanceof GalleyError) || error.details.outcome !== "not_applied") throw error;
       if (error.code === "unavailable" || error.code === "timeout") throw error;
       const now = await recordOf(id).catch(() => undefined);
-      if (now && now.version !== row?.version && isAlive(now)) return replay(answerOf(now, request));
+      if (now && now.version !== row?.version && isAlive(now)) return replay(await answerOf(now, request));
       throw error;
     }
   }
@@ -96,33 +98,62 @@ export function createIdempotency(options: { store: DocumentStore; clock: () => 
   }
 
   /** @throws GalleyError `idempotency_mismatch` */
-  function answerOf<Answer>({ value }: Row, request: IdempotencyRequest): Answer {
-    if (value.route === request.route && value.bodyHash === request.bodyHash) return JSON.parse(String(value.answer));
-    throw new GalleyError("idempotency_mismatch", "this idempotency key was used for another request: make a new one", {
-      outcome: "not_applied",
+  async function answerOf<Answer>({ id, version, value }: Row, request: IdempotencyRequest): Promise<Answer> {
+    if (value.route !== request.route || value.bodyHash !== request.bodyHash) {
+      const message = "this idempotency key was used for another request: make a new one";
+      throw new GalleyError("idempotency_mismatch", message, { outcome: "not_applied" });
+    }
+    const ids = Array.from({ length: Number(value.parts ?? 0) }, (_, i) => partId(id, version, i));
+    const rows = ids.length === 0 ? [] : await refusing(() => store.get(COMMITS, ids));
+    const parts = rows.map((row) => {
+      if (!row) throw new Error(`the record ${id} lacks a part`);
+      return String(row.value.answer);
     });
+    return JSON.parse([String(value.answer), ...parts].join(""));
   }
 
   function isAlive({ value }: Row): boolean {
     return value.expiresAt instanceof Date && value.expiresAt.getTime() > clock();
   }
 
-  function recordWrite(id: string, expect: number, request: IdempotencyRequest, answer: unknown): Write {
+  /** The record, and what of its answer does not fit into it. */
+  function recordWrites(id: string, expect: number, request: IdempotencyRequest, answer: unknown): Write[] {
     const now = clock();
     const version = store.nextVersion(expect);
-    const text = encodeValue({
-      _id: id,
-      _v: version,
-      _createdAt: new Date(now),
-      _updatedAt: new Date(now),
-      route: request.route,
-      bodyHash: request.bodyHash,
-      // As text: an answer may hold a document as deep as documents go.
-      answer: JSON.stringify(answer),
-      expiresAt: new Date(now + RECORD_LIFE),
-    });
-    return { kind: "put", collection: COMMITS, id, expect, version, text };
+    const record = (_id: string, own: number, expected: number, fields: object): Write => {
+      const at = new Date(now);
+      const expiresAt = new Date(now + RECORD_LIFE);
+      const text = encodeValue({ _id, _v: own, _createdAt: at, _updatedAt: at, ...fields, expiresAt });
+      return { kind: "put", collection: COMMITS, id: _id, expect: expected, version: own, text };
+    };
+    // As text: an answer may hold a document as deep as documents go.
+    const [first = "", ...parts] = inParts(JSON.stringify(answer));
+    const { route, bodyHash } = request;
+    return [
+      record(id, version, expect, { route, bodyHash, answer: first, ...(parts.length > 0 && { parts: parts.length }) }),
+      ...parts.map((part, i) => record(partId(id, version, i), store.nextVersion(0), 0, { answer: part })),
+    ];
   }
+}
+
+/** Each answer has parts of its own: those of one whose time is over may still be there. */
+function partId(id: string, version: number, part: number): string {
+  return `${id}-${version}-${part}`;
+}
+
+/** A text in pieces of which each fits into a document, whatever its characters are written as. */
+function inParts(text: string): string[] {
+  const parts: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    const split = isHighSurrogate(text.charCodeAt(from + PART - 1)) ? PART - 1 : PART;
+    parts.push(text.slice(from, from + split));
+    from += split;
+  }
+  return parts;
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
 }
 
 function stillRunning(): GalleyError {

@@ -19,8 +19,8 @@ export interface Written {
   readonly position: Position;
 }
 
-/** Makes the record of a keyed write, which goes into the same commit as its effect. */
-export type RecordOf<Answer> = (answer: Answer) => Write;
+/** Makes the record of a keyed write, in one document or several, which go into the same commit as its effect. */
+export type RecordOf<Answer> = (answer: Answer) => readonly Write[];
 
 /** The record of an idempotent write is there already: another node was faster. */
 export class RecordTaken extends Error {}
@@ -201,9 +201,10 @@ export function createWriter({ store, definitions, random, grantsRights }: Write
     const writes = [write];
     const recorded: Job[] = [];
     for (const { job, result } of applied) {
-      if (!job.write.record) continue;
-      writes.push(job.write.record(result));
-      recorded.push(job);
+      for (const record of job.write.record?.(result) ?? []) {
+        writes.push(record);
+        recorded.push(job);
+      }
     }
     try {
       const position = await store.commit(writes, [value]);
