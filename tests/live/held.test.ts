@@ -105,6 +105,28 @@ t.test("who is nobody any more is sent nothing, and closed", async (t) => {
   }
 });
 
+t.test("who signs out on an open socket goes on as nobody, whatever becomes of the session", async (t) => {
+  const node = await startLiveNode(t, { rules: TEAM_RULES });
+  node.people.user("ann", { roles: ["editor"] });
+  const ann = await node.welcome("ann");
+  const s = ann.find("drafts");
+  await ann.answered(s);
+  node.people.ask();
+  node.people.fail("ann", ENDED);
+  await node.touchRecord("_sessions", "s-ann");
+  await node.put("drafts", "d1", { n: "hidden" });
+  ann.say({ t: "auth", token: null });
+  await ann.got("welcome", 2);
+  node.people.known();
+  const n = ann.find("news");
+  await ann.answered(n);
+  await settled(ann);
+  t.equal(ann.closed, undefined);
+  t.match(ann.of(s).error, { code: "unauthenticated" });
+  t.same(ann.all("commit"), []);
+  t.same(ann.complaints, []);
+});
+
 t.test("a store that is away for a moment holds them longer, and forgets no change", async (t) => {
   const node = await startLiveNode(t, { rules: TEAM_RULES });
   node.people.user("ann", { roles: ["editor"] });
