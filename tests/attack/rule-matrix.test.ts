@@ -164,4 +164,66 @@ onEachEngine(t, async (t, engine) => {
     (route) => !Object.keys(ROWS).some((row) => row === route || row.startsWith(`${route} `)),
   );
   t.strictSame(unmatched, [], "every route of documents has a row");
+
+  t.test("W10 whoever is not signed in is told so where every lookup asks who they are", async (t) => {
+    const lookups = {
+      mine: { from: "members", where: { userId: "$auth.id" }, select: "teamId" },
+      ours: { from: "orgs", where: { teamId: { $in: "$lookup.mine" } }, select: "orgId" },
+      runs: { from: "members", where: { userId: "$auth.id", teamId: "$doc.teamId" } },
+      open: { from: "members", where: { public: true }, select: "teamId" },
+      staff: { from: "members", where: { "$auth.roles": "staff" }, select: "teamId" },
+    };
+    const has = { $has: "runs" };
+    const inside = (name: string) => ({ teamId: { $in: `$lookup.${name}` } });
+    await publishRules(app, {
+      format: 1,
+      shared: { lookups },
+      collections: {
+        a: {
+          list: inside("mine"),
+          get: has,
+          create: has,
+          update: { before: true, after: has },
+          delete: { $nor: [has] },
+        },
+        b: { list: inside("ours"), get: "list", create: inside("ours") },
+        c: { list: { $or: [inside("open"), inside("mine")] }, get: "list" },
+        d: { list: inside("staff"), get: { teamId: { $nin: "$lookup.staff" } } },
+      },
+    });
+    for (const name of ["a", "b", "c", "d"])
+      await app.send("PUT", `/v1/documents/${name}/x`, { body: { teamId: "t" } });
+    const batch = (op: string, more = {}) => ({ operations: [{ op, collection: "a", id: "x", ...more }] });
+    const rows: [method: string, path: string, body: object | undefined, anonymous: number, signedIn: number][] = [
+      ["GET", "documents/a", undefined, 401, 200],
+      ["POST", "documents/a/count", {}, 401, 200],
+      ["POST", "documents/a/distinct", { path: "n" }, 401, 200],
+      ["GET", "documents/a/x", undefined, 401, 404],
+      ["POST", "documents/a", { teamId: "t" }, 401, 403],
+      ["PATCH", "documents/a/x", { n: 1 }, 401, 403],
+      ["PUT", "documents/a/x", { n: 1 }, 401, 403],
+      ["POST", "batch", batch("create", { document: {} }), 401, 403],
+      ["POST", "batch", batch("check", { ifVersion: 1 }), 401, 404],
+      ["POST", "batch", batch("delete"), 401, 200],
+      ["GET", "documents/b", undefined, 401, 200],
+      ["GET", "documents/b/x", undefined, 401, 404],
+      ["POST", "documents/b", { teamId: "t" }, 401, 403],
+      // By some way they might see something.
+      ["GET", "documents/c", undefined, 200, 200],
+      ["GET", "documents/c/x", undefined, 404, 404],
+      // No lookup need be read to know: 403, and not a list without documents.
+      ["GET", "documents/d", undefined, 401, 403],
+      // What is not there for want of a role is in no list; what nobody can say of somebody unknown is poisoned.
+      ["GET", "documents/d/x", undefined, 401, 200],
+    ];
+    for (const [method, path, body, anonymous, signedIn] of rows) {
+      for (const [token, status] of [
+        [null, anonymous],
+        [bob.token, signedIn],
+      ] as const) {
+        const answer = await send(method, `/v1/${path}`, token, body);
+        t.equal(answer.status, status, `${token ? "signed in" : "nobody"}: ${method} ${path} ${answer.text}`);
+      }
+    }
+  });
 });
