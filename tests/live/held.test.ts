@@ -54,6 +54,7 @@ t.test("frames wait while a principal is read anew, and go on where nothing has 
     [first, second],
     "each commit, once, in order",
   );
+  t.equal(ann.writes.at(-1), 3, "in one write, with the answer to ping");
   t.same(ann.of(s).resets, []);
   t.equal(node.counters.renewals, renewals + 1, "nobody else was asked for");
   t.equal(node.counters.rebinds, rebinds);

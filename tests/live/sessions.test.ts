@@ -303,7 +303,7 @@ t.test("frames, sockets of one user, and what waits have a bound", async (t) => 
   node.people.known();
 
   const first = await node.welcome("ann");
-  await node.welcome("ann");
+  const second = await node.welcome("ann");
   const third = node.open();
   third.hello("ann");
   await until(() => third.closed !== undefined);
@@ -314,6 +314,9 @@ t.test("frames, sockets of one user, and what waits have a bound", async (t) => 
   ben.say({ t: "auth", token: "ann" });
   await until(() => ben.closed !== undefined);
   t.equal(ben.closed?.code, 4429, "who becomes someone is counted too");
+  second.say({ t: "auth", token: null });
+  await second.got("welcome", 2);
+  t.equal((await node.welcome("ann")).closed, undefined, "and no more once they are somebody else");
 });
 
 t.test("beats come every 25 s, and a token ends 30 s past its time by whatever clock", async (t) => {
