@@ -20,9 +20,16 @@ const RULES = {
 
 onEachEngine(t, async (t, engine) => {
   const time = { now: Date.now() };
-  const env = { GALLEY_TRUSTED_PROXIES: "127.0.0.1" };
+  const env = { GALLEY_TRUSTED_PROXIES: "127.0.0.1", GALLEY_SECRET: "one-secret-for-both-nodes-of-the-test" };
   const app = await startApp({ engine, clock: () => time.now, env });
   t.teardown(() => app.close());
+  // Where several nodes share a database, what one is told ends sockets of the other.
+  const nodes = [app];
+  if (engine.name === "mongodb") {
+    const second = await startApp({ engine, clock: () => time.now, env: { ...env, ...engine.env(app.folder) } });
+    t.teardown(() => second.close());
+    nodes.push(second);
+  }
   const people = peopleOf(app, time);
   const send = async (method: string, path: string, body?: unknown, as?: string) => {
     const answer = await app.send(method, path, {
@@ -36,10 +43,10 @@ onEachEngine(t, async (t, engine) => {
   const remove = (path: string) => send("DELETE", `/v1/documents/${path}`);
   /** A guest: nobody's password has to be hashed. */
   const someone = async () => (await people.post("anonymous", {})).json.session;
-  const open = (origin?: string, address = "10.0.0.1") =>
-    LiveOutlet.open((outlet) => app.app.live.open(outlet, { address, ...(origin !== undefined && { origin }) }));
-  const enter = async (token?: string) => {
-    const socket = open();
+  const open = (origin?: string, address = "10.0.0.1", { app: node } = app) =>
+    LiveOutlet.open((outlet) => node.live.open(outlet, { address, ...(origin !== undefined && { origin }) }));
+  const enter = async (token?: string, node = app) => {
+    const socket = open(undefined, undefined, node);
     socket.hello(token);
     await socket.welcomed();
     return socket;
@@ -167,26 +174,27 @@ onEachEngine(t, async (t, engine) => {
     ];
     for (const [name, collection, token, revoke, grant] of cases) {
       await grant();
-      const socket = await enter(token);
-      const s = socket.find(collection);
-      await socket.answered(s);
-      t.equal(socket.of(s).error, undefined, name);
+      const sockets = await Promise.all(nodes.map((node) => enter(token, node)));
+      const s = sockets.map((socket) => socket.find(collection))[0] ?? 0;
+      for (const socket of sockets) t.equal((await socket.answered(s)).error, undefined, name);
       let written = 0;
       let stop = false;
       const writing = (async () => {
         while (!stop) await put(`${collection}/n1`, { team: "a", text: `v${++written}` });
       })();
-      await until(() => written > 3 && socket.all("commit").length > 0, 20, `${name}: writes`);
+      await until(() => written > 3 && sockets.every((one) => one.all("commit").length > 0), 20, `${name}: writes`);
       await revoke();
-      const sent = socket.frames.length;
+      const sent = sockets.map(({ frames }) => frames.length);
       const upTo = written + 5;
       await until(() => written > upTo, 20);
       stop = true;
       await writing;
-      await until(() => socket.of(s).error !== undefined || socket.ids(s).length === 0, 10, name);
-      t.notMatch(JSON.stringify(socket.frames.slice(sent)), /"v\d/, name);
-      t.same(socket.complaints, [], name);
-      socket.session.end();
+      for (const [i, socket] of sockets.entries()) {
+        await until(() => socket.of(s).error !== undefined || socket.ids(s).length === 0, 10, name);
+        t.notMatch(JSON.stringify(socket.frames.slice(sent[i])), /"v\d/, name);
+        t.same(socket.complaints, [], name);
+        socket.session.end();
+      }
     }
     await publishRules(app, RULES);
   });
@@ -206,21 +214,22 @@ onEachEngine(t, async (t, engine) => {
     const other = by.find("news", { filter: { _id: "x" } });
     await by.answered(other);
     for (const [name, token, end] of cases) {
-      const socket = await enter(token);
-      const s = socket.find("news");
-      await socket.answered(s);
+      const sockets = await Promise.all(nodes.map((node) => enter(token, node)));
+      for (const socket of sockets) await socket.answered(socket.find("news"));
       await end();
-      const sent = socket.frames.length;
+      const sent = sockets.map(({ frames }) => frames.length);
       await put("news/x", { text: name });
-      await until(() => socket.closed !== undefined, 10, name);
-      t.equal(socket.closed?.code, 4401, name);
-      t.equal(socket.frames.length, sent, name);
+      for (const [i, socket] of sockets.entries()) {
+        await until(() => socket.closed !== undefined, 10, name);
+        t.equal(socket.closed?.code, 4401, name);
+        t.equal(socket.frames.length, sent[i], name);
+        t.same(socket.complaints, [], name);
+      }
       await until(() => by.of(other).rows[0].text === name);
       const again = open();
       again.hello(token);
       await until(() => again.closed !== undefined);
       t.equal(again.closed?.code, 4401, name);
-      t.same(socket.complaints, [], name);
     }
     t.equal(by.closed, undefined);
   });
