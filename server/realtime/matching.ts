@@ -36,20 +36,27 @@ export interface Matching<W extends Watcher> {
 
 /** Windows of a node that no value can find. */
 const RESIDUAL_WINDOWS = 2000;
+/** Among so many, one is looked for one by one. */
+const FEW = 32;
 
 /** @param most windows that no value can find */
 export function createMatching<W extends Watcher>(most = RESIDUAL_WINDOWS): Matching<W> {
-  const collections = new Map<string, CollectionIndex<Registered<W>>>();
-  const registered = new Map<W, Registered<W>>();
+  const collections = new Map<string, CollectionIndex<W>>();
+  const standings = new Map<W, Standing>();
   let residual = 0;
-  let round = 0;
   let found: W[] = [];
+  let seen: Set<W> | undefined;
 
-  /** Several entries may find a window. */
-  const find = (item: Registered<W>): void => {
-    if (item.round === round) return;
-    item.round = round;
-    found.push(item.window);
+  /** Several entries may find a window. What only finds it looks at nothing of it, which memory might be slow to tell. */
+  const find = (window: W): void => {
+    if (found.length < FEW) {
+      if (!found.includes(window)) found.push(window);
+      return;
+    }
+    seen ??= new Set(found);
+    if (seen.has(window)) return;
+    seen.add(window);
+    found.push(window);
   };
 
   return {
@@ -57,41 +64,38 @@ export function createMatching<W extends Watcher>(most = RESIDUAL_WINDOWS): Matc
       return residual;
     },
     add(window) {
-      if (registered.has(window)) return;
+      if (standings.has(window)) return;
       const index = collections.get(window.collection) ?? new CollectionIndex();
       const standing = index.place(window.filter);
       if (isResidual(standing)) {
         if (residual >= most) throw tooManyResidual(most, window.filter);
         residual++;
       }
-      const item = { window, standing, round: 0 };
-      registered.set(window, item);
+      standings.set(window, standing);
       collections.set(window.collection, index);
-      index.add(standing, item);
+      index.add(standing, window);
     },
     remove(window, held) {
-      const item = registered.get(window);
+      const standing = standings.get(window);
       const index = collections.get(window.collection);
-      if (!item || !index) return;
-      registered.delete(window);
-      if (isResidual(item.standing)) residual--;
-      index.remove(item.standing, item);
-      for (const id of held) index.members.remove(id, item);
+      if (!standing || !index) return;
+      standings.delete(window);
+      if (isResidual(standing)) residual--;
+      index.remove(standing, window);
+      for (const id of held) index.members.remove(id, window);
       if (index.empty) collections.delete(window.collection);
     },
     hold(window, id) {
-      const item = registered.get(window);
-      if (item) collections.get(window.collection)?.members.add(id, item);
+      if (standings.has(window)) collections.get(window.collection)?.members.add(id, window);
     },
     release(window, id) {
-      const item = registered.get(window);
-      if (item) collections.get(window.collection)?.members.remove(id, item);
+      collections.get(window.collection)?.members.remove(id, window);
     },
     touched(collection, id, next) {
       const index = collections.get(collection);
       if (!index) return NONE;
-      round++;
       found = [];
+      seen = undefined;
       index.members.each(id, find);
       if (next) index.meet(next, find);
       return found;
@@ -100,13 +104,6 @@ export function createMatching<W extends Watcher>(most = RESIDUAL_WINDOWS): Matc
 }
 
 const NONE: readonly never[] = Object.freeze([]);
-
-interface Registered<W> {
-  readonly window: W;
-  readonly standing: Standing;
-  /** When it was found last. */
-  round: number;
-}
 
 function isResidual(standing: Standing): boolean {
   return "every" in standing && standing.every === "residual";

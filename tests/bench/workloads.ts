@@ -8,6 +8,7 @@ import { hidden } from "./workloads/hidden.ts";
 import { importCities } from "./workloads/import.ts";
 import { insert } from "./workloads/insert.ts";
 import { ledger } from "./workloads/ledger.ts";
+import { match } from "./workloads/match.ts";
 import { mixed } from "./workloads/mixed.ts";
 import { page } from "./workloads/page.ts";
 import { profile } from "./workloads/profile.ts";
@@ -25,6 +26,7 @@ export const WORKLOADS: readonly Workload[] = [
   insert,
   page,
   mixed,
+  match,
   rules,
   importCities,
   signIn,
