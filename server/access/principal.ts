@@ -37,6 +37,8 @@ export interface UserPrincipal extends SignedInPrincipal {
   readonly email: string | undefined;
   readonly roles: readonly string[];
   readonly claims: ObjectValue;
+  /** Requests for data that an admin allows this user; undefined: as many as any other. */
+  readonly requestsPerMinute?: number | undefined;
 }
 
 export interface AdminPrincipal extends SignedInPrincipal {

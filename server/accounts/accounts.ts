@@ -7,7 +7,7 @@ import type { Accounts, Admins, RequestLimits, UserAdmin, Visit } from "./contra
 import { createAdmins } from "./flows/admins.ts";
 import { changeEmail, verifyEmail } from "./flows/email-proof.ts";
 import { resendProof } from "./flows/email-resend.ts";
-import { signInAsGuest, startGuestSweep } from "./flows/guests.ts";
+import { signInAsGuest } from "./flows/guests.ts";
 import { signUpInvited } from "./flows/invites.ts";
 import {
   changeMe,
@@ -20,9 +20,11 @@ import {
 } from "./flows/own-account.ts";
 import { changePassword, forgotPassword, resetPassword } from "./flows/passwords.ts";
 import { refresh } from "./flows/refresh.ts";
+import { REMOVED } from "./flows/removal.ts";
 import { makeConfiguredOwner, makeSetUpLink } from "./flows/set-up.ts";
 import { signIn } from "./flows/sign-in.ts";
 import { signUp } from "./flows/sign-up.ts";
+import { startUpkeep } from "./flows/upkeep.ts";
 import { createUserAdmin } from "./flows/user-admin.ts";
 import { keepCollections } from "./kept-collections.ts";
 import { createAdminNetworks } from "./limits/admin-networks.ts";
@@ -40,6 +42,7 @@ import { demandSecretInUse } from "./secrets/secret-in-use.ts";
 import { createSecrets, SECRETS, secretInvalid } from "./secrets/secrets.ts";
 import { createAccessTokens } from "./sessions/access-token.ts";
 import { createDeviceTokens } from "./sessions/device-token.ts";
+import { createKnownTokens } from "./sessions/known-tokens.ts";
 import { createPrincipalTable } from "./sessions/principals.ts";
 import { createSessions, SESSIONS, type SessionRecord } from "./sessions/sessions.ts";
 import { createTokenVerifier, type TokenVerifier } from "./sessions/token-verifier.ts";
@@ -112,7 +115,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
     opened.unshift(part);
     return part;
   };
-  const records = [...USER_COLLECTIONS, CREDENTIALS, SECRETS, SESSIONS, LIMITS_RECORDS, MAIL, AUDIT, SETTINGS];
+  const records = [...USER_COLLECTIONS, REMOVED, CREDENTIALS, SECRETS, SESSIONS, LIMITS_RECORDS, MAIL, AUDIT, SETTINGS];
   opening(await keepCollections({ store, log, collections: records }));
   const common = { store, clock, random, log };
   const keys = deriveKeys(options.secrets);
@@ -128,7 +131,9 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
     lives: (pool) => settings.current().sessions[pool],
     onReuse: (session, visit) => reused(session, visit),
   });
-  const tokens = createAccessTokens({ keys, issuer: () => options.issuer, epoch: await databaseEpoch(common), clock });
+  const tokens = createKnownTokens(
+    createAccessTokens({ keys, issuer: () => options.issuer, epoch: await databaseEpoch(common), clock }),
+  );
   const table = opening(createPrincipalTable({ store, clock }));
   const parts: AccountParts = {
     ...common,
@@ -146,7 +151,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
   }
   const swept = records.filter(({ indexes }) => indexes.some(({ paths }) => paths[0] === "expiresAt"));
   opening(startSweep({ store, clock, collections: swept.map(({ name }) => name), warn: log.warn.bind(log) }));
-  opening(startGuestSweep(parts));
+  opening(startUpkeep(parts));
 
   /** Somebody used a refresh token that was used before: the session ends, and its person is told. */
   async function reused(session: SessionRecord, visit: Parameters<typeof audit.line>[0]["visit"]) {
@@ -160,7 +165,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
     users: createUserAdmin(parts),
     admins: createAdmins(parts),
     settings,
-    tokens: createTokenVerifier(tokens, table, parts.adminNetworks),
+    tokens: createTokenVerifier({ tokens, table, networks: parts.adminNetworks, clock }),
     audit,
     mail,
     limits: parts.limits,

@@ -7,8 +7,8 @@ import type { Mail } from "./mail/mail.ts";
 import type { PasswordHasher } from "./passwords/password-hash.ts";
 import type { Profiles } from "./profiles.ts";
 import type { Secrets } from "./secrets/secrets.ts";
-import type { AccessTokens } from "./sessions/access-token.ts";
 import type { DeviceTokens } from "./sessions/device-token.ts";
+import type { KnownTokens } from "./sessions/known-tokens.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -24,7 +24,7 @@ export interface AccountParts {
   readonly settings: () => Settings;
   readonly secrets: Secrets;
   readonly sessions: Sessions;
-  readonly tokens: AccessTokens;
+  readonly tokens: Pick<KnownTokens, "issue">;
   readonly devices: DeviceTokens;
   readonly hasher: PasswordHasher;
   readonly limits: Limits;

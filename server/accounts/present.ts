@@ -1,7 +1,7 @@
 import type { ObjectValue } from "#protocol/values";
 import type { AdminRole } from "../access/scopes.ts";
 import type { SessionRecord } from "./sessions/sessions.ts";
-import type { UserRecord } from "./users.ts";
+import type { UserLimits, UserRecord } from "./users.ts";
 
 /**
  * What replies show of people and sessions: members are named here one by one, so that what is added to a record is
@@ -49,6 +49,8 @@ export function meOf(user: UserRecord): Me {
 export interface UserInfo extends Me {
   readonly disabledAt: string | null;
   readonly disabledReason: string | null;
+  readonly notes: string | null;
+  readonly limits: UserLimits;
 }
 
 export function userInfoOf(user: UserRecord): UserInfo {
@@ -56,6 +58,8 @@ export function userInfoOf(user: UserRecord): UserInfo {
     ...meOf(user),
     disabledAt: user.disabledAt?.toISOString() ?? null,
     disabledReason: user.disabledReason ?? null,
+    notes: user.notes ?? null,
+    limits: { requestsPerMinute: user.limits?.requestsPerMinute ?? null },
   };
 }
 

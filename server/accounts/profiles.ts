@@ -3,7 +3,7 @@ import type { ObjectValue } from "#protocol/values";
 import type { Principal, UserPrincipal } from "../access/principal.ts";
 import type { Write } from "../stores/document-store.ts";
 import type { Entered } from "./entry.ts";
-import { principalOf } from "./sessions/principals.ts";
+import { principalOf, signedIn } from "./sessions/signed-in.ts";
 
 /**
  * People's public profiles: documents of the app's collection `users`, each with its person's id (accounts.md 1.2). Whoever
@@ -39,7 +39,7 @@ export async function profileOf(
   by: Principal,
 ): Promise<NewProfile | undefined> {
   if (fields === undefined) return undefined;
-  const person = principalOf({ user, session }, by.address, "origin" in by ? by.origin : undefined);
+  const person = principalOf(signedIn(user, session), by.address, "origin" in by ? by.origin : undefined);
   return person.kind === "user" ? profiles.made(person, fields) : undefined;
 }
 

@@ -27,7 +27,17 @@ export interface UserRecord extends Stored {
   readonly role?: AdminRole;
   readonly disabledAt?: Date;
   readonly disabledReason?: string;
+  /** What admins note down, for each other. */
+  readonly notes?: string;
+  /** In place of the settings for everybody. */
+  readonly limits?: UserLimits;
   readonly lastSignInAt?: Date;
+}
+
+/** How much one user may do. */
+export interface UserLimits {
+  /** Requests for data; null: as the settings say. */
+  readonly requestsPerMinute: number | null;
 }
 
 const COLLECTION: Readonly<Record<Pool, string>> = { user: "_users", admin: "_admins" };
@@ -62,6 +72,8 @@ export function readUser(pool: Pool, row: Row): UserRecord {
     ...(value.role !== undefined && { role: value.role as AdminRole }),
     ...(value.disabledAt instanceof Date && { disabledAt: value.disabledAt }),
     ...(value.disabledReason !== undefined && { disabledReason: String(value.disabledReason) }),
+    ...(value.notes !== undefined && { notes: String(value.notes) }),
+    ...(value.limits !== undefined && { limits: value.limits as unknown as UserLimits }),
     ...(value.lastSignInAt instanceof Date && { lastSignInAt: value.lastSignInAt }),
   };
 }
@@ -69,7 +81,8 @@ export function readUser(pool: Pool, row: Row): UserRecord {
 /** The write that stores a person over the version that was read. Who has become somebody is swept away no more. */
 export function writeUser(store: Pick<DocumentStore, "nextVersion">, user: UserRecord, now: number): Write {
   const { id, version, createdAt, pool, guestUntil, ...fields } = user;
-  const kept = { ...fields, guestUntil: user.guest ? guestUntil : undefined };
+  const limits = user.limits && { ...user.limits };
+  const kept = { ...fields, limits, guestUntil: user.guest ? guestUntil : undefined };
   return putRecord(store, COLLECTION[pool], { id, version, createdAt }, kept, now);
 }
 

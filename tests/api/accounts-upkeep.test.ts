@@ -6,10 +6,15 @@ import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import t from "tap";
 import { createAudit } from "../../server/accounts/audit/audit.ts";
+import { decideAndCommit } from "../../server/accounts/commit.ts";
 import { removeIdleGuests } from "../../server/accounts/flows/guests.ts";
+import { endRemovals, REMOVED, removedPerson } from "../../server/accounts/flows/removal.ts";
+import { recordsWhere } from "../../server/accounts/record.ts";
 import { deriveKeys } from "../../server/accounts/secrets/derived-keys.ts";
 import { createSecrets } from "../../server/accounts/secrets/secrets.ts";
 import { createSessions } from "../../server/accounts/sessions/sessions.ts";
+import { findUser } from "../../server/accounts/users.ts";
+import type { DocumentStore } from "../../server/stores/document-store.ts";
 import { type StartOptions, startApp, type TestApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { until } from "../support/until.ts";
@@ -32,7 +37,7 @@ onEachEngine(t, async (t, engine) => {
   const there = async (id: string) => (await app.send("GET", `/v1/admin/users/${id}`)).status === 200;
 
   t.test("guests are removed after 30 days without a sign of life, and nobody else is", async (t) => {
-    const sweep = sweepOf(app, clock);
+    const sweep = () => removeIdleGuests(upkeepOf(app, clock));
     const guest = async () => (await post("anonymous", undefined, null)).json.session;
     const [idle, seen, upgraded] = [await guest(), await guest(), await guest()];
     const body = { email: "upgraded@example.org", password: PASSWORD };
@@ -63,7 +68,7 @@ onEachEngine(t, async (t, engine) => {
   t.test("a guest who comes back in the very moment is either kept whole or gone", async (t) => {
     await set({ sessions: { user: { idleSeconds: 60 * 24 * 3600 } } });
     t.teardown(() => set({ sessions: null }));
-    const sweep = sweepOf(app, clock);
+    const sweep = () => removeIdleGuests(upkeepOf(app, clock));
     const guests = await Promise.all(Array.from({ length: 30 }, () => post("anonymous", undefined, null)));
     now += 31 * DAY;
     const sweeping = [sweep(), sweep()];
@@ -81,6 +86,87 @@ onEachEngine(t, async (t, engine) => {
       if (!kept && !gone) wrong.push({ id, status, me: me.status });
     }
     t.strictSame(wrong, []);
+  });
+
+  t.test("a removal that was cut off comes to its end, with a profile that was made meanwhile", async (t) => {
+    const parts = upkeepOf(app, clock);
+    const { store } = app.app;
+    const profile = (id: string) => app.send("PUT", `/v1/documents/users/${id}`, { body: { late: true } });
+    const statusOf = async (id: string) => (await app.send("GET", `/v1/documents/users/${id}`)).status;
+    const marks = async () => (await store.stats(REMOVED.name))?.documents;
+    await endRemovals(parts);
+    const id = String((await post("anonymous", undefined, null)).json.session.user.id);
+    // As a process leaves it that is killed after its commit, while a request that was let in before is under way.
+    await decideAndCommit(parts, async () => {
+      const user = await findUser(store, "user", id);
+      return { writes: user ? await removedPerson(parts, user) : [], answer: undefined };
+    });
+    await profile(id);
+    t.strictSame([await statusOf(id), await marks()], [200, 1]);
+    t.equal(await endRemovals(parts), 1);
+    t.strictSame([await statusOf(id), await marks()], [404, 0]);
+    t.equal(await endRemovals(parts), 0);
+
+    const guest = String((await post("anonymous", undefined, null)).json.session.user.id);
+    now += 31 * DAY;
+    t.ok((await removeIdleGuests(parts)) > 0);
+    await profile(guest);
+    t.ok((await endRemovals(parts)) > 0);
+    t.equal(await statusOf(guest), 404, "an idle guest's as well");
+
+    const { session } = (await post("anonymous", undefined, null)).json;
+    const away = await app.send("DELETE", "/v1/auth/me", { body: { confirm: "delete" }, as: session.accessToken });
+    t.strictSame([away.status, await marks()], [204, 0], "whoever waits for the answer waits for the end");
+  });
+
+  t.test("no link or code is left of who is removed or closed in the moment in which it is asked for", async (t) => {
+    const { store } = app.app;
+    let people = 0;
+    await set({ limits: { account: { mailsPerMinute: 60, mailsPerHour: 500 } } });
+    t.teardown(() => set({ limits: null }));
+    const flows = {
+      "password/forgot": (email: string) => post("password/forgot", { email }, null),
+      "email/change": (_: string, token: string) =>
+        post("email/change", { email: `new${++people}@example.org` }, token),
+      "email/resend": (_: string, token: string) => post("email/resend", {}, token),
+      "send-reset": (_: string, __: string, id: string) => app.send("POST", `/v1/admin/users/${id}/send-reset`),
+    };
+    const ends = {
+      removed: (id: string) => app.send("DELETE", `/v1/admin/users/${id}`),
+      closed: (id: string) => app.send("POST", `/v1/admin/users/${id}/disable`),
+    };
+    const left: unknown[] = [];
+    for (const [flow, ask] of Object.entries(flows)) {
+      for (const [end, go] of Object.entries(ends)) {
+        // Each of the two is decided when the other one is committed.
+        for (const [first, collection] of [
+          ["asked", "_secrets"],
+          [end, end === "removed" ? REMOVED.name : "_users"],
+        ] as const) {
+          const email = `moment${++people}@example.org`;
+          const { session } = (await post("sign-up", { email, password: PASSWORD }, null)).json;
+          const { id } = session.user;
+          // What the sign-up mailed would be voided, and so be in the way.
+          for (const { version, id: secret } of await recordsWhere(store, "_secrets", "user", id)) {
+            await store.commit([{ kind: "delete", collection: "_secrets", id: secret, expect: version }]);
+          }
+          const asked = () => ask(email, session.accessToken, id);
+          const [outer, inner] = first === "asked" ? [asked, () => go(id)] : [() => go(id), asked];
+          let within: number | undefined;
+          const between = beforeCommit(store, collection, async () => {
+            within = (await inner()).status;
+          });
+          const { status } = await outer();
+          between.undo();
+          const secrets = await recordsWhere(store, "_secrets", "user", id);
+          const done = first === "asked" ? within : status;
+          if (secrets.length > 0 || (done !== 204 && done !== 200)) {
+            left.push({ flow, end, first, status, within, secrets: secrets.map(({ value }) => value.kind) });
+          }
+        }
+      }
+    }
+    t.strictSame(left, []);
   });
 
   t.test("requests for data are limited where an admin says so, those of a batch one by one", async (t) => {
@@ -119,6 +205,43 @@ onEachEngine(t, async (t, engine) => {
     t.equal((await batch(app.key, 50)).status, 200);
     await set({ limits: { user: null, anonymous: null } });
     t.equal(await passing(8, accessToken), 8);
+  });
+
+  t.test("one user may have a limit of their own, which only admins see", async (t) => {
+    const { accessToken: as, user } = (await post("anonymous", undefined, null)).json.session;
+    const passing = async (asked: number) => {
+      let passed = 0;
+      for (let i = 0; i < asked; i++)
+        if ((await app.send("GET", "/v1/documents/posts", { as })).status !== 429) passed++;
+      return passed;
+    };
+    const change = (body: object) => app.send("PATCH", `/v1/admin/users/${user.id}`, { body });
+    const limited = await change({ limits: { requestsPerMinute: 3 }, notes: "asks a lot" });
+    t.match(limited.json, { limits: { requestsPerMinute: 3 }, notes: "asks a lot" });
+    t.equal(await passing(5), 3);
+    await set({ limits: { user: 2 } });
+    t.teardown(() => set({ limits: null }));
+    now += 60_000;
+    t.equal(await passing(5), 3, "in place of the setting for everybody");
+    const me = await app.send("GET", "/v1/auth/me", { as });
+    t.notMatch(me.text, /asks a lot|requestsPerMinute/);
+    t.match((await change({ limits: null, notes: null })).json, { limits: { requestsPerMinute: null }, notes: null });
+    now += 60_000;
+    t.equal(await passing(5), 2);
+    for (const body of [
+      { limits: { requestsPerMinute: 0 } },
+      { limits: {} },
+      { limits: { requestsPerMinute: 3, more: 1 } },
+      { limits: 3 },
+      { notes: "x".repeat(4001) },
+      { notes: 1 },
+    ]) {
+      t.equal((await change(body)).status, 400, JSON.stringify(body).slice(0, 60));
+    }
+    const own = await app.send("PATCH", "/v1/auth/me", { body: { notes: "mine" }, as });
+    t.equal(own.status, 400, "nobody writes them of themselves");
+    t.match((await change({ notes: "kept" })).json, { notes: "kept" });
+    t.match((await change({ name: "Ada" })).json, { notes: "kept", name: "Ada" }, "what is not named stays");
   });
 
   t.test("a proxy that is not trusted is told of with the settings", async (t) => {
@@ -196,13 +319,31 @@ onEachEngine(t, async (t, engine) => {
   });
 });
 
-/** The sweep of an app, as it runs every ten minutes. */
-function sweepOf({ app: { store } }: TestApp, clock: () => number): () => Promise<number> {
+/** What an app's upkeep, which it does every ten minutes, is made of. */
+function upkeepOf({ app: { store } }: TestApp, clock: () => number) {
   const random = (bytes: number) => randomBytes(bytes);
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const common = { store, clock, random, keys: deriveKeys([A]) };
   const lives = () => ({ idleSeconds: 1, absoluteSeconds: 1, most: 1 });
   const sessions = createSessions({ ...common, epoch: "", lives, onReuse: () => [] });
-  const parts = { ...common, sessions, secrets: createSecrets(common), audit: createAudit({ ...common, log }) };
-  return () => removeIdleGuests(parts);
+  return { ...common, sessions, secrets: createSecrets(common), audit: createAudit({ ...common, log }) };
+}
+
+/** Does something in the moment before the first commit of a kind, whose decision is made by then. */
+function beforeCommit(store: DocumentStore, collection: string, act: () => Promise<unknown>): { undo(): void } {
+  const { commit } = store;
+  let met = false;
+  store.commit = async (writes, values) => {
+    const meant = writes.some((write) => write.collection === collection && write.kind === "put");
+    if (!met && meant) {
+      met = true;
+      await act();
+    }
+    return commit.call(store, writes, values);
+  };
+  return {
+    undo() {
+      store.commit = commit;
+    },
+  };
 }

@@ -23,7 +23,7 @@ import {
 } from "../users.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
 import { mailInvite } from "./invites.ts";
-import { removedPerson } from "./own-account.ts";
+import { removedPerson } from "./removal.ts";
 
 /** An admin as owners see one. Times are ISO 8601. */
 export interface AdminInfo {
@@ -138,25 +138,26 @@ export function createAdmins(parts: AccountParts): Admins {
       const faults = new Faults();
       const address = readAddress(body.email, faults);
       faults.throwIfAny();
-      const admin = await findUserByEmail(store, "admin", address.key);
-      const credential = admin && (await findCredential(store, admin.id));
-      if (!admin || !credential) throw noSuchAdmin();
-      const { credentialVersion } = credential;
-      const { link, writes } = mailSecret(
-        parts,
-        {
-          ...{ kind: "password-reset", pool: "admin", user: admin.id, credentialVersion, data: {} },
-          lifeSeconds: LIVES.reset,
-        },
-        // The link is shown, not mailed.
-        { kind: "reset", to: {}, page: "password-reset" },
-      );
-      await store.commit([
-        ...(await parts.secrets.voided(admin.id, ["password-reset"])),
-        ...writes,
-        audit.line({ action: "admin-reset", by: nameOf(scope.principal), for: admin.id, visit }),
-      ]);
-      return { link };
+      const { answer } = await decideAndCommit(parts, async () => {
+        const admin = await findUserByEmail(store, "admin", address.key);
+        const credential = admin && (await findCredential(store, admin.id));
+        if (!admin || !credential) throw noSuchAdmin();
+        const { credentialVersion } = credential;
+        const { link, writes } = mailSecret(
+          parts,
+          {
+            ...{ kind: "password-reset", pool: "admin", user: admin.id, credentialVersion, data: {} },
+            lifeSeconds: LIVES.reset,
+          },
+          // The link is shown, not mailed.
+          { kind: "reset", to: {}, page: "password-reset" },
+        );
+        const line = audit.line({ action: "admin-reset", by: nameOf(scope.principal), for: admin.id, visit });
+        const older = await parts.secrets.voided(admin.id, ["password-reset"]);
+        // Stored as they are: as in `mailReset`, no secret outlasts what was to void it.
+        return { writes: [writeUser(store, admin, clock()), ...older, ...writes, line], answer: link };
+      });
+      return { link: answer };
     },
   };
 

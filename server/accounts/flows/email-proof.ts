@@ -73,8 +73,8 @@ async function demandPassword(
   const stored =
     secret.kind === "sign-up" ? String(secret.data.password) : (await personOf(parts, secret)).credential.password;
   const account = accountKey(secret.pool, String(secret.data.key));
-  const tried = { account, user: secret.user, password, at: "password", stored, visit };
-  const { right, attempt } = await tryPassword(parts, tried);
+  const against = async () => ({ user: secret.user, stored });
+  const { right, attempt } = await tryPassword(parts, { account, password, at: "password", visit, against });
   if (!right) throw secretInvalid();
   await parts.store.commit(attempt.cleared()).catch((error: unknown) => {
     // Somebody else got it right at the same moment, and has cleared it.
@@ -179,6 +179,8 @@ export async function changeEmail(
     );
     return {
       writes: [
+        // Stored as they are: as in `mailReset`, no secret outlasts what was to void it.
+        writeUser(store, user, parts.clock()),
         ...(await secrets.voided(user.id, ["email-change", "nothing"])),
         ...writes,
         audit.line({ action: "email-change-asked", by: user.id, visit }),

@@ -8,7 +8,7 @@ import type { AccountParts } from "../parts.ts";
 import { findPerson, NOBODY } from "../people.ts";
 import { type SecretRecord, secretInvalid } from "../secrets/secrets.ts";
 import type { Visit } from "../sessions/device.ts";
-import { findUserByEmail } from "../users.ts";
+import { findUserByEmail, writeUser } from "../users.ts";
 import { LIVES, mailSecret, type Recipient } from "./email-secrets.ts";
 import { proofMail } from "./sign-up.ts";
 
@@ -75,7 +75,9 @@ async function resendOwn(parts: AccountParts, principal: Principal): Promise<Nex
   const { answer } = await decideAndCommit(parts, async () => {
     const { user, credential } = await unproven();
     const { next, writes } = proofMail(parts, user, credential);
-    return { writes: [...(await secrets.voided(user.id, ["email-proof"])), ...writes], answer: next };
+    // Stored as they are: as in `mailReset`, no secret outlasts what was to void it.
+    const stored = writeUser(parts.store, user, parts.clock());
+    return { writes: [stored, ...(await secrets.voided(user.id, ["email-proof"])), ...writes], answer: next };
   });
   return answer as Next;
 }

@@ -9,12 +9,11 @@ import { profileOf } from "../profiles.ts";
 import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
 import { findUser, type UserRecord, userCollection, writeUser } from "../users.ts";
-import { removedPerson } from "./own-account.ts";
+import { removedPerson } from "./removal.ts";
 import { signUpClosed } from "./sign-up.ts";
 
 /** Milliseconds without a sign of life after which a guest is removed; accounts.md 6. */
 const IDLE = 30 * 24 * 60 * 60 * 1000;
-const INTERVAL = 10 * 60 * 1000;
 /** Guests looked at together, and in one sweep at most: what is left has its turn in the next. */
 const AT_ONCE = 50;
 const MOST = 2000;
@@ -53,25 +52,6 @@ export async function signInAsGuest(
 
 /** What removing guests takes. */
 type Sweeping = Pick<AccountParts, "store" | "clock" | "random" | "sessions" | "secrets" | "audit">;
-
-/** Removes guests who were idle for 30 days, every ten minutes. `close` waits for a sweep under way. */
-export function startGuestSweep(parts: AccountParts): { close(): Promise<void> } {
-  let closed = false;
-  let sweeping: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(() => {
-    sweeping = removeIdleGuests(parts, () => closed).catch((error: unknown) => {
-      parts.log.warn({ err: error }, "idle guests could not be removed; trying again later");
-    });
-  }, INTERVAL);
-  timer.unref();
-  return {
-    async close() {
-      closed = true;
-      clearInterval(timer);
-      await sweeping;
-    },
-  };
-}
 
 /**
  * Looks at guests who were new, or seen last, 30 days ago, one after the other. Who was seen since is looked at again when

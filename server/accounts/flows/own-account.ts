@@ -1,18 +1,17 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import type { OwnScope } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
-import type { Write } from "../../stores/document-store.ts";
 import { decideAndCommit } from "../commit.ts";
 import { demandFresh } from "../entry.ts";
 import { type ProfileBody, readProfile } from "../inputs.ts";
 import type { AccountParts } from "../parts.ts";
-import { findCredential, removeCredential } from "../passwords/credentials.ts";
 import { liveSessions } from "../people.ts";
 import { type Me, meOf, type SessionInfo, sessionInfoOf } from "../present.ts";
 import type { Visit } from "../sessions/device.ts";
 import { sessionEnded } from "../sessions/session-ended.ts";
 import type { SessionRecord } from "../sessions/sessions.ts";
-import { findUser, removeUser, type UserRecord, writeUser } from "../users.ts";
+import { findUser, type UserRecord, writeUser } from "../users.ts";
+import { endRemoval, removedPerson } from "./removal.ts";
 
 /** The caller as stored. */
 export async function readMe(parts: AccountParts, scope: OwnScope): Promise<Me> {
@@ -62,45 +61,7 @@ export async function deleteMe(parts: AccountParts, scope: OwnScope, visit: Visi
     };
   });
   await parts.store.barrier(position);
-  await removeLateProfile(parts, scope.principal.id);
-}
-
-/**
- * Removes the public profile that somebody made who was just being removed. Past the barrier of that, nothing follows that
- * was allowed before.
- */
-export async function removeLateProfile(parts: Pick<AccountParts, "store" | "random">, id: string): Promise<void> {
-  const { store } = parts;
-  const { answer: late, position } = await decideAndCommit(parts, async () => {
-    const [profile] = await store.get("users", [id]);
-    const writes: Write[] = profile ? [{ kind: "delete", collection: "users", id, expect: profile.version }] : [];
-    return { writes, answer: profile !== undefined };
-  });
-  if (late) await store.barrier(position);
-}
-
-/**
- * Writes that remove a person and everything that proves or shows them.
- * @param known the person's sessions, where something was decided by them: then it holds only as long as they are those
- */
-export async function removedPerson(
-  { store, secrets, sessions }: Pick<AccountParts, "store" | "secrets" | "sessions">,
-  user: UserRecord,
-  known?: readonly SessionRecord[],
-): Promise<Write[]> {
-  const [credential, [profile], all] = await Promise.all([
-    findCredential(store, user.id),
-    store.get("users", [user.id]),
-    known ?? sessions.ofUser(user.pool, user.id),
-  ]);
-  const writes: Write[] = [removeUser(user), ...all.map((session) => sessions.remove(session))];
-  if (credential) writes.push(removeCredential(credential));
-  if (user.pool === "user") {
-    // Also where there is none: one that is made in the same moment must not outlive its person.
-    const expected = { collection: "users", id: user.id, expect: profile?.version ?? 0 };
-    writes.push({ kind: profile ? "delete" : "check", ...expected });
-  }
-  return [...writes, ...(await secrets.voided(user.id))];
+  await endRemoval(parts, scope.principal.id);
 }
 
 /** The caller's devices, this one marked. */

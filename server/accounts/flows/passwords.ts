@@ -1,5 +1,6 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import type { AccountScope, OwnScope } from "../../access/authorize.ts";
+import type { Write } from "../../stores/document-store.ts";
 import { decideAndCommit } from "../commit.ts";
 import { answerOf, badCredentials, enter, type SessionAnswer } from "../entry.ts";
 import { readAddress, readNewPassword } from "../inputs.ts";
@@ -32,40 +33,61 @@ export async function forgotPassword(
   parts.limits.take("mail", from);
   const account = accountKey(pool, address.key);
   await parts.limits.takeMail(account);
-  const found = await findUserByEmail(parts.store, pool, address.key);
-  // Read also for nobody: on a database across a network each read would tell.
-  const person = await findPerson(parts, pool, found?.id ?? NOBODY);
-  await mailReset(parts, pool, person ?? { account });
+  const whose = async () => {
+    const found = await findUserByEmail(parts.store, pool, address.key);
+    // Read also for nobody, and the other way round: on a database across a network each read would tell.
+    const person = await findPerson(parts, pool, found?.id ?? NOBODY);
+    const touched = await parts.limits.touchedMails(account);
+    return person ?? { account, touched };
+  };
+  await mailReset(parts, pool, whose).catch((error: unknown) => {
+    // Only of somebody can so much change at once: to tell would tell that.
+    if (!(error instanceof GalleyError) || error.code !== "contention") throw error;
+    parts.log.warn({}, "a link for a new password was asked for and is not mailed: its account changed all the while");
+  });
+}
+
+/** An address that nobody has: what limits count it under, and what is stored where a person would be. */
+interface Unknown {
+  readonly account: string;
+  readonly touched: readonly Write[];
 }
 
 /**
- * Stores and mails a reset link, in place of older ones. For an address of nobody, told by what limits count it under, it
- * stores what looks like it, so that its older ones go in the same way.
+ * Stores and mails a reset link, in place of older ones. For an address of nobody it stores what looks like it, so that its
+ * older ones go in the same way.
+ *
+ * That commit stores the person, too, as they are. Whoever removes or disables them at this moment voids the links that they
+ * see, and expects the person whom they read: so one of the two is decided anew, and no link outlasts what was to void it.
+ *
+ * @param whose reads who it is for, as often as that changes meanwhile
+ * @throws GalleyError `contention`, and what `whose` throws
  */
 export async function mailReset(
   parts: AccountParts,
   pool: Pool,
-  whose: Person | { readonly account: string },
+  whose: () => Promise<Person | Unknown>,
 ): Promise<void> {
-  const person = "user" in whose ? whose : undefined;
-  const user = "user" in whose ? whose.user.id : whose.account;
-  const { writes } = mailSecret(
-    parts,
-    {
-      kind: person ? "password-reset" : "nothing",
-      pool,
-      user,
-      credentialVersion: person?.credential.credentialVersion ?? 0,
-      data: {},
-      lifeSeconds: LIVES.reset,
-    },
-    { kind: "reset", to: person?.user ?? {}, page: "password-reset" },
-  );
-  // The newest link alone holds: one mail that went astray is worth nothing once another was asked for.
-  const older = await parts.secrets.voided(user, ["password-reset", "nothing"]);
-  await parts.store.commit([...older, ...writes]).catch((error: unknown) => {
-    // Somebody else asked at the same time, and has been mailed.
-    if (!(error instanceof GalleyError) || error.code !== "version_conflict") throw error;
+  await decideAndCommit(parts, async () => {
+    const found = await whose();
+    const person = "user" in found ? found : undefined;
+    const user = "user" in found ? found.user.id : found.account;
+    const { writes } = mailSecret(
+      parts,
+      {
+        kind: person ? "password-reset" : "nothing",
+        pool,
+        user,
+        credentialVersion: person?.credential.credentialVersion ?? 0,
+        data: {},
+        lifeSeconds: LIVES.reset,
+      },
+      { kind: "reset", to: person?.user ?? {}, page: "password-reset" },
+    );
+    const stored = "user" in found ? [writeUser(parts.store, found.user, parts.clock())] : found.touched;
+    // The newest link alone holds: one mail that went astray is worth nothing once another was asked for.
+    const older = await parts.secrets.voided(user, ["password-reset", "nothing"]);
+    return { writes: [...stored, ...older, ...writes], answer: undefined };
   });
   parts.mail.wake();
 }
@@ -140,8 +162,8 @@ export async function changePassword(
   faults.throwIfAny();
   const who = { account: accountKey(pool, emailKey), network: networkOf(visit.address) };
   const { right, attempt } = await tryPassword(parts, {
-    ...{ account: who.account, user: person.user.id, password: body.current, at: "current", visit },
-    stored: person.credential.password,
+    ...{ account: who.account, password: body.current, at: "current", visit },
+    against: async () => ({ user: person.user.id, stored: person.credential.password }),
   });
   if (!right) {
     audit.note({ action: "password-change-failed", by: principal.id, visit });

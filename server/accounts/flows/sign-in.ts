@@ -1,6 +1,7 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import type { AccountScope } from "../../access/authorize.ts";
 import { decideAndCommit } from "../commit.ts";
+import type { Address } from "../email.ts";
 import { answerOf, badCredentials, carriedBy, enter, type SessionAnswer } from "../entry.ts";
 import { readAddress } from "../inputs.ts";
 import { accountKey } from "../limits/account-key.ts";
@@ -10,7 +11,7 @@ import { type CredentialRecord, checkCredential, findCredential, writeCredential
 import type { Waiting } from "../passwords/hash-queue.ts";
 import { normalPassword } from "../passwords/password-policy.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
-import { NOBODY } from "../people.ts";
+import { NOBODY, type Person } from "../people.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import { findUser, findUserByEmail, type Pool, type UserRecord } from "../users.ts";
 
@@ -34,30 +35,31 @@ export async function signIn(
   body: SignInBody,
   visit: Visit,
 ): Promise<SessionAnswer> {
-  const { store, devices, audit } = parts;
+  const { store, audit } = parts;
   const pool = body.as ?? "user";
   if (pool === "admin") parts.adminNetworks.demand(visit.address);
   const faults = new Faults();
   const address = readAddress(body.email, faults);
   faults.throwIfAny();
 
-  const known = await findUserByEmail(store, pool, address.key);
-  const proven = await findCredential(store, known?.id ?? NOBODY);
-  const device = known && body.deviceToken !== undefined ? devices.knows(body.deviceToken, pool, known.id) : undefined;
   const account = accountKey(pool, address.key);
-  const { right, outdated, attempt } = await tryPassword(parts, {
-    ...{ account, user: known?.id, password: body.password, at: "password", device, visit },
-    stored: known && !known.disabledAt ? proven?.password : undefined,
+  const { right, outdated, attempt, held } = await tryPassword(parts, {
+    ...{ account, password: body.password, at: "password", visit },
+    against: () => heldAgainst(parts, pool, address, body.deviceToken),
   });
-  if (!right || !known) {
+  const { known, proven, device } = held;
+  if (!right || !known || !proven) {
     audit.note({ action: "sign-in-failed", by: "anonymous", ...(known && { for: known.id }), visit });
     throw badCredentials();
   }
   const rehashed = outdated
     ? await rehash(parts, body.password, { account, network: networkOf(visit.address) })
     : undefined;
+  // What was read before the password was judged is what the commit expects: it is read anew only if that has changed.
+  let read: Person | undefined = { user: known, credential: proven };
   const { answer, position } = await decideAndCommit(parts, async () => {
-    const { user, credential } = await stillThere(parts, known, proven);
+    const { user, credential } = read ?? (await stillThere(parts, known, proven));
+    read = undefined;
     const entered = await enter(parts, {
       user,
       visit,
@@ -65,6 +67,7 @@ export async function signIn(
       deviceName: body.deviceName,
       carried: await carriedBy(parts, principal, pool),
     });
+    const notices = device === undefined ? newDeviceNotice(parts, entered) : [];
     return {
       writes: [
         ...entered.writes,
@@ -72,15 +75,29 @@ export async function signIn(
         rehashed === undefined
           ? checkCredential(credential)
           : writeCredential(store, { ...credential, password: rehashed }, parts.clock()),
-        ...(device === undefined ? newDeviceNotice(parts, entered) : []),
+        ...notices,
         audit.line({ action: "sign-in", by: user.id, visit, details: { newDevice: device === undefined } }),
       ],
-      answer: entered,
+      answer: { ...entered, mails: notices.length > 0 },
     };
   });
-  parts.mail.wake();
+  if (answer.mails) parts.mail.wake();
   if (answer.ends) await store.barrier(position);
   return answerOf(parts, answer);
+}
+
+/** What a password for an address is held against. Of an address that nobody has as much is read. */
+async function heldAgainst(
+  { store, devices }: AccountParts,
+  pool: Pool,
+  { key }: Address,
+  deviceToken: string | undefined,
+) {
+  const known = await findUserByEmail(store, pool, key);
+  const proven = await findCredential(store, known?.id ?? NOBODY);
+  const device = known && deviceToken !== undefined ? devices.knows(deviceToken, pool, known.id) : undefined;
+  const stored = known && !known.disabledAt ? proven?.password : undefined;
+  return { known, proven, device, stored, user: known?.id };
 }
 
 /** The password by the parameters of today; undefined when there is no room for that now: the next sign-in tries again. */
@@ -92,8 +109,12 @@ async function rehash({ hasher }: AccountParts, password: string, who: Waiting):
 }
 
 /** The person and the credential as they are now, if what was proven still counts. */
-async function stillThere({ store }: AccountParts, { pool, id }: UserRecord, proven: CredentialRecord | undefined) {
+async function stillThere(
+  { store }: AccountParts,
+  { pool, id }: UserRecord,
+  proven: CredentialRecord,
+): Promise<Person> {
   const [user, credential] = [await findUser(store, pool, id), await findCredential(store, id)];
-  if (!user || user.disabledAt || !credential || credential.password !== proven?.password) throw badCredentials();
+  if (!user || user.disabledAt || !credential || credential.password !== proven.password) throw badCredentials();
   return { user, credential };
 }

@@ -6,35 +6,20 @@ import { nameOf } from "../../access/principal.ts";
 import type { Write } from "../../stores/document-store.ts";
 import type { AuditEvent } from "../audit/audit.ts";
 import { type Decision, decideAndCommit } from "../commit.ts";
-import { MAX_CLAIMS, type ProfileBody, readAddress, readPlain, readProfile } from "../inputs.ts";
+import { readAddress, readProfile } from "../inputs.ts";
 import type { AccountParts } from "../parts.ts";
 import { type CredentialRecord, writeCredential } from "../passwords/credentials.ts";
 import { endedSessions, findPerson, newUserId } from "../people.ts";
 import { type SessionInfo, sessionInfoOf, type UserInfo, userInfoOf } from "../present.ts";
 import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
-import { findUser, readUser, type UserRecord, userCollection, writeUser } from "../users.ts";
+import { checkUser, findUser, readUser, type UserRecord, userCollection, writeUser } from "../users.ts";
 import { mailInvite } from "./invites.ts";
-import { removedPerson, removeLateProfile } from "./own-account.ts";
 import { mailReset } from "./passwords.ts";
+import { endRemoval, removedPerson } from "./removal.ts";
+import { type NewUserBody, readAdminsOwn, readRights, type UserChange } from "./user-input.ts";
 
-const MAX_ROLES = 16;
-const ROLE = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$/;
 const PAGE = 50;
-
-export interface NewUserBody {
-  readonly email: string;
-  readonly name?: string;
-  readonly roles?: readonly string[];
-  readonly claims?: unknown;
-  /** The admin vouches for the address. */
-  readonly proven?: boolean;
-}
-
-export interface UserChange extends ProfileBody {
-  readonly roles?: readonly string[];
-  readonly claims?: unknown;
-}
 
 /** Users as admins manage them: accounts.md 7.5. Admins never choose or see a password. */
 export interface UserAdmin {
@@ -113,16 +98,19 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
       const faults = new Faults();
       const profile = readProfile(body, faults);
       const rights = readRights(body, faults);
+      const own = readAdminsOwn(body, faults);
       faults.throwIfAny();
       // What was made of them is for the audit log to keep: roles are rights.
       const details = { changed: Object.keys(body), ...(rights.roles && { roles: rights.roles }) };
       return changing(scope, id, { action: "user-changed", visit, details }, async (user) => {
-        const { name, locale, ...kept } = { ...user, ...profile, ...rights };
+        const { name, locale, notes, limits, ...kept } = { ...user, ...profile, ...rights, ...own };
         const changed: UserRecord = {
           ...kept,
           data: profile.data ?? user.data,
           ...(name !== undefined && { name }),
           ...(locale !== undefined && { locale }),
+          ...(notes !== undefined && { notes }),
+          ...(limits !== undefined && { limits }),
         };
         return { user: changed, writes: [] };
       });
@@ -134,7 +122,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
         const line = audit.line({ action: "user-removed", by: nameOf(scope.principal), for: id, visit });
         return { writes: [...writes, line], answer: undefined };
       });
-      await removeLateProfile(parts, id);
+      await endRemoval(parts, id);
     },
 
     disable: (scope, id, { reason }, visit) =>
@@ -160,19 +148,21 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
 
     async signOut(scope, id, visit) {
       await barred(async () => {
-        const writes = [...(await endedSessions(parts, await stored(id))), ...(await secrets.voided(id))];
+        const user = await stored(id);
+        const writes = [...(await endedSessions(parts, user)), ...(await secrets.voided(id))];
         const line = audit.line({ action: "user-signed-out", by: nameOf(scope.principal), for: id, visit });
-        return { writes: [...writes, line], answer: undefined };
+        // Whoever made a session or a secret meanwhile has stored the person.
+        return { writes: [checkUser(user), ...writes, line], answer: undefined };
       });
     },
 
     async sendReset(scope, id, visit) {
-      const { email } = await stored(id);
-      const person = await findPerson(parts, "user", id);
-      if (email === undefined || !person) {
+      await stored(id);
+      await mailReset(parts, "user", async () => {
+        const person = await findPerson(parts, "user", id);
+        if (person?.user.email !== undefined) return person;
         throw new GalleyError("failed_precondition", "the user is disabled, or has no address to mail to");
-      }
-      await mailReset(parts, "user", person);
+      });
       audit.note({ action: "reset-sent", by: nameOf(scope.principal), for: id, visit });
     },
 
@@ -215,15 +205,4 @@ function filterOf(q: string | undefined): Node {
   const byId: Node = { kind: "compare", op: "eq", path: ["_id"], value: q };
   const byAddress: Node = { kind: "text", at: "start", path: ["emailKey"], text: q.toLowerCase() };
   return { kind: "or", of: [byId, byAddress] };
-}
-
-function readRights({ roles, claims }: UserChange, faults: Faults): Partial<Pick<UserRecord, "roles" | "claims">> {
-  if (roles && roles.length > MAX_ROLES) faults.add("roles", "too_many_values", `expects at most ${MAX_ROLES}`);
-  for (const [i, role] of (roles ?? []).slice(0, MAX_ROLES).entries()) {
-    if (!ROLE.test(role)) faults.add(`roles.${i}`, "bad_value", "expects letters, digits and _ . : - only, at most 64");
-  }
-  return {
-    ...(roles && { roles: [...new Set(roles)] }),
-    ...(claims !== undefined && { claims: readPlain(claims, "claims", MAX_CLAIMS, faults) }),
-  };
 }

@@ -31,6 +31,8 @@ export interface Limits extends NetworkLimits {
   reopened(account: string): Promise<Write[]>;
   /** Counts a mail that somebody asks for. @throws GalleyError `rate_limited`, `unavailable` */
   takeMail(account: string): Promise<void>;
+  /** Writes that change nothing, for a commit that is to cost what one that stores a person costs. */
+  touchedMails(account: string): Promise<Write[]>;
   /** @throws GalleyError `rate_limited` */
   takeRefresh(session: string): void;
 }
@@ -70,6 +72,7 @@ export function createLimits(options: LimitsOptions): Limits {
     tryCode: (account, device) => codes.take(coded(account, device)),
     codeWorked: (account, device) => codes.forgotten(coded(account, device)),
     takeMail: mails.take,
+    touchedMails: mails.touched,
     takeRefresh(session) {
       const rate = { times: settings().session.refreshesPerMinute, seconds: MINUTE };
       const wait = refreshes.wait(session, rate, clock());

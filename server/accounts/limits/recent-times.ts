@@ -13,6 +13,8 @@ interface TimesRecord extends Stored {
 export interface RecentTimes {
   /** Counts one. @throws GalleyError as the option says; `unavailable` */
   take(account: string): Promise<void>;
+  /** Writes that store an account's once more as they are: they cost what storing any other record does. */
+  touched(account: string): Promise<Write[]>;
   /** Writes that forget an account's. */
   forgotten(account: string): Promise<Write[]>;
 }
@@ -32,10 +34,9 @@ export function createRecentTimes(options: RecentTimesOptions): RecentTimes {
   const take = oneByOne<undefined, undefined>(options, async (account, tries) => {
     const now = clock();
     const before = await stored(account);
-    const longest = Math.max(...rates().map(({ seconds }) => seconds));
     const times = (before?.times ?? [])
       .map((time) => Math.min(time.getTime(), now))
-      .filter((time) => time > now - longest * 1000);
+      .filter((time) => time > now - longest() * 1000);
     const kept = times.length;
     const verdicts = tries.map(() => {
       const wait = Math.max(...rates().map((rate) => waitFor(times, rate, now)));
@@ -47,9 +48,14 @@ export function createRecentTimes(options: RecentTimesOptions): RecentTimes {
     const record = before ?? { ...fresh(limitId(what, account), now), times: [] };
     return {
       verdicts,
-      writes: [write(store, { ...record, times: times.map((time) => new Date(time)) }, longest, now)],
+      writes: [write(store, { ...record, times: times.map((time) => new Date(time)) }, longest(), now)],
     };
   });
+
+  /** Seconds after which none counts any more. */
+  function longest(): number {
+    return Math.max(...rates().map(({ seconds }) => seconds));
+  }
 
   async function stored(account: string): Promise<TimesRecord | undefined> {
     const [row] = await store.get(LIMITS_RECORDS.name, [limitId(what, account)]);
@@ -58,6 +64,10 @@ export function createRecentTimes(options: RecentTimesOptions): RecentTimes {
 
   return {
     take: (account) => take(account, undefined),
+    async touched(account) {
+      const record = await stored(account);
+      return record ? [write(store, record, longest(), clock())] : [];
+    },
     async forgotten(account) {
       const record = await stored(account);
       return record ? [removeRecord(LIMITS_RECORDS.name, record)] : [];

@@ -6,8 +6,8 @@ import { rateLimited } from "./rate-limited.ts";
 import { RateTable } from "./rate-table.ts";
 
 /**
- * How often callers may ask for data where an admin has set a limit: people, and networks of those who are nobody. Service
- * keys and admins are not limited. In this process's memory, so no request costs the store anything (http-api.md "Time and
+ * How often callers may ask for data where an admin has set a limit: people, of whom one may have a limit of its own, and
+ * networks of those who are nobody. Service keys and admins are not limited. In this process's memory, so no request costs the store anything (http-api.md "Time and
  * load").
  */
 export interface RequestLimits {
@@ -27,9 +27,9 @@ export function createRequestLimits(settings: () => LimitSettings, clock: () => 
   const people = new RateTable();
 
   /** Requests a minute; null: any. */
-  function allowed({ kind }: Principal): number | null {
-    if (kind === "user") return settings().user;
-    return kind === "anonymous" ? settings().anonymous : null;
+  function allowed(principal: Principal): number | null {
+    if (principal.kind === "user") return principal.requestsPerMinute ?? settings().user;
+    return principal.kind === "anonymous" ? settings().anonymous : null;
   }
 
   function take(principal: Principal, requests: number): void {

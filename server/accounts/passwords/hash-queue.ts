@@ -1,4 +1,5 @@
 import { GalleyError } from "#protocol/errors";
+import { createLanes } from "./lanes.ts";
 
 /** Whose hash waits: what its bounds are counted by. */
 export interface Waiting {
@@ -13,10 +14,14 @@ export interface HashQueue {
   /**
    * Runs a job when its turn comes. It ends as the job ends, and harms no other.
    *
-   * @param prepare is done once there is a place, while the job waits for its turn; if it fails, so does the job
    * @throws GalleyError `rate_limited` at once where too many wait already, with `retryAfter` in seconds
    */
-  run<T>(who: Waiting, job: () => Promise<T>, prepare?: () => Promise<unknown>): Promise<T>;
+  run<T>(who: Waiting, job: () => Promise<T>): Promise<T>;
+  /**
+   * As `run`, of a job that needs something first: that is done once there is a place, while the job waits for its turn. If
+   * it fails, so does the job. A few are prepared at a time, so that a crowd of jobs does not keep the event loop to itself.
+   */
+  runPrepared<P, T>(who: Waiting, prepare: () => Promise<P>, job: (prepared: P) => Promise<T>): Promise<T>;
 }
 
 export interface HashQueueOptions {
@@ -29,6 +34,8 @@ export interface HashQueueOptions {
 const MOST_WAITING = 64;
 const MOST_OF_AN_ACCOUNT = 2;
 const MOST_OF_A_NETWORK = 8;
+/** Jobs prepared at a time: enough that none whose turn has come still has to be. */
+const MOST_PREPARED = 3;
 /** What a job may take on a slow machine; for the advice when to come again. */
 const JOB_SECONDS = 0.05;
 
@@ -38,6 +45,7 @@ interface Entry extends Waiting {
 
 export function createHashQueue(options: HashQueueOptions): HashQueue {
   const atOnce = hashesAtOnce(options);
+  const inLane = createLanes(MOST_PREPARED);
   const waiting: Entry[] = [];
   let running = 0;
 
@@ -77,22 +85,33 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
     }
   }
 
+  async function runPrepared<P, T>(who: Waiting, prepare: () => Promise<P>, job: (prepared: P) => Promise<T>) {
+    const { entry, turn } = enter(who);
+    let prepared: P;
+    try {
+      prepared = await inLane(prepare);
+    } catch (error) {
+      leave(entry);
+      throw error;
+    }
+    await turn;
+    return ended(() => job(prepared));
+  }
+
+  async function ended<T>(job: () => Promise<T>): Promise<T> {
+    try {
+      return await job();
+    } finally {
+      leave();
+    }
+  }
+
   return {
-    async run(who, job, prepare) {
-      const { entry, turn } = enter(who);
-      try {
-        await prepare?.();
-      } catch (error) {
-        leave(entry);
-        throw error;
-      }
-      await turn;
-      try {
-        return await job();
-      } finally {
-        leave();
-      }
+    async run(who, job) {
+      await enter(who).turn;
+      return ended(job);
     },
+    runPrepared,
   };
 }
 

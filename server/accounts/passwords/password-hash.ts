@@ -11,15 +11,10 @@ export interface PasswordHasher {
    */
   hash(password: string, who: Waiting): Promise<string>;
   /**
-   * @param stored undefined where there is none, or none that counts: then the same work is done, and the answer is no
-   * @param count counts the try, before it is judged and after there is room for it
+   * @param read counts the try and reads what is stored, before it is judged and after there is room for it; undefined where
+   *   nothing is, or nothing that counts: then the same work is done, and the answer is no
    */
-  verify(
-    password: string,
-    stored: string | undefined,
-    who: Waiting,
-    count?: () => Promise<unknown>,
-  ): Promise<PasswordVerdict>;
+  verify(password: string, who: Waiting, read: () => Promise<string | undefined>): Promise<PasswordVerdict>;
 }
 
 export interface PasswordVerdict {
@@ -64,8 +59,8 @@ export function createPasswordHasher({ random, ...options }: PasswordHasherOptio
         const settings = { memoryCost: COSTS.m, timeCost: COSTS.t, parallelism: COSTS.p, outputLen: HASH_BYTES };
         return hash(utf8(password), { ...settings, salt: random(SALT_BYTES) });
       }),
-    verify(password, stored, who, count) {
-      const judge = async () => {
+    verify: (password, who, read) =>
+      queue.runPrepared(who, read, async (stored) => {
         const known = stored === undefined ? undefined : readHash(stored);
         if (!known) {
           await (await argon2()).verify(dummy, utf8(password));
@@ -73,9 +68,7 @@ export function createPasswordHasher({ random, ...options }: PasswordHasherOptio
         }
         const right = await known.check(utf8(password));
         return { right, outdated: right && known.outdated };
-      };
-      return queue.run(who, judge, count);
-    },
+      }),
   };
 }
 

@@ -1,6 +1,5 @@
 import { webcrypto } from "node:crypto";
 import { GalleyError } from "#protocol/errors";
-import { Recent } from "../../recent.ts";
 import type { DerivedKey, DerivedKeys } from "../secrets/derived-keys.ts";
 import type { Pool } from "../users.ts";
 
@@ -15,12 +14,15 @@ export interface AccessClaims {
 
 /** Access tokens: JWTs (RFC 9068) under a key that is derived from the server's secret; accounts.md 2.2. */
 export interface AccessTokens {
-  issue(claims: Pick<AccessClaims, "pool" | "user" | "session">, lifeSeconds: number): Promise<string>;
+  issue(
+    whose: Pick<AccessClaims, "pool" | "user" | "session">,
+    lifeSeconds: number,
+  ): Promise<{ readonly token: string; readonly claims: AccessClaims }>;
   /**
-   * Tells whom a token was issued to. At once, if it was verified of late.
+   * Tells whom a token was issued to.
    * @throws GalleyError `unauthenticated` with reason `token_invalid`, the same whatever is wrong
    */
-  verify(token: string): AccessClaims | Promise<AccessClaims>;
+  verify(token: string): Promise<AccessClaims>;
 }
 
 export interface AccessTokensOptions {
@@ -39,17 +41,10 @@ const AUDIENCES: Readonly<Record<Pool, string>> = { user: "galley", admin: "gall
 const MAX_LENGTH = 2048;
 /** Seconds by which clocks may differ. */
 const LEEWAY = 30;
-/** Verified tokens that are remembered, each of two generations: never more than 20,000. */
-const REMEMBERED = 10_000;
 /** Header, claims and a signature of 32 bytes, each in the one way of writing it in base64url. */
 const FORM = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
 export function createAccessTokens({ keys, issuer, epoch, clock }: AccessTokensOptions): AccessTokens {
-  /**
-   * By the whole text, which nothing but its claims can have made: a key put together of parts of it would be one for two
-   * tokens some day. What was refused is not remembered.
-   */
-  const verified = new Recent<string, AccessClaims>(REMEMBERED);
   let signing: ReturnType<typeof loadSigning> | undefined;
   // Not at the start, which has no use for it.
   const load = () => {
@@ -61,7 +56,7 @@ export function createAccessTokens({ keys, issuer, epoch, clock }: AccessTokensO
     async issue({ pool, user, session }, lifeSeconds) {
       const { SignJWT, newest } = await load();
       const now = Math.floor(clock() / 1000);
-      return new SignJWT({ sid: session, ep: epoch })
+      const token = await new SignJWT({ sid: session, ep: epoch })
         .setProtectedHeader(newest.header)
         .setIssuer(issuer())
         .setAudience(AUDIENCES[pool])
@@ -69,40 +64,39 @@ export function createAccessTokens({ keys, issuer, epoch, clock }: AccessTokensO
         .setIssuedAt(now)
         .setExpirationTime(now + lifeSeconds)
         .sign(newest.key);
+      const claims = { pool, user, session, issuedAt: now * 1000, expiresAt: (now + lifeSeconds) * 1000 };
+      return { token, claims };
     },
 
-    verify(token) {
-      const known = verified.get(token);
-      if (!known) return verifyAnew(token);
-      if (clock() >= known.expiresAt + LEEWAY * 1000) throw tokenInvalid();
-      return known;
+    async verify(token) {
+      const header = token.length <= MAX_LENGTH ? FORM.exec(token)?.[1] : undefined;
+      if (header === undefined) throw tokenInvalid();
+      const { jwtVerify, JOSEError, keyByHeader } = await load();
+      const key = keyByHeader.get(header);
+      if (!key) throw tokenInvalid();
+      const now = clock();
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: [ALGORITHM],
+          typ: TYPE,
+          issuer: issuer(),
+          audience: Object.values(AUDIENCES),
+          clockTolerance: LEEWAY,
+          currentDate: new Date(now),
+        });
+        const claims = payload.ep === epoch ? claimsOf(payload) : undefined;
+        if (!claims || claims.issuedAt > now + LEEWAY * 1000) throw tokenInvalid();
+        return claims;
+      } catch (error) {
+        throw error instanceof JOSEError ? tokenInvalid() : error;
+      }
     },
   };
+}
 
-  async function verifyAnew(token: string): Promise<AccessClaims> {
-    const header = token.length <= MAX_LENGTH ? FORM.exec(token)?.[1] : undefined;
-    if (header === undefined) throw tokenInvalid();
-    const { jwtVerify, JOSEError, keyByHeader } = await load();
-    const key = keyByHeader.get(header);
-    if (!key) throw tokenInvalid();
-    const now = clock();
-    try {
-      const { payload } = await jwtVerify(token, key, {
-        algorithms: [ALGORITHM],
-        typ: TYPE,
-        issuer: issuer(),
-        audience: Object.values(AUDIENCES),
-        clockTolerance: LEEWAY,
-        currentDate: new Date(now),
-      });
-      const claims = payload.ep === epoch ? claimsOf(payload) : undefined;
-      if (!claims || claims.issuedAt > now + LEEWAY * 1000) throw tokenInvalid();
-      verified.set(token, claims);
-      return claims;
-    } catch (error) {
-      throw error instanceof JOSEError ? tokenInvalid() : error;
-    }
-  }
+/** Whether a token's time is over, by whatever clock. @param now epoch milliseconds */
+export function isOver({ expiresAt }: Pick<AccessClaims, "expiresAt">, now: number): boolean {
+  return now >= expiresAt + LEEWAY * 1000;
 }
 
 /** jose takes a list for the audience, and any JSON for other claims. Ours are what `issue` writes. */
@@ -142,7 +136,7 @@ function encodedHeader(header: object): string {
   return Buffer.from(JSON.stringify(header)).toString("base64url");
 }
 
-function tokenInvalid(): GalleyError {
+export function tokenInvalid(): GalleyError {
   return new GalleyError("unauthenticated", "the access token is not valid: it may have expired, so refresh it once", {
     reason: "token_invalid",
     outcome: "not_applied",

@@ -1,17 +1,10 @@
-import type { Principal } from "../../access/principal.ts";
-import { ROLES } from "../../access/scopes.ts";
-import type { Commit, DocumentStore } from "../../stores/document-store.ts";
-import { findUser, type Pool, type UserRecord, userCollection } from "../users.ts";
-import type { AccessClaims } from "./access-token.ts";
+import type { Change, Commit, DocumentStore } from "../../stores/document-store.ts";
+import { findUser, type Pool, readUser, userCollection } from "../users.ts";
+import type { Bearer } from "./bearer.ts";
 import { HeldRecords } from "./held-records.ts";
 import { sessionEnded } from "./session-ended.ts";
-import { liveUntil, readSession, SESSIONS, type SessionRecord } from "./session-records.ts";
-
-/** Someone who is signed in, as they are now; without the person's private data. */
-export interface SignedIn {
-  readonly session: SessionRecord;
-  readonly user: UserRecord;
-}
+import { readSession, SESSIONS } from "./session-records.ts";
+import { type HeldSession, type HeldUser, heldSession, heldUser, type SignedIn } from "./signed-in.ts";
 
 /**
  * Who is behind an access token. A token says only who someone was when it was made; this says who they are, and is kept
@@ -20,22 +13,15 @@ export interface SignedIn {
 export interface PrincipalTable {
   /**
    * At once, without asking the store, where session and person are held.
+   * @param now epoch milliseconds
    * @throws GalleyError `unauthenticated` with reason `session_ended`; `unavailable` while changes cannot be told
    */
-  of(claims: AccessClaims): SignedIn | Promise<SignedIn>;
+  of(bearer: Bearer, now: number): SignedIn | Promise<SignedIn>;
   close(): void;
 }
 
-/** What is looked at every time lies side by side: of thousands of sessions, each object elsewhere in memory takes its time. */
-interface HeldSession extends Pick<SessionRecord, "pool" | "user"> {
-  readonly session: SessionRecord;
-  readonly until: number;
-}
-
-/** Sessions and people held, each of two generations: enough for all who are at work at once. A session is about 1 KB. */
-const MOST = 10_000;
-/** Of a person, whose claims are up to 4 KB, private preferences are up to 8 more, and nobody is judged by them. */
-const NO_DATA = {};
+/** Sessions held, and people of each pool: enough for all who are at work at once. */
+const MOST = 20_000;
 
 export function createPrincipalTable({
   store,
@@ -46,68 +32,73 @@ export function createPrincipalTable({
 }): PrincipalTable {
   const sessions = new HeldRecords<HeldSession>(MOST, async (id) => {
     const [row] = await store.get(SESSIONS.name, [id]);
-    const session = row && readSession(row);
-    return session && { session, pool: session.pool, user: session.user, until: liveUntil(session) };
+    return row && heldSession(readSession(row));
   });
-  const readPerson = async (pool: Pool, id: string): Promise<UserRecord | undefined> => {
-    const user = await findUser(store, pool, id);
-    return user && { ...user, data: NO_DATA };
-  };
-  const people = {
-    user: new HeldRecords(MOST, (id) => readPerson("user", id)),
-    admin: new HeldRecords(MOST, (id) => readPerson("admin", id)),
-  };
-  const kinds = new Map<string, HeldRecords<HeldSession | UserRecord>>([
-    [SESSIONS.name, sessions],
-    [userCollection("user"), people.user],
-    [userCollection("admin"), people.admin],
-  ]);
+  const peopleOf = (pool: Pool) =>
+    new HeldRecords<HeldUser>(MOST, async (id) => {
+      const user = await findUser(store, pool, id);
+      return user && heldUser(user);
+    });
+  const people = { user: peopleOf("user"), admin: peopleOf("admin") };
+
+  /** Looks into a change only if its document is held. */
+  function told(change: Change): void {
+    const { collection, id } = change;
+    if (collection === SESSIONS.name) {
+      sessions.changed(id, () => change.next && heldSession(readSession(change.next)));
+    }
+    for (const pool of ["user", "admin"] as const) {
+      if (collection !== userCollection(pool)) continue;
+      people[pool].changed(id, () => change.next && heldUser(readUser(pool, change.next)));
+    }
+  }
+
+  function forget(collection?: string): void {
+    if (collection === undefined || collection === SESSIONS.name) sessions.clear();
+    if (collection === undefined || collection === userCollection("user")) people.user.clear();
+    if (collection === undefined || collection === userCollection("admin")) people.admin.clear();
+  }
 
   // A change reaches this, on every node, before the call that made it is answered.
   const tail = store.tail(
     undefined,
     ({ changes, dropped = [] }: Commit) => {
-      for (const { collection, id } of changes) kinds.get(collection)?.forget(id);
-      for (const collection of dropped) kinds.get(collection)?.clear();
+      for (const change of changes) told(change);
+      for (const collection of dropped) forget(collection);
     },
-    () => {
-      for (const records of kinds.values()) records.clear();
-    },
+    () => forget(),
   );
 
   const table: PrincipalTable = {
-    of(claims) {
-      if (!store.nodes.inTouch) return store.nodes.touch().then(() => table.of(claims));
-      const held = sessions.get(claims.session);
-      const user = people[claims.pool].get(claims.user);
-      return held && user ? judge(claims, held, user) : load(claims);
+    of(bearer, now) {
+      if (!store.nodes.inTouch) return store.nodes.touch().then(() => table.of(bearer, clock()));
+      if (!bearer.settled) return look(bearer, now);
+      if (now >= bearer.until) throw sessionEnded();
+      return bearer;
     },
     close: () => tail.close(),
   };
   return table;
 
-  async function load(claims: AccessClaims): Promise<SignedIn> {
-    const found = await Promise.all([sessions.load(claims.session), people[claims.pool].load(claims.user)]);
+  /** Settles who it is, and reads what is not held. */
+  function look(bearer: Bearer, now: number): SignedIn | Promise<SignedIn> {
+    const session = sessions.get(bearer.session, bearer);
+    const user = people[bearer.pool].get(bearer.user, bearer);
+    if (!session || !user) return load(bearer);
+    const own = session.pool === bearer.pool && session.user === bearer.user;
+    if (!own || user.disabled || now >= session.until) throw sessionEnded();
+    bearer.settle(session, user);
+    return bearer;
+  }
+
+  async function load(bearer: Bearer): Promise<SignedIn> {
+    const [ofSessions, ofPeople] = [sessions, people[bearer.pool]];
+    const found = await Promise.all([
+      ofSessions.get(bearer.session) ?? ofSessions.load(bearer.session),
+      ofPeople.get(bearer.user) ?? ofPeople.load(bearer.user),
+    ]);
     if (found.includes(undefined)) throw sessionEnded();
     // While one of the two was read, the other may have changed: only what is held is as it is now.
-    return table.of(claims);
+    return table.of(bearer, clock());
   }
-
-  function judge(claims: AccessClaims, held: HeldSession, user: UserRecord): SignedIn {
-    const own = held.pool === claims.pool && held.user === claims.user;
-    if (!own || user.disabledAt || clock() >= held.until) throw sessionEnded();
-    return { session: held.session, user };
-  }
-}
-
-/** Who somebody is to whoever judges what they may do. */
-export function principalOf({ session, user }: SignedIn, address: string, origin: string | undefined): Principal {
-  const from = origin === undefined ? { address } : { address, origin };
-  const common = { id: user.id, session: session.id, provedAt: session.provedAt.getTime(), ...from };
-  if (user.pool === "admin") {
-    const role = user.role ?? "viewer";
-    return { kind: "admin", ...common, role, scopes: ROLES[role] };
-  }
-  const { guest, roles, claims } = user;
-  return { kind: "user", ...common, guest, roles, claims, email: user.emailProvenAt && user.emailKey };
 }

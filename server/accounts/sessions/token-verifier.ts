@@ -1,11 +1,15 @@
 import type { Principal } from "../../access/principal.ts";
 import type { AdminNetworks } from "../limits/admin-networks.ts";
-import type { AccessTokens } from "./access-token.ts";
-import { type PrincipalTable, principalOf, type SignedIn } from "./principals.ts";
+import { Bearer } from "./bearer.ts";
+import type { KnownTokens } from "./known-tokens.ts";
+import type { PrincipalTable } from "./principals.ts";
+import { principalOf, type SignedIn } from "./signed-in.ts";
 
 /** Tells whose access token it is: its claims name a session, and what the caller may do comes from the table of those. */
 export interface TokenVerifier {
   /**
+   * At once, if the token is known, and its session and person are held.
+   *
    * @throws GalleyError `unauthenticated`: `token_invalid` or `session_ended`; `permission_denied` of an admin from a network
    *   that is not admitted
    */
@@ -14,25 +18,27 @@ export interface TokenVerifier {
   renew(principal: Principal): Principal | Promise<Principal>;
 }
 
-export function createTokenVerifier(
-  tokens: AccessTokens,
-  table: PrincipalTable,
-  networks: Pick<AdminNetworks, "demand">,
-): TokenVerifier {
+export interface TokenVerifierOptions {
+  readonly tokens: KnownTokens;
+  readonly table: PrincipalTable;
+  readonly networks: Pick<AdminNetworks, "demand">;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+}
+
+export function createTokenVerifier({ tokens, table, networks, clock }: TokenVerifierOptions): TokenVerifier {
   return {
     verify(token, address, origin) {
-      const claims = tokens.verify(token);
-      if (claims instanceof Promise) return claims.then((found) => settled(table.of(found), address, origin));
-      return settled(table.of(claims), address, origin);
+      const now = clock();
+      const bearer = tokens.verify(token, now);
+      if (bearer instanceof Promise) return bearer.then((one) => settled(table.of(one, clock()), address, origin));
+      return settled(table.of(bearer, now), address, origin);
     },
     renew(principal) {
       if (principal.kind !== "user" && principal.kind !== "admin") return principal;
       const { kind: pool, id: user, session, address, origin } = principal;
-      return settled(
-        table.of({ pool, user, session, issuedAt: 0, expiresAt: Number.POSITIVE_INFINITY }),
-        address,
-        origin,
-      );
+      const bearer = new Bearer({ pool, user, session, expiresAt: Number.POSITIVE_INFINITY });
+      return settled(table.of(bearer, clock()), address, origin);
     },
   };
 
@@ -43,7 +49,7 @@ export function createTokenVerifier(
   }
 
   function admitted(found: SignedIn, address: string, origin: string | undefined): Principal {
-    if (found.user.pool === "admin") networks.demand(address);
+    if (found.pool === "admin") networks.demand(address);
     return principalOf(found, address, origin);
   }
 }

@@ -9,15 +9,27 @@ import { visitOf } from "./visit.ts";
 
 const USERS = "/v1/admin/users";
 const ONE = `${USERS}/{id}`;
+const REQUESTS: Schema = {
+  ...{ type: ["integer", "null"], minimum: 1, maximum: 1_000_000 },
+  description: "Requests for data; null: as many as the setting `limits.user` says.",
+};
+const LIMITS = object({ requestsPerMinute: REQUESTS }, ["requestsPerMinute"]);
 const USER: Schema = object({
   ...ME.properties,
   disabledAt: { type: ["string", "null"], format: "date-time" },
   disabledReason: { type: ["string", "null"] },
+  notes: { type: ["string", "null"] },
+  limits: LIMITS,
 });
 const RIGHTS = {
   roles: { type: "array", items: { type: "string" }, description: "At most 16." },
   claims: DATA,
 } as const satisfies Record<string, Schema>;
+/** What only admins see. */
+const ADMINS_OWN: Record<string, Schema> = {
+  notes: { type: ["string", "null"], maxLength: 4000 },
+  limits: { ...LIMITS, type: ["object", "null"] },
+};
 
 /** Users as admins manage them: accounts.md 7.5. */
 export function userRoutes(users: UserAdmin, replies: Replies): Route[] {
@@ -87,8 +99,8 @@ export function userRoutes(users: UserAdmin, replies: Replies): Route[] {
       ...writing,
       method: "PATCH",
       path: ONE,
-      summary: "Change a user's roles, claims, name, locale or preferences",
-      body: object({ ...PROFILE, ...RIGHTS }),
+      summary: "Change a user's roles, claims, notes, limits, name, locale or preferences",
+      body: object({ ...PROFILE, ...RIGHTS, ...ADMINS_OWN }),
       replies: user,
       errors: ["not_found", "contention"],
       async answer(call) {

@@ -101,7 +101,7 @@ async function forgeriesOf({ clock }: TokenParts, { token, session }: Holder, ot
     signed({}, { ep: "e0" }, own.bytes),
     signed({}, { sub: other.user.id }, own.bytes),
     signed({}, { iat: Number(claims.iat) + 3600 }, own.bytes),
-    await elsewhere.issue({ pool, user, session: id }, ACCESS_SECONDS),
+    (await elsewhere.issue({ pool, user, session: id }, ACCESS_SECONDS)).token,
   ];
 }
 

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { GalleyError } from "#protocol/errors";
-import { nameOf } from "../../../server/access/principal.ts";
+import { nameOf, type Principal } from "../../../server/access/principal.ts";
 import { fresh } from "../../../server/accounts/record.ts";
 import { deriveKeys } from "../../../server/accounts/secrets/derived-keys.ts";
 import { createAccessTokens } from "../../../server/accounts/sessions/access-token.ts";
+import { createKnownTokens } from "../../../server/accounts/sessions/known-tokens.ts";
 import { createPrincipalTable } from "../../../server/accounts/sessions/principals.ts";
 import { createSessions, SESSIONS, type SessionRecord } from "../../../server/accounts/sessions/sessions.ts";
 import { createTokenVerifier } from "../../../server/accounts/sessions/token-verifier.ts";
@@ -58,7 +59,15 @@ async function tokenOn(engine: Engine, smoke: boolean): Promise<ReportRow[]> {
     const holders = await makeHolders(parts, size.tokens);
     const on = engine.name === "sqlite" ? "SQLite" : "MongoDB";
     return [
-      await speedRow(`B13 token check on ${on}`, parts, holders, size),
+      await speedRow(`B13 token check on ${on}`, parts, holders, {
+        ...size,
+        maker: parts.tokens.issue,
+        most: MOST_MICROSECONDS,
+      }),
+      await speedRow(`B13 token check on ${on}, new ones from another node`, parts, holders, {
+        ...size,
+        maker: async (...whose) => (await parts.access.issue(...whose)).token,
+      }),
       await acceptedThatMustNot(`B13 forged, expired, revoked on ${on}`, parts, holders),
     ];
   } finally {
@@ -76,9 +85,11 @@ async function openParts({ folder, env }: Engine) {
   const common = { keys: deriveKeys(["the secret of the benchmark, over 32 bytes"]), epoch: "e1", clock };
   const lives = () => ({ idleSeconds: 30 * 86_400, absoluteSeconds: 90 * 86_400, most: 50 });
   const sessions = createSessions({ ...common, store, random, lives, onReuse: () => [] });
-  const tokens = createAccessTokens({ ...common, issuer: () => ISSUER });
+  const access = createAccessTokens({ ...common, issuer: () => ISSUER });
+  const tokens = createKnownTokens(access);
   const table = createPrincipalTable({ store, clock });
-  return { store, clock, time, sessions, tokens, table, verifier: createTokenVerifier(tokens, table, { demand() {} }) };
+  const verifier = createTokenVerifier({ tokens, table, networks: { demand() {} }, clock });
+  return { store, clock, time, sessions, access, tokens, table, verifier };
 }
 
 const ISSUER = "https://galley.example";
@@ -128,18 +139,27 @@ async function makeHolder({ store, sessions, tokens, clock }: TokenParts, n: num
   const user: UserRecord = { ...person, email, emailKey: email, data: {}, roles: ["reader"], claims: {} };
   const started = await sessions.start({ pool: "user", user: user.id, visit: VISIT, proofs: ["password"] });
   await store.commit([writeUser(store, user, now), ...started.writes]);
-  return { user, session: started.session, token: await issue(tokens, started.session) };
+  return { user, session: started.session, token: await issue(tokens.issue, started.session) };
 }
 
-function issue(tokens: TokenParts["tokens"], { pool, user, id }: SessionRecord): Promise<string> {
-  return tokens.issue({ pool, user, session: id }, ACCESS_SECONDS);
+type Maker = TokenParts["tokens"]["issue"];
+
+function issue(maker: Maker, { pool, user, id }: SessionRecord): Promise<string> {
+  return maker({ pool, user, session: id }, ACCESS_SECONDS);
+}
+
+interface Measured extends Size {
+  /** Makes the new tokens. */
+  readonly maker: Maker;
+  /** Microseconds. */
+  readonly most?: number;
 }
 
 async function speedRow(
   what: string,
   parts: TokenParts,
   holders: readonly Holder[],
-  { rounds, seconds }: Size,
+  { rounds, seconds, maker, most = Infinity }: Measured,
 ): Promise<ReportRow> {
   const random = seeded(SEED);
   const all: Second[] = [];
@@ -147,7 +167,7 @@ async function speedRow(
   for (let round = 0; round <= rounds; round++) {
     const played: Second[] = [];
     for (let second = 0; second < seconds; second++) {
-      const renewed = await renew(parts, holders, random);
+      const renewed = await renew(parts, holders, random, maker);
       played.push(await playSecond(parts, holders, renewed, random));
     }
     // The first round finds all tokens unknown: it warms up.
@@ -164,14 +184,19 @@ async function speedRow(
     ceiling: "-",
     ratio: mean,
     spread: (Math.max(...means) - Math.min(...means)) / mean,
-    target: `<= ${MOST_MICROSECONDS} µs`,
-    met: mean <= MOST_MICROSECONDS && wrong === 0,
+    target: most === Infinity ? "told" : `<= ${most} µs`,
+    met: mean <= most && wrong === 0,
     note: `of ${holders.length} tokens 1 % new a second, ${REQUESTS} requests a second; a known one ${known?.toFixed(2)} µs, a new one ${anew?.toFixed(0)} µs; ${cpu?.toFixed(2)} CPU-µs a request; wrong ${wrong}`,
   };
 }
 
 /** One in a hundred refreshes, as the route does: the session changes, and its next token is unknown. */
-async function renew({ sessions, tokens }: TokenParts, holders: readonly Holder[], random: Random): Promise<Holder[]> {
+async function renew(
+  { sessions }: TokenParts,
+  holders: readonly Holder[],
+  random: Random,
+  maker: Maker,
+): Promise<Holder[]> {
   const count = Math.ceil(holders.length / RENEWED);
   const from = Math.floor(random() * holders.length);
   const chosen = Array.from({ length: count }, (_, i) => holders[(from + i * 97) % holders.length] as Holder);
@@ -181,7 +206,7 @@ async function renew({ sessions, tokens }: TokenParts, holders: readonly Holder[
       const refreshToken = sessions.refreshTokenOf(holder.session);
       const { session } = await whileInTouch(() => sessions.rotate(refreshToken, VISIT));
       holder.session = session;
-      holder.token = await issue(tokens, session);
+      holder.token = await issue(maker, session);
     }),
   );
   return renewed;
@@ -204,27 +229,30 @@ async function playSecond(
   renewed: readonly Holder[],
   random: Random,
 ): Promise<Second> {
-  const requests = Array.from(
-    { length: REQUESTS - renewed.length },
-    () => holders[Math.floor(random() * holders.length)] as Holder,
-  );
-  let wrong = 0;
+  const any = () => holders[Math.floor(random() * holders.length)] as Holder;
+  const requests = [...renewed, ...Array.from({ length: REQUESTS - renewed.length }, any)];
+  // Each request brings its token anew, as text that was read from a socket.
+  const tokens = requests.map(({ token }) => Buffer.from(token, "latin1").toString("latin1"));
+  const principals: Principal[] = [];
+  const verify = async (from: number, to: number) => {
+    // As they come in one after the other: each waits for its own answer only.
+    for (let i = from; i < to; i++) {
+      const verified = verifier.verify(tokens[i] as string, VISIT.address);
+      principals.push(verified instanceof Promise ? await verified : verified);
+    }
+  };
   const cpu = process.cpuUsage();
   const began = performance.now();
-  // As they come in one after the other: each waits for its own answer only.
-  for (const { token, user } of renewed) if (nameOf(await verifier.verify(token, VISIT.address)) !== user.id) wrong++;
+  await verify(0, renewed.length);
   const between = performance.now();
-  for (const { token, user } of requests) {
-    const verified = verifier.verify(token, VISIT.address);
-    const principal = verified instanceof Promise ? await verified : verified;
-    if (nameOf(principal) !== user.id) wrong++;
-  }
+  await verify(renewed.length, requests.length);
   const ended = performance.now();
   const spent = process.cpuUsage(cpu);
+  const wrong = requests.filter(({ user }, i) => nameOf(principals[i] as Principal) !== user.id).length;
   return {
     wall: ((ended - began) * 1000) / REQUESTS,
     cpu: (spent.user + spent.system) / REQUESTS,
-    known: ((ended - between) * 1000) / requests.length,
+    known: ((ended - between) * 1000) / (requests.length - renewed.length),
     anew: ((between - began) * 1000) / renewed.length,
     wrong,
   };
