@@ -47,8 +47,8 @@ export interface LiveSessions extends LiveService {
 const TICK_MILLISECONDS = 30_000;
 /** Sessions that are looked at in one turn, so that the event loop comes round among thousands. */
 const AT_ONCE = 1000;
-/** Of those that rules concern, who may show much: fewer. */
-const VISITED_AT_ONCE = 200;
+/** Milliseconds of a turn for those whom rules concern, who may show much. */
+const VISITING = 10;
 /** Lookups that are read at once. */
 const READS = 16;
 /** A node whose commits come this late takes on nobody new; live-queries.md 11. */
@@ -116,7 +116,7 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
       awake.delete(session);
       session.flush();
     }
-    for (left = Math.min(left, VISITED_AT_ONCE); unvisited && left > 0; left--) {
+    for (const end = node.monotonic() + VISITING; unvisited && left > 0 && node.monotonic() <= end; left--) {
       const { done, value } = unvisited.next();
       if (done) unvisited = undefined;
       else value.flush();
