@@ -7,6 +7,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, w
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
+import { keepCompiled, makeVendors, VENDORS, FOLDER as VENDORS_FOLDER, vendorFile } from "./vendors.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = ["sdk", "server", "tests", "docs/examples"];
@@ -17,16 +18,20 @@ const OF_THIS_FILE = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 /** A specifier in the forms that the sources use; what it is in the compiled tree only differs in its ending. */
 const SPECIFIER = /(\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*)\.ts"/g;
 const PROTOCOL = /(\bfrom\s*|\bimport\s*\(?\s*)"#protocol\/([^"]*)"/g;
-/** Not in texts that tests hand to others: those do not start a line. */
+/** In these two not in texts that tests hand to others: those do not start a line. */
+const VENDOR = new RegExp(`^(import (?:[^"]* from )?|\\} from |.*\\bimport\\()"(${VENDORS.join("|")})"`, "gm");
 const SDK = /^(import [^"]* from )"@galley\/sdk(?:\/(\w+))?"/gm;
 
 const sources = SOURCES.flatMap((folder) => listFiles(join(ROOT, folder))).filter(
   (path) => isSource(path) || isData(path),
 );
+await makeVendors();
 const results = new Map(sources.map((path) => [resultOf(path), path]));
 mkdirSync(DIST, { recursive: true });
-for (const path of listFiles(DIST)) if (!results.has(path.replace(/\.map$/, ""))) rmSync(path);
+const isMade = (path) => path.startsWith(VENDORS_FOLDER);
+for (const path of listFiles(DIST)) if (!isMade(path) && !results.has(path.replace(/\.map$/, ""))) rmSync(path);
 await Promise.all([...results].map(([result, source]) => compile(source, result)));
+keepCompiled();
 
 async function compile(source, result) {
   const made = statSync(result, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -42,10 +47,12 @@ async function compile(source, result) {
     sourcesContent: false,
     sourcefile: relative(dirname(result), source),
   });
-  const sdk = relative(dirname(result), join(DIST, "sdk")).split(sep).join("/");
+  const pathTo = (path) => relative(dirname(result), path).split(sep).join("/");
+  const sdk = pathTo(join(DIST, "sdk"));
   const linked = code
     .replace(SPECIFIER, '$1"$2.js"')
     .replace(PROTOCOL, (_, word, name) => `${word}"${sdk}/protocol/${name}.js"`)
+    .replace(VENDOR, (_, words, name) => `${words}"${pathTo(vendorFile(name))}"`)
     .replace(SDK, (_, words, name = "index") => `${words}"${sdk}/${name}.js"`);
   writeFileSync(`${result}.map`, map);
   writeFileSync(result, linked);

@@ -18,7 +18,7 @@ async function importTap() {
   const { createHook } = async_hooks;
   async_hooks.createHook = () => ({ enable() {}, disable() {} });
   syncBuiltinESMExports();
-  await import("tap");
+  await import(isSource ? "tap" : "./dist/vendors/tap.js");
   async_hooks.createHook = createHook;
   syncBuiltinESMExports();
   // tap makes Node read the source map of every module. tests/run.ts reads those that it needs.
