@@ -313,6 +313,26 @@ t.test("a node that does not know what others changed sends nothing", async (t) 
   t.same(ann.complaints, []);
 });
 
+t.test("a node that stops sends what is in flight, then bye", async (t) => {
+  const node = await startLiveNode(t);
+  await node.put("news", "a", { n: 1 });
+  const socket = await node.welcome();
+  const s = socket.find("news");
+  await socket.answered(s);
+  const position = await node.put("news", "b", { n: 1 });
+  socket.session.drain(1234);
+  t.same(socket.ids(s), ["a", "b"]);
+  t.match(socket.frames.at(-1), { t: "bye", pos: position, retry: 1234 });
+  t.equal(socket.closed?.code, 1012);
+  const silent = node.open();
+  silent.session.drain(1);
+  t.same(silent.frames, [], "nothing but errors before welcome");
+  t.equal(silent.closed?.code, 1012);
+  await node.put("news", "c", {});
+  t.same(socket.complaints, []);
+  t.equal(node.counters.sockets, 0);
+});
+
 t.test("a sign-in and a membership cost nothing for two thousand whom they do not concern", async (t) => {
   const node = await startLiveNode(t, { rules: TEAM_RULES, limits: { questionBurst: 5000, waitingCharacters: 1e9 } });
   await node.put("members", "m0", { userId: "zoe", team: "a" });
