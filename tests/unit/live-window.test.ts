@@ -88,6 +88,12 @@ t.test("as many rows as are visible, and a bound: whether more follow has to be 
   );
 });
 
+t.test("where a refill says otherwise than the list, it has the last word", async (t) => {
+  const list = listOf(3, 3, false);
+  const other = [row("d00", 2), row("d02"), row("e")];
+  t.same(told(list.refill(other, false)), { rm: ["d01"], up: ["0 d00", "2 e"] });
+});
+
 t.test("rows pushed out of the list by one commit are taken out of what is visible", async (t) => {
   const list = listOf(2, 12, true);
   const first = ids(0, 30).map((id) => rowChange(`c${id}`));
