@@ -2,7 +2,7 @@ import { encodeValue } from "#protocol/values";
 import type { DocumentStore } from "../stores/document-store.ts";
 import type { Images } from "./bound-rule.ts";
 import { factsOf, type RuledPrincipal } from "./caller.ts";
-import { createLookupCache, RequestLookups } from "./lookups.ts";
+import { createLookupCache, type LookupCache, RequestLookups } from "./lookups.ts";
 import type { Principal } from "./principal.ts";
 import type { Caller } from "./rule-binder.ts";
 import type { Rule, RuleSet } from "./rule-tree.ts";
@@ -89,53 +89,13 @@ export function createRights({ store, rules, clock, renewed }: RightsOptions): R
     common++;
   }
 
-  function make(first: Principal): RequestRights {
-    let principal = first;
-    let at = epoch;
-    let commonAt = common;
-    let held = rules();
-    // Of keys and admins nothing of this is ever asked.
-    let caller: Caller | undefined;
-    let lookups: RequestLookups | undefined;
-    return {
-      get principal() {
-        return principal;
-      },
-      get rules() {
-        return held;
-      },
-      get caller() {
-        if (caller) return caller;
-        lookups = new RequestLookups(store, cache);
-        caller = { facts: factsOf(ruled(principal)), now: clock(), lookups };
-        return caller;
-      },
-      get current() {
-        return at === epoch;
-      },
-      async confirm() {
-        if (at === epoch) return true;
-        const [turn, commonTurn] = [epoch, common];
-        const fresh = await renewed(principal);
-        const same = commonTurn === commonAt && sameRights(principal, fresh);
-        principal = fresh;
-        held = rules();
-        at = turn;
-        commonAt = commonTurn;
-        if (!same && caller) {
-          lookups?.renew();
-          caller = { ...caller, facts: factsOf(ruled(principal)) };
-        }
-        return same;
-      },
-    };
-  }
+  const sources: Sources = { store, cache, rules, clock, renewed, epoch: () => epoch, common: () => common };
 
   return {
     of(principal) {
       const known = requests.get(principal);
       if (known) return known;
-      const made = make(principal);
+      const made = new RightsNow(principal, sources);
       requests.set(principal, made);
       return made;
     },
@@ -143,6 +103,61 @@ export function createRights({ store, rules, clock, renewed }: RightsOptions): R
     changed,
     close: () => tail.close(),
   };
+}
+
+interface Sources extends RightsOptions {
+  readonly cache: LookupCache;
+  readonly epoch: () => number;
+  readonly common: () => number;
+}
+
+/** Made for each request, so it is a class: closures with accessors would cost several times as much. */
+class RightsNow implements RequestRights {
+  principal: Principal;
+  rules: RuleSet;
+  readonly #sources: Sources;
+  #at: number;
+  #commonAt: number;
+  /** Of keys and admins nothing of this is ever asked. */
+  #caller: Caller | undefined;
+  #lookups: RequestLookups | undefined;
+
+  constructor(principal: Principal, sources: Sources) {
+    this.principal = principal;
+    this.rules = sources.rules();
+    this.#sources = sources;
+    this.#at = sources.epoch();
+    this.#commonAt = sources.common();
+  }
+
+  get caller(): Caller {
+    if (this.#caller) return this.#caller;
+    const { store, cache, clock } = this.#sources;
+    this.#lookups = new RequestLookups(store, cache);
+    this.#caller = { facts: factsOf(ruled(this.principal)), now: clock(), lookups: this.#lookups };
+    return this.#caller;
+  }
+
+  get current(): boolean {
+    return this.#at === this.#sources.epoch();
+  }
+
+  async confirm(): Promise<boolean> {
+    if (this.current) return true;
+    const { epoch, common, renewed, rules } = this.#sources;
+    const [turn, commonTurn] = [epoch(), common()];
+    const fresh = await renewed(this.principal);
+    const same = commonTurn === this.#commonAt && sameRights(this.principal, fresh);
+    this.principal = fresh;
+    this.rules = rules();
+    this.#at = turn;
+    this.#commonAt = commonTurn;
+    if (!same && this.#caller) {
+      this.#lookups?.renew();
+      this.#caller = { ...this.#caller, facts: factsOf(ruled(fresh)) };
+    }
+    return same;
+  }
 }
 
 /** Scopes of keys and admins need no facts. */

@@ -53,7 +53,14 @@ export function bindStatically(rule: Rule, caller: Caller, ticks: boolean, poiso
       return lookup && knownUnread(rule, lookup, caller, false)?.exists;
     },
   };
-  return new BoundRule(rule, bind(rule.node, poisoned ? { ...bindings, poisoned } : bindings));
+  const bound = bind(rule.node, poisoned ? { ...bindings, poisoned } : bindings);
+  return new BoundRule(rule, isClosed(bound) ? normalise(bound) : bound);
+}
+
+/** Whether nothing that is stored can make a rule hold for a caller: asked before anything is read. */
+export function isForbidden(rule: Rule, caller: Caller, ticks: boolean): boolean {
+  // Without lookups the caller alone tells, and what they told is kept.
+  return (rule.lookups.size === 0 ? bindRule(rule, caller, ticks) : bindStatically(rule, caller, ticks)).never;
 }
 
 /** What is known of a lookup that is not read: a `where` that never holds for this caller finds nothing. */

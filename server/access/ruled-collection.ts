@@ -8,7 +8,7 @@ import { type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { Principal } from "./principal.ts";
 import { bindReadMasks, NO_READ_MASKS, type ReadMasks } from "./read-masks.ts";
 import type { RequestRights } from "./rights.ts";
-import { bindMasks, bindRule, bindStatically, existsFor, Unsettled } from "./rule-binder.ts";
+import { bindMasks, bindRule, existsFor, isForbidden, Unsettled } from "./rule-binder.ts";
 import type { CollectionRules, Rule } from "./rule-tree.ts";
 import type { Action } from "./scopes.ts";
 
@@ -35,13 +35,14 @@ export class RuledCollection {
   }
 
   demand(action: Action): void {
-    const rules =
-      action === "update" ? [this.#rule(action, false), this.#rule(action, true)] : [this.#rule(action, false)];
-    for (const rule of rules) {
-      if (rule && !bindStatically(rule, this.#request.caller, action === "list").never) continue;
-      this.#request.heard?.({ collection: this.collection, action, rule: rule ?? CLOSED_RULE.rule, allowed: false });
-      throw this.#forbidden(rule);
-    }
+    this.#demandRule(action, this.#rule(action, false));
+    if (action === "update") this.#demandRule(action, this.#rule(action, true));
+  }
+
+  #demandRule(action: Action, rule: Rule | undefined): void {
+    if (rule && !isForbidden(rule, this.#request.caller, action === "list")) return;
+    this.#request.heard?.({ collection: this.collection, action, rule: rule ?? CLOSED_RULE.rule, allowed: false });
+    throw this.#forbidden(rule);
   }
 
   get filter(): Node {
