@@ -60,7 +60,7 @@ const DOORS: readonly Door[] = [
     status: 404,
     request: (id) => ({
       ...{ method: "POST", path: "/v1/batch" },
-      body: JSON.stringify({ operations: [{ op: "check", collection: "notes", id }] }),
+      body: JSON.stringify({ operations: [{ op: "check", collection: "notes", id, ifVersion: 1 }] }),
     }),
   },
   {
