@@ -7,6 +7,7 @@ import type { Overlay } from "./lookups.ts";
 import { type Masks, NO_MASKS } from "./masks/masks.ts";
 import type { AdminPrincipal, Principal, UserPrincipal } from "./principal.ts";
 import { NO_READ_MASKS, type ReadMasks } from "./read-masks.ts";
+import { RequestedCollection } from "./requested-collection.ts";
 import type { RequestRights, Rights } from "./rights.ts";
 import { RuledCollection } from "./ruled-collection.ts";
 import type { Action, ScopeSet } from "./scopes.ts";
@@ -111,31 +112,13 @@ function makeScope(request: RequestRights, collection: string): Scope {
 type Judged = Omit<Scope, typeof scope>;
 
 /** One collection for a service key or an admin. */
-class ScopedCollection implements Judged {
-  readonly collection: string;
+class ScopedCollection extends RequestedCollection implements Judged {
   readonly exempt = true;
   readonly filter = TRUE;
   readonly masks = NO_MASKS;
   readonly readMasks = NO_READ_MASKS;
-  readonly on: (collection: string) => Scope;
-  readonly #request: RequestRights;
-
-  constructor(request: RequestRights, collection: string, on: (collection: string) => Scope) {
-    this.#request = request;
-    this.collection = collection;
-    this.on = on;
-  }
-
-  get principal(): Principal {
-    return this.#request.principal;
-  }
-
   get mayDeclare(): boolean {
     return this.always("create");
-  }
-
-  get current(): boolean {
-    return this.#request.current;
   }
 
   demand(action: Action): void {
@@ -161,10 +144,6 @@ class ScopedCollection implements Judged {
   see(): void {}
 
   async settle(): Promise<void> {}
-
-  confirm(): Promise<boolean> {
-    return this.#request.confirm();
-  }
 }
 
 /** What limits a principal in place of rules. */

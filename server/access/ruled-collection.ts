@@ -1,47 +1,27 @@
 import type { Node } from "#protocol/ast";
 import { isCollectionName } from "#protocol/batch";
 import { GalleyError } from "#protocol/errors";
-import type { Scope } from "./authorize.ts";
 import { type BoundRule, CLOSED_RULE, type Images } from "./bound-rule.ts";
 import type { Overlay } from "./lookups.ts";
 import { type Masks, NO_MASKS } from "./masks/masks.ts";
-import type { Principal } from "./principal.ts";
 import { bindReadMasks, NO_READ_MASKS, type ReadMasks } from "./read-masks.ts";
-import type { RequestRights } from "./rights.ts";
+import { RequestedCollection } from "./requested-collection.ts";
 import { bindMasks, bindRule, existsFor, isForbidden, Unsettled } from "./rule-binder.ts";
 import type { CollectionRules, Rule } from "./rule-tree.ts";
 import type { Action } from "./scopes.ts";
 
 /** One collection as the rules open it to one request. Errors deny: whatever throws here allows nothing. */
-export class RuledCollection {
-  readonly collection: string;
+export class RuledCollection extends RequestedCollection {
   readonly exempt = false;
   readonly mayDeclare = false;
-  readonly on: (collection: string) => Scope;
-  readonly #request: RequestRights;
-
-  constructor(request: RequestRights, collection: string, on: (collection: string) => Scope) {
-    this.#request = request;
-    this.collection = collection;
-    this.on = on;
-  }
-
-  get principal(): Principal {
-    return this.#request.principal;
-  }
-
-  get current(): boolean {
-    return this.#request.current;
-  }
-
   demand(action: Action): void {
     this.#demandRule(action, this.#rule(action, false));
     if (action === "update") this.#demandRule(action, this.#rule(action, true));
   }
 
   #demandRule(action: Action, rule: Rule | undefined): void {
-    if (rule && !isForbidden(rule, this.#request.caller, action === "list")) return;
-    this.#request.heard?.({ collection: this.collection, action, rule: rule ?? CLOSED_RULE.rule, allowed: false });
+    if (rule && !isForbidden(rule, this.request.caller, action === "list")) return;
+    this.request.heard?.({ collection: this.collection, action, rule: rule ?? CLOSED_RULE.rule, allowed: false });
     throw this.#forbidden(rule);
   }
 
@@ -53,16 +33,16 @@ export class RuledCollection {
     const action = this.#rule("get", false)?.perDocument ? "list" : "get";
     this.demand(action);
     const rule = this.#rule(action, false) ?? CLOSED_RULE.rule;
-    return bindRule(rule, this.#request.caller, true).filter;
+    return bindRule(rule, this.request.caller, true).filter;
   }
 
   allows(action: Action, images: Images): boolean {
     const bound = this.#bound(action, action === "update" && images.before !== undefined);
     const verdict = bound.holds(images, (lookup, document) =>
-      existsFor(bound.rule, lookup, document, this.#request.caller),
+      existsFor(bound.rule, lookup, document, this.request.caller),
     );
     if (verdict === undefined) throw new Unsettled();
-    this.#request.heard?.({ collection: this.collection, action, rule: bound.rule, images, allowed: verdict });
+    this.request.heard?.({ collection: this.collection, action, rule: bound.rule, images, allowed: verdict });
     return verdict;
   }
 
@@ -71,29 +51,25 @@ export class RuledCollection {
   }
 
   see(overlay: Overlay | undefined): void {
-    this.#request.caller.lookups.see(overlay);
+    this.request.caller.lookups.see(overlay);
   }
 
   settle(): Promise<void> {
-    return this.#request.caller.lookups.settle();
-  }
-
-  confirm(): Promise<boolean> {
-    return this.#request.confirm();
+    return this.request.caller.lookups.settle();
   }
 
   get masks(): Masks {
     const rules = this.#rules;
-    return rules ? bindMasks(rules, this.#request.caller) : NO_MASKS;
+    return rules ? bindMasks(rules, this.request.caller) : NO_MASKS;
   }
 
   get readMasks(): ReadMasks {
     const rules = this.#rules;
-    return rules ? bindReadMasks(rules, this.#request.caller) : NO_READ_MASKS;
+    return rules ? bindReadMasks(rules, this.request.caller) : NO_READ_MASKS;
   }
 
   get #rules(): CollectionRules | undefined {
-    return isCollectionName(this.collection) ? this.#request.rules.collections.get(this.collection) : undefined;
+    return isCollectionName(this.collection) ? this.request.rules.collections.get(this.collection) : undefined;
   }
 
   #rule(action: Action, after: boolean): Rule | undefined {
@@ -105,11 +81,11 @@ export class RuledCollection {
 
   #bound(action: Action, after: boolean): BoundRule {
     const rule = this.#rule(action, after);
-    return rule ? bindRule(rule, this.#request.caller, action === "list") : CLOSED_RULE;
+    return rule ? bindRule(rule, this.request.caller, action === "list") : CLOSED_RULE;
   }
 
   #forbidden(rule: Rule | undefined): GalleyError {
-    const { principal } = this.#request;
+    const { principal } = this.request;
     if (principal.kind === "anonymous" && rule && mentionsCaller(rule)) {
       return new GalleyError("unauthenticated", "this needs someone who is signed in: send `Authorization: Bearer …`");
     }
