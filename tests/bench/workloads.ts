@@ -3,6 +3,7 @@ import type { Workload } from "./harness/report.ts";
 import { barrier } from "./workloads/barrier.ts";
 import { enumeration } from "./workloads/enumeration.ts";
 import { evaluate } from "./workloads/evaluate.ts";
+import { fanOut } from "./workloads/fan-out.ts";
 import { footprint } from "./workloads/footprint.ts";
 import { hidden } from "./workloads/hidden.ts";
 import { importCities } from "./workloads/import.ts";
@@ -27,6 +28,7 @@ export const WORKLOADS: readonly Workload[] = [
   page,
   mixed,
   match,
+  fanOut,
   rules,
   importCities,
   signIn,
