@@ -73,6 +73,7 @@ export function createMachine(parts: LiveParts): Machine {
   /** Whether the server knows who we are, on this connection. */
   let welcome = false;
   let renewal: ReturnType<typeof setTimeout> | undefined;
+  let idle: ReturnType<typeof setTimeout> | undefined;
   let grant = claim();
   let token: string | undefined;
 
@@ -105,6 +106,7 @@ export function createMachine(parts: LiveParts): Machine {
       clearTimeout(again);
     }
     clearTimeout(renewal);
+    clearTimeout(idle);
     connection.close();
   };
 
@@ -225,6 +227,7 @@ export function createMachine(parts: LiveParts): Machine {
     // Whoever asks the same later asks anew.
     entries.delete(entry.result.watched.key);
     mark(entry);
+    rest();
   }
 
   /** All hold the new position before any callback runs, and each runs once. */
@@ -248,10 +251,11 @@ export function createMachine(parts: LiveParts): Machine {
   }
 
   function leave(entry: Entry): void {
+    if (entries.get(entry.result.watched.key) !== entry) return;
     clearTimeout(entry.linger);
     entry.linger = setTimeout(() => {
       clearTimeout(entry.again);
-      if (entries.get(entry.result.watched.key) === entry) entries.delete(entry.result.watched.key);
+      entries.delete(entry.result.watched.key);
       if (numbers.get(entry.s) === entry) {
         connection.send(JSON.stringify({ t: "unsub", s: entry.s }));
         numbers.delete(entry.s);
@@ -259,6 +263,12 @@ export function createMachine(parts: LiveParts): Machine {
       }
       if (entries.size === 0) connection.close();
     }, LINGER);
+  }
+
+  /** All have ended, and somebody may be about to ask something else. */
+  function rest(): void {
+    clearTimeout(idle);
+    if (entries.size === 0) idle = setTimeout(() => entries.size === 0 && connection.close(), LINGER);
   }
 
   function enter(key: string): Entry {
