@@ -15,6 +15,11 @@ interface Commit {
   readonly parts: Part[];
 }
 
+interface Place {
+  readonly position: Position;
+  readonly text: (reached: Position) => string;
+}
+
 /**
  * What a socket is to be sent, in order, one frame a commit. What it must not be sent any more, because a right has gone or
  * a window was reset, is left out when it is taken.
@@ -22,7 +27,7 @@ interface Commit {
 export class Outbox {
   /** The highest position that was sent, or that a frame says the socket has reached. */
   position: Position | undefined;
-  #entries: (string | Commit)[] = [];
+  #entries: (string | Commit | Place)[] = [];
   #beats = false;
 
   get size(): number {
@@ -38,12 +43,18 @@ export class Outbox {
     this.#entries.push(text);
   }
 
+  /** Tells where the socket is, once what waits before it was sent: not before, or that would seem to be as far. */
+  sayAt(position: Position, text: (reached: Position) => string): void {
+    this.#entries.push({ position, text });
+  }
+
   add(shown: ShownWindow, change: Change): void {
     const last = this.#entries.at(-1);
     const part = { shown, turn: shown.turn, change };
     // A refill comes at the position of the commit before it, which may have changed the same window.
     const joins =
       typeof last === "object" &&
+      "parts" in last &&
       last.position === change.position &&
       !last.parts.some((other) => other.shown === shown);
     if (joins) last.parts.push(part);
@@ -55,6 +66,7 @@ export class Outbox {
     return this.#entries.some(
       (entry) =>
         typeof entry === "object" &&
+        "parts" in entry &&
         (from === undefined || entry.position >= from) &&
         entry.parts.some((part) => part.shown === shown && part.turn === shown.turn),
     );
@@ -68,6 +80,10 @@ export class Outbox {
     for (const entry of entries) {
       if (typeof entry === "string") {
         frames.push(entry);
+        continue;
+      }
+      if ("text" in entry) {
+        frames.push(entry.text(this.reach(entry.position)));
         continue;
       }
       const changes = entry.parts.filter(({ shown, turn }) => shown.turn === turn).map(({ change }) => change);

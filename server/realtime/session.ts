@@ -227,8 +227,8 @@ export class Session implements LiveSession, Turning {
     if (this.#isClosed) return;
     this.#state = "open";
     const { tail, limits, clock } = this.#node;
-    const { outbox } = this.#subscriptions;
-    outbox.say(welcomeText(found, outbox.reach(tail.position), limits.beatSeconds, clock()));
+    const text = (reached: Position) => welcomeText(found, reached, limits.beatSeconds, clock());
+    this.#subscriptions.outbox.sayAt(tail.position, text);
     this.#node.wake(this);
   }
 

@@ -368,3 +368,28 @@ t.test("a sign-in and a membership cost nothing for two thousand whom they do no
   await until(() => one?.ids(2).length === 0);
   t.equal(node.counters.renewals, renewals);
 });
+
+t.test("a welcome to a new token stands behind the commits before it, and moves none of them", async (t) => {
+  const node = await startLiveNode(t);
+  node.people.user("ann");
+  const socket = await node.welcome("ann");
+  const s = socket.find("news");
+  await socket.answered(s);
+  node.people.ask();
+  socket.say({ t: "auth", token: "ann" });
+  const places = [await node.put("news", "a", { n: 1 }), await node.put("news", "b", { n: 2 })];
+  t.equal(socket.all("commit").length, 0, "they are held");
+  node.people.known();
+  await socket.got("welcome", 2);
+  await until(() => socket.ids(s).length === 2);
+  const told = socket.frames.filter((frame) => frame.t === "commit" || frame.t === "welcome").slice(1);
+  t.same(
+    told.map((frame) => [frame.t, frame.pos]),
+    [
+      ["commit", places[0]],
+      ["commit", places[1]],
+      ["welcome", places[1]],
+    ],
+  );
+  t.same(socket.complaints, []);
+});
