@@ -7,7 +7,7 @@ import { DOOR, type Door } from "./door.ts";
 import { encodeObject, encodePart } from "./encode.ts";
 import { ApiError, notLoaded, refused } from "./error.ts";
 import { createHttp, type Grant } from "./http.ts";
-import type { Machine } from "./live/index.ts";
+import type { Machine } from "./live/parts.ts";
 import { createConnectionFace, type Watch, watchBy } from "./live.ts";
 import { createWriter } from "./operations.ts";
 import { waitBefore } from "./retry.ts";

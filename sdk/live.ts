@@ -1,4 +1,4 @@
-import type { Machine, OpenConnection } from "./live/index.ts";
+import type { Machine, OpenConnection } from "./live/parts.ts";
 import type { Live, LiveState } from "./types/live.ts";
 
 /** Watches the question of a key; sdk.md 6. */

@@ -1,38 +1,11 @@
 import type { ApiError } from "../error.ts";
-import type { Http } from "../http.ts";
 import type { FrameError, ServerFrame } from "../protocol/frames.ts";
-import type { Auth } from "../types/auth.ts";
-import type { Connection, Live, LiveState } from "../types/live.ts";
+import type { Live, LiveState } from "../types/live.ts";
 import { LiveResult } from "./live-result.ts";
+import type { LiveParts, Machine } from "./parts.ts";
 import { watchedOf } from "./question.ts";
 import { errorOf, isLater, Result } from "./result.ts";
 import { createConnection } from "./socket.ts";
-
-/** What the client hands in: nothing of it is imported, as in transaction.ts. */
-export interface LiveParts {
-  readonly url: string;
-  readonly WebSocket: typeof WebSocket;
-  readonly ApiError: typeof ApiError;
-  readonly http: Pick<Http, "claim" | "seen">;
-  readonly auth: Pick<Auth, "onChange">;
-  readonly decode: (text: string) => unknown;
-  readonly connection: OpenConnection;
-}
-
-/** `db.connection`, and what the app does not see of it. */
-export interface OpenConnection extends Connection {
-  status: Connection["status"];
-  paused?: boolean;
-  readonly listeners: Set<() => void>;
-  /** Follows `paused`. */
-  drive?: () => void;
-  close?: () => void;
-}
-
-/** Does the work of live results. */
-export interface Machine {
-  watch<R>(key: string, next?: (state: LiveState<R>) => void): Live<R>;
-}
 
 /** Before the first answer. */
 const NOTHING: LiveState<never> = {
