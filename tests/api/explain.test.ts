@@ -97,7 +97,7 @@ async function whoAndImpact(t: Test, { app, ann, bob, ask }: World): Promise<voi
   t.strictSame(others, []);
   if (mongodb) {
     const hint = "galley:authorId";
-    t.strictSame(JSON.parse(statement), { find: "posts", filter: { authorId: ann.id }, hint });
+    t.strictSame(JSON.parse(statement), { find: "posts", filter: { authorId: { $eq: ann.id } }, hint });
   } else {
     t.match(statement, /^SELECT d\.n, d\.id, d\.v, d\.data FROM "i_posts \(authorId\)" AS i CROSS JOIN "d_posts" AS d/);
     t.ok(statement.includes(Buffer.from(ann.id).toString("hex")), statement);
