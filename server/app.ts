@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
+import type { HashCosts } from "./accounts/passwords/password-hash.ts";
 import { builtAssets } from "./built-assets.ts";
 import type { Config } from "./config.ts";
 import { prepareDataFolder, removeServerFile, writeServerFile } from "./data-folder.ts";
@@ -51,11 +52,12 @@ export interface Overrides {
   readonly pause?: (at: "before-reply") => void | Promise<void>;
   readonly load?: Partial<LoadLimits>;
   readonly live?: Partial<LiveLimits>;
+  readonly hashCosts?: HashCosts;
 }
 
 /** Picks the stores, builds the services by hand, in order, and mounts the transport. START HERE. */
 export async function createApp(config: Config, overrides: Overrides = {}): Promise<App> {
-  const { clock = Date.now, random = pooledRandom(), pause, load } = overrides;
+  const { clock = Date.now, random = pooledRandom(), pause, load, live: liveLimits, hashCosts } = overrides;
   const log = overrides.log ?? (await createLog(config));
   for (const warning of config.warnings) log.warn({}, warning);
 
@@ -66,7 +68,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     (store) => {
       const ownUrl = config.publicUrl ?? configuredUrl(config);
       const openEmbedded: ServiceParts["openEmbedded"] = (folder, time) => openSqliteStore({ folder, clock: time });
-      const common = { clock, random, log, key, statements: statementsOf(config), live: overrides.live };
+      const common = { clock, random, log, key, hashCosts, statements: statementsOf(config), live: liveLimits };
       return openServices(config, { ...common, store, openEmbedded, ownUrl, publicUrl: () => publicUrl });
     },
     log,

@@ -14,6 +14,7 @@ import { createServiceKeys } from "./accounts/keys/service-keys.ts";
 import { createOutbox } from "./accounts/mail/mail-outbox.ts";
 import { createSmtpTransport } from "./accounts/mail/mail-smtp.ts";
 import type { MailTransport } from "./accounts/mail/mail-transport.ts";
+import type { HashCosts } from "./accounts/passwords/password-hash.ts";
 import { createRulePeople } from "./accounts/rule-people.ts";
 import type { Config } from "./config.ts";
 import { keptSecret } from "./data-folder.ts";
@@ -48,6 +49,8 @@ export interface ServiceParts {
   readonly statements: ExplainOptions["statements"];
   /** What differs from the usual limits of live queries. */
   readonly live?: Partial<LiveLimits> | undefined;
+  /** What a password's hash costs; the usual if left out. */
+  readonly hashCosts?: HashCosts | undefined;
   /** The full key of this run. */
   readonly key: string;
   /** Where this Galley is reached, as far as its configuration tells. */
@@ -109,7 +112,7 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       issuer: ownUrl,
       transport: mailTransport(config, log),
       owner: config.admin,
-      hashing: { poolThreads: config.poolThreads, cores: availableParallelism() },
+      hashing: { poolThreads: config.poolThreads, cores: availableParallelism(), costs: parts.hashCosts },
     });
     opened.push(accounts);
     const keys = await createServiceKeys({ store, clock, random, log, presets, limits, audit });

@@ -34,7 +34,7 @@ import { createMail, MAIL, type MailTransport } from "./mail/mail.ts";
 import { notice } from "./notices.ts";
 import type { AccountParts } from "./parts.ts";
 import { CREDENTIALS } from "./passwords/credentials.ts";
-import { createPasswordHasher } from "./passwords/password-hash.ts";
+import { createPasswordHasher, type PasswordHasherOptions } from "./passwords/password-hash.ts";
 import type { Profiles } from "./profiles.ts";
 import { deriveKeys } from "./secrets/derived-keys.ts";
 import { databaseEpoch } from "./secrets/epoch.ts";
@@ -70,7 +70,7 @@ export interface AccountOptions {
   readonly transport: MailTransport;
   /** The first owner, as the environment names one. */
   readonly owner: { readonly email: string; readonly password: string } | undefined;
-  readonly hashing: { readonly poolThreads: number; readonly cores: number };
+  readonly hashing: Omit<PasswordHasherOptions, "random">;
 }
 
 /** Everything about who somebody is. */

@@ -25,10 +25,21 @@ export interface PasswordVerdict {
 
 export interface PasswordHasherOptions extends HashQueueOptions {
   readonly random: (bytes: number) => Uint8Array;
+  /** {@link COSTS} by default. Only tests say otherwise: no configuration leads here. */
+  readonly costs?: HashCosts | undefined;
 }
 
-/** KiB, passes, lanes. */
-const COSTS = { m: 19 * 1024, t: 2, p: 1 } as const;
+/** What a hash costs, as PHC strings name it. */
+export interface HashCosts {
+  /** KiB. */
+  readonly m: number;
+  /** Passes. */
+  readonly t: number;
+  /** Lanes. */
+  readonly p: number;
+}
+
+const COSTS: HashCosts = { m: 19 * 1024, t: 2, p: 1 };
 const VERSION = 19;
 const ARGON2 = /^argon2(?:id|i|d)$/;
 const HASH_BYTES = 32;
@@ -40,13 +51,13 @@ const MOST_LANES = 16;
 const LEAST_SALT = 8;
 const LEAST_HASH = 16;
 
-export function createPasswordHasher({ random, ...options }: PasswordHasherOptions): PasswordHasher {
+export function createPasswordHasher({ random, costs = COSTS, ...options }: PasswordHasherOptions): PasswordHasher {
   const queue = createHashQueue(options);
   // Of nobody's password: whatever is given, it costs what a stored one does, and is wrong.
   const dummy = formatPhc({
     id: "argon2id",
     version: VERSION,
-    costs: COSTS,
+    costs: { ...costs },
     salt: random(SALT_BYTES),
     hash: random(HASH_BYTES),
   });
@@ -56,12 +67,12 @@ export function createPasswordHasher({ random, ...options }: PasswordHasherOptio
       queue.run(who, async () => {
         const { hash } = await argon2();
         // argon2id, version 19, is what the library makes unless it is told otherwise.
-        const settings = { memoryCost: COSTS.m, timeCost: COSTS.t, parallelism: COSTS.p, outputLen: HASH_BYTES };
+        const settings = { memoryCost: costs.m, timeCost: costs.t, parallelism: costs.p, outputLen: HASH_BYTES };
         return hash(utf8(password), { ...settings, salt: random(SALT_BYTES) });
       }),
     verify: (password, who, read) =>
       queue.runPrepared(who, read, async (stored) => {
-        const known = stored === undefined ? undefined : readHash(stored);
+        const known = stored === undefined ? undefined : readHash(stored, costs);
         if (!known) {
           await (await argon2()).verify(dummy, utf8(password));
           return { right: false, outdated: false };
@@ -78,12 +89,15 @@ function argon2() {
 }
 
 /** How a stored hash is checked, and whether it should be made anew; undefined if it cannot be checked here. */
-function readHash(stored: string): { readonly check: HashCheck; readonly outdated: boolean } | undefined {
+function readHash(
+  stored: string,
+  costs: HashCosts,
+): { readonly check: HashCheck; readonly outdated: boolean } | undefined {
   const bcrypt = bcryptCheck(stored);
   if (bcrypt) return { check: bcrypt, outdated: true };
   const phc = parsePhc(stored);
   const check = phc && checkOf(phc, stored);
-  return check && { check, outdated: isOutdated(phc) };
+  return check && { check, outdated: isOutdated(phc, costs) };
 }
 
 function checkOf(phc: Phc, stored: string): HashCheck | undefined {
@@ -97,9 +111,9 @@ function checkOf(phc: Phc, stored: string): HashCheck | undefined {
   return async (password) => (await argon2()).verify(stored, password);
 }
 
-function isOutdated({ id, version, costs, salt, hash }: Phc): boolean {
+function isOutdated({ id, version, costs, salt, hash }: Phc, today: HashCosts): boolean {
   const { m = 0, t = 0 } = costs;
-  const strong = m >= COSTS.m && t >= COSTS.t && salt.length >= SALT_BYTES && hash.length >= HASH_BYTES;
+  const strong = m >= today.m && t >= today.t && salt.length >= SALT_BYTES && hash.length >= HASH_BYTES;
   return id !== "argon2id" || version !== VERSION || !strong;
 }
 
