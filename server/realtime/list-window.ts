@@ -105,6 +105,9 @@ export class ListWindow extends SharedWindow implements Watcher {
         const atHand: AtHand = this.#fresh.size > 0 ? this.#fresh : new Map();
         for (const row of rows.values()) if (this.list.has(row.id)) this.#texts.keep(row, atHand);
         if (delta) this.#tell(delta, position, atHand);
+      } else {
+        // Who comes next is told this by the whole result.
+        this.#told = { more: this.#more, short: this.isShort };
       }
       if (!this.list.wantsRefill && !this.#blank) return;
       if (this.hasViewers) this.#reads.want("refill");

@@ -14,6 +14,7 @@ import { createWindows } from "../../server/realtime/windows.ts";
 import type { DocumentStore, Row, Write } from "../../server/stores/document-store.ts";
 import { type Engine, onEachEngine } from "../support/engines.ts";
 import { FoldingViewer } from "../support/folding-viewer.ts";
+import { startLiveNode } from "../support/live-node.ts";
 import { rowsOf } from "../support/scripted-store.ts";
 import { chooseSeed, pick, type Random, seeded } from "../support/seeded.ts";
 import { scopeOf } from "../support/services.ts";
@@ -190,4 +191,22 @@ onEachEngine(t, (t, engine) => {
     await until(() => [...viewers].every(({ rows }) => rows?.length === 0), 20, "that all is gone");
     t.ok([...viewers].every(({ resets }) => resets.join() === "dropped"));
   });
+});
+
+t.test("whoever comes to a list that nobody watched for a while is told when rows follow again", async (t) => {
+  const node = await startLiveNode(t);
+  for (const id of ["a", "b", "c"]) await node.put("news", id, {});
+  const first = await node.welcome();
+  const s = first.find("news", { limit: 2 });
+  await first.answered(s);
+  t.equal(first.of(s).more, true);
+  first.session.end();
+  await node.remove("news", "c");
+  const second = await node.welcome();
+  const again = second.find("news", { limit: 2 });
+  await second.answered(again);
+  t.equal(second.of(again).more, false);
+  await node.put("news", "d", {});
+  await until(() => second.of(again).more, 5, "word that rows follow");
+  t.same(second.ids(again), ["a", "b"]);
 });
