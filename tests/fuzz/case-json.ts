@@ -81,11 +81,11 @@ function isIndex(json: unknown): boolean {
 
 function isQuestion(json: unknown): json is Question {
   const question = json as Record<string, unknown>;
-  const numbers = [question.limit, question.cap].every(
+  const numbers = [question.limit, question.cap, question.pages].every(
     (number) => number === undefined || Number.isSafeInteger(number),
   );
   const bound = question.kind === "find" ? question.limit : question.kind === "count" ? question.cap : 1;
-  if (!numbers || typeof bound !== "number" || bound < 1) return false;
+  if (!numbers || typeof bound !== "number" || bound < 1 || Number(question.pages ?? 1) < 1) return false;
   if (question.kind === "find" && !isList(question.sort)) return false;
   if (question.kind === "distinct" && typeof question.path !== "string") return false;
   return prepare(json as Question) !== undefined;

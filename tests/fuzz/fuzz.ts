@@ -1,5 +1,5 @@
 import { reportFinding } from "./report.ts";
-import { runRound } from "./rounds.ts";
+import { type RoundSize, runRound } from "./rounds.ts";
 import seeds from "./seeds.json" with { type: "json" };
 import type { StoresUnderTest } from "./stores.ts";
 
@@ -8,6 +8,8 @@ export interface FuzzOptions {
   readonly cases: number;
   /** Of the first round; each further one has the next number. */
   readonly seed: number;
+  /** Of the rounds with new questions; full if left out. */
+  readonly size?: RoundSize;
   /** Told after each round: how many questions were asked so far. */
   readonly progress?: (asked: number) => void;
 }
@@ -23,8 +25,8 @@ export async function fuzz(
   options: FuzzOptions,
 ): Promise<{ asked: number; report?: string }> {
   let asked = 0;
-  const round = async (seed: number): Promise<string | undefined> => {
-    const result = await runRound(byName, seed).catch((error: unknown) => {
+  const round = async (seed: number, size?: RoundSize): Promise<string | undefined> => {
+    const result = await runRound(byName, seed, size).catch((error: unknown) => {
       throw new Error(`seed ${seed} could not be run`, { cause: error });
     });
     asked += result.asked;
@@ -38,7 +40,7 @@ export async function fuzz(
   }
   const enough = asked + options.cases;
   for (let seed = options.seed; asked < enough; seed++) {
-    const report = await round(seed);
+    const report = await round(seed, options.size);
     if (report) return { asked, report };
   }
   return { asked };

@@ -4,11 +4,17 @@ import { Faults, GalleyError } from "#protocol/errors";
 import { parseFilter } from "#protocol/filter";
 import { type Path, parsePlainPath } from "#protocol/paths";
 import { parseSort } from "#protocol/sort";
-import type { Question } from "./questions.ts";
+import { PAGES, type Question } from "./questions.ts";
 
 /** A question as it was parsed. Filters are not normalised; the filter and the rule must both hold. */
 export type Prepared = { readonly filters: readonly Node[] } & (
-  | { readonly kind: "find"; readonly sort: readonly SortKey[]; readonly limit: number; readonly after?: string }
+  | {
+      readonly kind: "find";
+      readonly sort: readonly SortKey[];
+      readonly limit: number;
+      readonly pages: number;
+      readonly after?: string;
+    }
   | { readonly kind: "count"; readonly cap: number }
   | { readonly kind: "distinct"; readonly path: Path }
   | { readonly kind: "aggregate"; readonly aggregate: Aggregate }
@@ -25,13 +31,14 @@ export function prepare(question: Question): Prepared | undefined {
 function prepareRest(question: Question, filter: Node, faults: Faults): Prepared {
   switch (question.kind) {
     case "find": {
-      const { kind, limit, after, rule } = question;
+      const { kind, limit, pages = PAGES, after, rule } = question;
       const filters = rule ? [filter, parseFilter(rule, "rule", faults)] : [filter];
       return {
         kind,
         filters,
         sort: parseSort(question.sort, "sort", faults),
         limit,
+        pages,
         ...(after !== undefined && { after }),
       };
     }

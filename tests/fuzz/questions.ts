@@ -19,15 +19,24 @@ export interface FindQuestion {
   readonly limit: number;
   /** The pages begin after the place of this document, whether or not it matches. */
   readonly after?: string;
+  /** How many are read at most; {@link PAGES} if left out, as the shrinker may. */
+  readonly pages?: number;
   /** Judged on the documents themselves: stores give whole ones. */
   readonly select?: readonly string[];
 }
 
-/** How many pages of one question are read. */
+/** As many as were read when the stored seeds were found. */
 export const PAGES = 8;
 const FILTER_DEPTH = 4;
 
-export function makeQuestion(pool: Pool, ids: readonly string[], indexes: readonly IndexDefinition[]): Question {
+/** What questions are about: ids that may be there, indexes that are; and how many pages of one are read. */
+export interface Subjects {
+  readonly ids: readonly string[];
+  readonly indexes: readonly IndexDefinition[];
+  readonly pages: number;
+}
+
+export function makeQuestion(pool: Pool, { ids, indexes, pages }: Subjects): Question {
   const { random } = pool;
   // At random a question hardly ever meets an index in both its filter and its sort, so half of them are aimed at one.
   const aim = random.chance(50) ? aimAt(pool, random.pick(indexes)) : undefined;
@@ -42,6 +51,7 @@ export function makeQuestion(pool: Pool, ids: readonly string[], indexes: readon
     ...(random.chance(15) && { rule: makeFilter(pool, 1) }),
     sort: aim && random.chance(90) ? aim.sort : makeSort(pool),
     limit: random.pick([1, 2, 3, 7, 25, 1000]),
+    pages,
     ...(ids.length > 0 && random.chance(40) && { after: random.pick(ids) }),
     ...(random.chance(20) && { select: random.some(PLAIN_PATHS, 1 + random.below(3)) }),
   };

@@ -9,7 +9,6 @@ import { compileFilter } from "#protocol/match";
 import { compareKeys, sortKeyOf } from "#protocol/sort";
 import { type Document, encodeValue, type ObjectValue } from "#protocol/values";
 import { describeError, type Prepared } from "./prepare.ts";
-import { PAGES } from "./questions.ts";
 
 /**
  * What the language says to a question over plain arrays: the lines that every store must give. Rows are the texts of
@@ -28,11 +27,11 @@ export function answerOf(documents: readonly Document[], question: Prepared): st
 function answerOver(matching: readonly Document[], all: readonly Document[], question: Prepared): string[] {
   switch (question.kind) {
     case "find": {
-      const { sort, limit, after } = question;
+      const { sort, limit, pages, after } = question;
       const from = placeOf(all, sort, after);
       const rest = sortedByKey(matching, sort).filter(({ key }) => !from || compareKeys(sort, key, from) > 0);
-      const lines = rest.slice(0, PAGES * limit).map(({ document }) => encodeValue(document));
-      return rest.length > PAGES * limit ? lines : [...lines, "end"];
+      const lines = rest.slice(0, pages * limit).map(({ document }) => textOf(document));
+      return rest.length > pages * limit ? lines : [...lines, "end"];
     }
     case "count":
       return [countLine(Math.min(matching.length, question.cap), matching.length > question.cap)];
@@ -48,6 +47,15 @@ function answerOver(matching: readonly Document[], all: readonly Document[], que
       return groupLines(groups, more);
     }
   }
+}
+
+const TEXTS = new WeakMap<Document, string>();
+
+/** Many questions are asked of the same documents. */
+function textOf(document: Document): string {
+  const text = TEXTS.get(document) ?? encodeValue(document);
+  TEXTS.set(document, text);
+  return text;
 }
 
 interface Keyed<T> {

@@ -1,16 +1,28 @@
 import type { Document } from "#protocol/values";
-import type { IndexDefinition } from "../../server/stores/document-store.ts";
 import { Random } from "../support/trap-pool.ts";
 import { type Case, type Difference, Subject } from "./case.ts";
 import type { Change } from "./collection-state.ts";
 import { brokenLaw, textLaw } from "./laws.ts";
 import { makeDocument, makePool, type Pool, withServerFields } from "./pool.ts";
 import { prepare } from "./prepare.ts";
-import { makeIndexes, makeQuestion, type Question } from "./questions.ts";
+import { makeIndexes, makeQuestion, PAGES, type Question, type Subjects } from "./questions.ts";
+import { answerOf } from "./reference.ts";
 import type { QueriedStore } from "./store-side.ts";
 import { updateDocument } from "./updates.ts";
 
 const QUESTIONS = 50;
+/** How big a round is. */
+export interface RoundSize {
+  /** How many documents a collection begins with at most. */
+  readonly documents: number;
+  /** How many pages of one question are read at most. */
+  readonly pages: number;
+}
+
+/** The size at which the stored seeds were found. */
+const FULL: RoundSize = { documents: 200, pages: PAGES };
+/** Of `npm test`: each further document and page costs as much as the first, and is read in the same way. */
+export const SMALL: RoundSize = { documents: 80, pages: 3 };
 
 /** A difference, with the round that found it and the case that leads to it. */
 export interface Finding {
@@ -26,10 +38,14 @@ export interface RoundResult {
 }
 
 /** Asks the questions of one seed of every store, twice: without indexes, and with random ones. */
-export async function runRound(stores: ReadonlyMap<string, QueriedStore>, seed: number): Promise<RoundResult> {
+export async function runRound(
+  stores: ReadonlyMap<string, QueriedStore>,
+  seed: number,
+  size: RoundSize = FULL,
+): Promise<RoundResult> {
   const random = new Random(seed);
   const pool = makePool(random);
-  const documents = makeDocuments(pool);
+  const documents = makeDocuments(pool, size.documents);
   const indexes = makeIndexes(pool);
   const unindexed = { documents, indexes: [], indexesLast: false };
   const indexed = { documents, indexes, indexesLast: random.chance(30) };
@@ -43,7 +59,7 @@ export async function runRound(stores: ReadonlyMap<string, QueriedStore>, seed: 
       }
     }
     const finding = (await Promise.all(lanes.map(load))).find((found) => found !== undefined);
-    return finding ? { asked: 0, finding } : await askAll(lanes, pool, indexes);
+    return finding ? { asked: 0, finding } : await askAll(lanes, pool, { indexes, pages: size.pages });
   } finally {
     await Promise.all(lanes.map((lane) => lane.subject.drop()));
   }
@@ -67,7 +83,7 @@ async function load(lane: Lane): Promise<Finding | undefined> {
 }
 
 /** Questions between two commits go to all lanes together: with a server, most of their time is its way there. */
-async function askAll(lanes: readonly Lane[], pool: Pool, indexes: readonly IndexDefinition[]): Promise<RoundResult> {
+async function askAll(lanes: readonly Lane[], pool: Pool, about: Omit<Subjects, "ids">): Promise<RoundResult> {
   let version = 1_000_000;
   let asked = 0;
   let waiting: Question[] = [];
@@ -81,7 +97,7 @@ async function askAll(lanes: readonly Lane[], pool: Pool, indexes: readonly Inde
       waiting = [];
     }
     const ids = known.map((document) => document._id);
-    const question = makeQuestion(pool, ids, indexes);
+    const question = makeQuestion(pool, { ...about, ids });
     if (!prepare(question)) continue;
     asked++;
     waiting.push(question);
@@ -91,9 +107,25 @@ async function askAll(lanes: readonly Lane[], pool: Pool, indexes: readonly Inde
 
 async function askTogether(lanes: readonly Lane[], questions: readonly Question[]): Promise<Finding | undefined> {
   const found = await Promise.all(
-    questions.flatMap((question) => lanes.map((lane) => ask(lane, question, lane === lanes[0]))),
+    questions.flatMap((question) => {
+      // Lanes that started alike hold the same, or a commit would have been a finding.
+      const answers = new Map<Lane["start"], typeof answerOf>();
+      return lanes.map((lane) => {
+        const answer = answers.get(lane.start) ?? once(answerOf);
+        answers.set(lane.start, answer);
+        return ask(lane, question, { answer, laws: lane === lanes[0] });
+      });
+    }),
   );
   return found.find((finding) => finding !== undefined);
+}
+
+function once(answer: typeof answerOf): typeof answerOf {
+  let known: string[] | undefined;
+  return (documents, question) => {
+    known ??= answer(documents, question);
+    return known;
+  };
 }
 
 async function commitTogether(lanes: readonly Lane[], changes: readonly Change[]): Promise<Finding | undefined> {
@@ -107,11 +139,15 @@ async function commitTogether(lanes: readonly Lane[], changes: readonly Change[]
   return found.find((finding) => finding !== undefined);
 }
 
-/** @param laws whether to check the laws too, which need no store and so only one lane */
-async function ask(lane: Lane, question: Question, laws: boolean): Promise<Finding | undefined> {
+/** @param how `laws`: whether to check the laws too, which need no store and so only one lane */
+async function ask(
+  lane: Lane,
+  question: Question,
+  { answer, laws }: { readonly answer: typeof answerOf; readonly laws: boolean },
+): Promise<Finding | undefined> {
   const { store, subject, start, commits } = lane;
   const broken = laws ? brokenLaw(subject.documents, question) : undefined;
-  const difference = broken ?? (await subject.ask(question));
+  const difference = broken ?? (await subject.ask(question, answer));
   return difference && { store, difference, case: { ...start, commits: [...commits], question } };
 }
 
@@ -122,9 +158,9 @@ async function commit(lane: Lane, changes: readonly Change[]): Promise<Finding |
   return difference && { store, difference, case: { ...start, commits: [...commits], question: undefined } };
 }
 
-function makeDocuments(pool: Pool): Document[] {
+function makeDocuments(pool: Pool, most: number): Document[] {
   const taken = new Set<string>();
-  const count = 1 + pool.random.below(pool.random.chance(30) ? 12 : 200);
+  const count = 1 + pool.random.below(pool.random.chance(30) ? 12 : most);
   return Array.from({ length: count }, (_, i) => {
     const document = makeDocument(pool, taken, i + 1);
     taken.add(document._id);

@@ -3,12 +3,15 @@ import { parseArgs } from "node:util";
 import { openMongod } from "../support/mongod.ts";
 import { fuzzAgainstMongod } from "./against-mongod.ts";
 import { fuzz } from "./fuzz.ts";
+import { SMALL } from "./rounds.ts";
 import { openStores } from "./stores.ts";
 
 const { values } = parseArgs({
   options: {
     cases: { type: "string", default: "2000" },
     seed: { type: "string" },
+    /** Rounds of the size that `npm test` asks, to repeat one of its seeds. */
+    small: { type: "boolean", default: false },
     /** Compares the evaluator with a real mongod in place of the stores with the evaluator. */
     mongod: { type: "boolean", default: false },
   },
@@ -16,7 +19,7 @@ const { values } = parseArgs({
 const cases = Number(values.cases);
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 if (!Number.isSafeInteger(cases) || !Number.isSafeInteger(seed)) {
-  throw new Error("npm run fuzz -- --cases <how many> [--seed <number>] [--mongod]");
+  throw new Error("npm run fuzz -- --cases <how many> [--seed <number>] [--small] [--mongod]");
 }
 
 console.log(`seed ${seed}: ${cases} cases on ${new Date().toISOString()}`);
@@ -35,7 +38,7 @@ async function fuzzStores(): Promise<string | undefined> {
   const mongod = await openMongod();
   const stores = await openStores(mongod);
   try {
-    return (await fuzz(stores, { cases, seed, progress })).report;
+    return (await fuzz(stores, { cases, seed, progress, ...(values.small && { size: SMALL }) })).report;
   } finally {
     await stores.close();
     await mongod.close();

@@ -8,7 +8,6 @@ import { type Document, encodeValue } from "#protocol/values";
 import type { Budget, DocumentStore, IndexDefinition, Row, Write } from "../../server/stores/document-store.ts";
 import type { Change, CollectionState } from "./collection-state.ts";
 import { describeError, type Prepared } from "./prepare.ts";
-import { PAGES } from "./questions.ts";
 import { countLine, groupLines, placeOf, valueLines } from "./reference.ts";
 
 /** What the generator asks of a store. Any engine is one more of these. */
@@ -27,7 +26,7 @@ export async function declare(store: QueriedStore, name: string, indexes: readon
     const states = stats?.indexes.map(({ state }) => state) ?? [];
     if (states.includes("failed")) throw new Error(`an index of ${name} failed: ${JSON.stringify(stats?.indexes)}`);
     if (states.length === indexes.length && states.every((state) => state === "ready")) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
 
@@ -90,12 +89,12 @@ type Query = Parameters<DocumentStore["count"]>[0];
 async function readPages(
   store: QueriedStore,
   { collection, filter, budget }: Omit<Query, "cap">,
-  { sort, limit }: Prepared & { kind: "find" },
+  { sort, limit, pages }: Prepared & { kind: "find" },
   from: Key[] | undefined,
 ): Promise<string[]> {
   const lines: string[] = [];
   let after = from;
-  for (let page = 0; page < PAGES; page++) {
+  for (let page = 0; page < pages; page++) {
     const query = { collection, filter, budget, sort, limit, ...(after && { after }) };
     const { rows, more } = await store.find(query);
     lines.push(...rows.map(rowLine));
