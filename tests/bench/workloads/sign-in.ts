@@ -55,7 +55,7 @@ function signInOn({ name, folder, env }: Engine, smoke: boolean): Promise<Report
     // More of one person's at once than the queue lets wait would be refused, and in the short form there are few people.
     const inFlight = smoke ? [8] : IN_FLIGHT;
     const contestants = contestantsOf(inFlight, { galley, ceiling, people, reads });
-    const turns = await interleaved(contestants, smoke ? { rounds: 1, seconds: 0.3 } : { rounds: 5, seconds: 4 });
+    const turns = await interleaved(contestants, smoke ? { rounds: 1, seconds: 0.1 } : { rounds: 5, seconds: 4 });
     const on = name === "sqlite" ? "SQLite" : "MongoDB";
     return [...rowsOf(turns, inFlight, on), await overload(galley.url, on, people, smoke ? 80 : 200)];
   });

@@ -38,17 +38,18 @@ export const testIndexes: ContractTest = async (t, { newPlace, fresh }) => {
   });
 
   await t.test("queries and writes are right while an index is built under load", async (t) => {
+    const COUNT = 10_000;
     const store = await fresh();
-    await fill(store, 20_000, (n) => ({ n, group: n % 50, tags: [n % 7, n % 11] }));
+    await fill(store, COUNT, (n) => ({ n, group: n % 50, tags: [n % 7, n % 11] }));
     const indexes = [{ paths: ["group", "-n"] }, { paths: ["tags"] }];
     await store.ensureCollection({ name: "notes", indexes });
     const expected = new Map<number, Set<string>>();
     for (let group = 0; group < 50; group++) expected.set(group, new Set());
-    for (let n = 0; n < 20_000; n++) expected.get(n % 50)?.add(idOf(n));
+    for (let n = 0; n < COUNT; n++) expected.get(n % 50)?.add(idOf(n));
     let rounds = 0;
     while ((await indexStates(store)).includes("building") || rounds < 20) {
       // Moves a document, makes one and removes one, in places that the build has passed and has not.
-      const ids = [idOf((rounds * 397) % 10_000), idOf(19_999 - ((rounds * 211) % 10_000))];
+      const ids = [idOf((rounds * 397) % (COUNT / 2)), idOf(COUNT - 1 - ((rounds * 211) % (COUNT / 2)))];
       const [moved, gone] = await store.get("notes", ids);
       const group = (rounds * 13) % 50;
       if (moved) {

@@ -167,7 +167,7 @@ export const testTails: ContractTest = async (t, { fresh }) => {
     const pages: { position: Position; texts: string[] }[] = [];
     await Promise.all([
       ...Array.from({ length: 6 }, async (_, writer) => {
-        await churn(store, writer, 60);
+        await churn(store, writer, 25);
         writing -= 1;
       }),
       ...[["n"], ["_id"]].map(async (sort) => {
