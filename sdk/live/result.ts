@@ -60,11 +60,8 @@ export class Result {
   /** @returns false if a change before this one was missed: then it must be asked for again */
   change(position: string, change: WindowChange<Row>): boolean {
     const held = this.#position;
-    if (held !== undefined && !isLater(position, held)) {
-      // Said right behind a snapshot that is a beginning only.
-      if (position === held && "prev" in change) this.#short = change.short ?? this.#short;
-      return true;
-    }
+    // What a list lacked, and a value computed anew, come at the position of the commit before.
+    if (held !== undefined && position !== held && !isLater(position, held)) return true;
     if ("value" in change) {
       this.#value = change.value;
       this.#exact = change.at;
