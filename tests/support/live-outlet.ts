@@ -89,7 +89,11 @@ export class LiveOutlet implements Outlet {
 
   /** Waits for so many frames of a kind. */
   async got(t: string, count = 1): Promise<Json> {
-    await until(() => this.closed !== undefined || this.all(t).length >= count, 10, `${count} ${t} of ${this.told()}`);
+    await until(
+      () => this.closed !== undefined || this.all(t).length >= count,
+      10,
+      () => `${count} ${t} of ${this.told()}`,
+    );
     return this.all(t)[count - 1];
   }
 
@@ -100,7 +104,7 @@ export class LiveOutlet implements Outlet {
   async answered(s: number): Promise<Result> {
     const result = this.of(s);
     const isTold = () => result.window !== "" || result.error !== undefined || this.closed !== undefined;
-    await until(isTold, 10, `an answer to ${s} among ${this.told()}`);
+    await until(isTold, 10, () => `an answer to ${s} among ${this.told()}`);
     return result;
   }
 
