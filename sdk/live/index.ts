@@ -1,4 +1,5 @@
 import type { ApiError } from "../error.ts";
+import type { Grant } from "../http.ts";
 import type { FrameError, ServerFrame } from "../protocol/frames.ts";
 import type { Live, LiveState } from "../types/live.ts";
 import { LiveResult } from "./live-result.ts";
@@ -97,12 +98,27 @@ export function createMachine(parts: LiveParts): Machine {
   async function currentToken(refused: boolean): Promise<string | undefined> {
     // A grant speaks for one user; who is signed in by now is told by a new one.
     grant = claim();
-    const error = new ApiError("unauthenticated", "the token was refused", { details: { reason: "token_invalid" } });
-    token = await grant(refused && token ? { token, error } : undefined);
+    token = await grant(refused ? outdated() : undefined);
     return token;
   }
 
-  /** Tells who is there now, or that they still are. */
+  /** Has a newer token fetched than the one that the server knows. */
+  function outdated(): Parameters<Grant>[0] {
+    const error = new ApiError("unauthenticated", "the token was refused", { details: { reason: "token_invalid" } });
+    return token ? { token, error } : undefined;
+  }
+
+  /** Before the token ends by the server's clock, whatever this device's says. Whoever fails goes on with the old one. */
+  async function renew(): Promise<void> {
+    const mine = grant;
+    const next = await mine(outdated()).catch(() => undefined);
+    if (mine !== grant || !welcome) return;
+    if (next) connection.send(JSON.stringify({ t: "auth", token: next }));
+    else renewal = setTimeout(renew, AGAIN * (0.5 + Math.random()));
+    token = next ?? token;
+  }
+
+  /** Tells who is there now. */
   async function introduce(): Promise<void> {
     const mine = grant;
     const next = await mine().catch(() => undefined);
@@ -119,7 +135,7 @@ export function createMachine(parts: LiveParts): Machine {
         welcome = true;
         clearTimeout(renewal);
         if (frame.expires) {
-          renewal = setTimeout(introduce, (Date.parse(frame.expires) - Date.parse(frame.now)) * 0.8);
+          renewal = setTimeout(renew, (Date.parse(frame.expires) - Date.parse(frame.now)) * 0.8);
         }
         // After the same person's new token they go on; else there are none.
         for (const entry of entries.values()) if (!numbers.has(entry.s)) subscribe(entry);
