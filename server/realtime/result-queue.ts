@@ -9,15 +9,16 @@ import type { Subscription } from "./subscription.ts";
 export interface ResultQueueOptions {
   readonly limits: Pick<LiveLimits, "snapshotBytes">;
   readonly counters: SessionCounters;
-  /** There is something to do in the flush of this turn. */
-  readonly wake: () => void;
+  /** It has something to do in the flush of this turn. */
+  readonly session: { wake(): void };
   readonly failed: (subscription: Subscription, error: unknown) => void;
 }
 
 /** Subscriptions of a socket whose window is live, and who were not told its result yet; first come, first served. */
 export class ResultQueue {
   readonly #options: ResultQueueOptions;
-  readonly #ready = new Set<Subscription>();
+  /** Undefined: none. Most sockets have none most of the time. */
+  #ready: Set<Subscription> | undefined;
   /** A result whose texts are being read: one at a time. */
   #waiting = false;
 
@@ -26,23 +27,24 @@ export class ResultQueue {
   }
 
   add(subscription: Subscription): void {
+    this.#ready ??= new Set();
     this.#ready.add(subscription);
   }
 
   delete(subscription: Subscription): void {
-    this.#ready.delete(subscription);
+    if (this.#ready?.delete(subscription) && this.#ready.size === 0) this.#ready = undefined;
   }
 
   /** Whether there is one to be told. */
   get hasNext(): boolean {
-    return this.#ready.size > 0 && !this.#waiting;
+    return this.#ready !== undefined && !this.#waiting;
   }
 
   /** The next result; undefined: none after all, or its texts are being read. @param position that the socket reaches by it */
   next(position: Position): readonly string[] | undefined {
-    for (const one of this.#ready) {
+    for (const one of this.#ready ?? NOBODY) {
       const { shown } = one;
-      this.#ready.delete(one);
+      this.delete(one);
       if (!shown?.isLive) continue;
       try {
         const state = shown.window.snapshot();
@@ -57,18 +59,18 @@ export class ResultQueue {
   }
 
   #wait(one: Subscription, texts: Promise<void>): void {
-    const { wake, failed } = this.#options;
+    const { session, failed } = this.#options;
     const { shown } = one;
     this.#waiting = true;
     const isCurrent = () => shown === one.shown && !one.isGone;
     texts
       .then(
-        () => isCurrent() && shown?.isLive && this.#ready.add(one),
+        () => isCurrent() && shown?.isLive && this.add(one),
         (error) => isCurrent() && failed(one, error),
       )
       .finally(() => {
         this.#waiting = false;
-        wake();
+        session.wake();
       });
   }
 
@@ -85,3 +87,5 @@ export class ResultQueue {
     return texts;
   }
 }
+
+const NOBODY: readonly never[] = [];

@@ -54,12 +54,13 @@ export function shortText(window: string, position: Position): string {
 }
 
 /** One commit for all windows that it changed: the frame that is there already, where it is one. */
-export function commitFrame(position: Position, changes: readonly Change[]): Buffer | string {
-  const [first] = changes;
-  if (changes.length === 1 && first?.position === position) return first.frame;
-  const members = changes.map(({ member }) => member).join(",");
+export function commitFrame(position: Position, first: Change, others: readonly Change[] = NONE): Buffer | string {
+  if (others.length === 0 && first.position === position) return first.frame;
+  const members = [first, ...others].map(({ member }) => member).join(",");
   return `{"t":"commit","pos":${JSON.stringify(position)},"w":{${members}}}`;
 }
+
+const NONE: readonly Change[] = [];
 
 function headOf(t: string, { s, window, position }: Told): string {
   return `{"t":"${t}","s":${s},"w":${JSON.stringify(window)},"pos":${JSON.stringify(position)}`;

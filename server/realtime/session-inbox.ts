@@ -16,6 +16,7 @@ export class SessionInbox {
   readonly #others: Allowance;
   readonly #waiting: { readonly item: Incoming; readonly characters: number }[] = [];
   #characters = 0;
+  #isWorking = false;
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(limits: LiveLimits, now: number) {
@@ -34,7 +35,21 @@ export class SessionInbox {
     return this.#waiting.length === 1 || this.#characters <= this.#limits.waitingCharacters;
   }
 
-  next(): Incoming | undefined {
+  /** Deals with what waits, one by one, unless that is being done. @param take a promise: what follows waits for it */
+  async work(take: (item: Incoming) => Promise<void> | undefined): Promise<void> {
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    try {
+      for (let item = this.#next(); item; item = this.#next()) {
+        const pending = take(item);
+        if (pending) await pending;
+      }
+    } finally {
+      this.#isWorking = false;
+    }
+  }
+
+  #next(): Incoming | undefined {
     const first = this.#waiting.shift();
     if (first) this.#characters -= first.characters;
     return first?.item;

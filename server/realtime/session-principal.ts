@@ -94,7 +94,7 @@ export class SessionPrincipal {
     node.index.set(session, principal);
     if (this.#standing.become(principal) || times > 1) changed(times, at);
     if (endsAt !== undefined) this.#endAt(endsAt);
-    node.wake(session);
+    session.wake();
   }
 
   #leave(): void {

@@ -2,14 +2,16 @@ import { CLOSE } from "#protocol/frames";
 import type { Position } from "../stores/document-store.ts";
 import type { Outlet } from "./contract.ts";
 import type { LiveLimits } from "./live-limits.ts";
+import type { Outbox } from "./outbox.ts";
+import type { ResultQueue } from "./result-queue.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 export interface SenderOptions {
   readonly outlet: Outlet;
   readonly limits: LiveLimits;
   readonly subscriptions: Subscriptions;
-  /** The network takes more again. */
-  readonly roomMade: () => void;
+  /** It has something to do in the flush of this turn. */
+  readonly session: { wake(): void };
   /** The socket is to be closed: it is too slow. */
   readonly tooSlow: (code: number, reason: string) => void;
 }
@@ -17,44 +19,50 @@ export interface SenderOptions {
 /** What goes out of one socket, a turn at a time, and never more than the network takes; live-queries.md 10. */
 export class SessionSender {
   readonly #options: SenderOptions;
+  readonly #outlet: Outlet;
+  readonly #outbox: Outbox;
+  readonly #results: ResultQueue;
   #waitsForRoom = false;
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#outlet = options.outlet;
+    this.#outbox = options.subscriptions.outbox;
+    this.#results = options.subscriptions.results;
   }
 
   /** What waits while nothing may be sent is bounded as well. */
   hold(): void {
-    const { limits, subscriptions, tooSlow } = this.#options;
-    if (subscriptions.outbox.size > limits.unsentMessages) tooSlow(CLOSE.slow, "too much waits to be sent");
+    const { limits, tooSlow } = this.#options;
+    if (this.#outbox.size > limits.unsentMessages) tooSlow(CLOSE.slow, "too much waits to be sent");
   }
 
-  /** Sends what waits, in one write. @param position that every window has reached */
-  send(position: Position): void {
-    const { outlet, limits, subscriptions, tooSlow } = this.#options;
-    const frames = subscriptions.outbox.take(position);
-    if (subscriptions.results.hasNext) this.#addResults(frames, position);
+  /** Sends what waits, in one write. @param now which position every window has reached */
+  send(now: { readonly position: Position }): void {
+    const frames = this.#outbox.take(now);
+    if (this.#results.hasNext) this.#addResults(frames, now);
     if (frames.length === 0) return;
-    outlet.send(frames);
-    const { bytes, messages } = outlet.unsent;
+    this.#outlet.send(frames);
+    const { bytes, messages } = this.#outlet.unsent;
+    const { limits, tooSlow } = this.#options;
     if (bytes > limits.unsentBytes || messages > limits.unsentMessages) {
       tooSlow(CLOSE.slow, "too much was left unread");
     }
   }
 
   /** Whole results only while little is unsent: whoever comes back must not fill its own pipe. */
-  #addResults(frames: (Buffer | string)[], position: Position): void {
-    const { outlet, limits, subscriptions } = this.#options;
-    const { outbox, results } = subscriptions;
-    let bytes = outlet.unsent.bytes + frames.reduce((sum, { length }) => sum + length, 0);
+  #addResults(frames: (Buffer | string)[], now: { readonly position: Position }): void {
+    const { limits } = this.#options;
+    const results = this.#results;
+    let bytes = this.#outlet.unsent.bytes + frames.reduce((sum, { length }) => sum + length, 0);
     while (results.hasNext) {
       if (bytes >= limits.snapshotsBelow) {
         this.#waitForRoom(limits.snapshotsBelow);
         return;
       }
-      const texts = results.next(outbox.reach(position)) ?? [];
+      const texts = results.next(this.#outbox.reach(now.position)) ?? [];
       // What it says may be errors alone.
-      for (const frame of [...texts, ...outbox.take(position)]) {
+      for (const frame of [...texts, ...this.#outbox.take(now)]) {
         frames.push(frame);
         bytes += frame.length;
       }
@@ -64,9 +72,9 @@ export class SessionSender {
   #waitForRoom(below: number): void {
     if (this.#waitsForRoom) return;
     this.#waitsForRoom = true;
-    this.#options.outlet.drained(below, () => {
+    this.#outlet.drained(below, () => {
       this.#waitsForRoom = false;
-      this.#options.roomMade();
+      this.#options.session.wake();
     });
   }
 }

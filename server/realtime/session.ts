@@ -28,6 +28,7 @@ type Frame<T extends ClientFrame["t"]> = Extract<ClientFrame, { t: T }>;
  * {@link flush}, which first binds the rights anew that may have changed.
  */
 export class Session implements LiveSession, Turning {
+  #isAwake = false;
   readonly #node: LiveNode;
   readonly #outlet: Outlet;
   readonly #address: string;
@@ -40,8 +41,7 @@ export class Session implements LiveSession, Turning {
   /** The highest that the client has chosen for a subscription. */
   #lastS = -1;
   #faults = 0;
-  #isWorking = false;
-  #rulesTurn: number;
+  #isTimed = false;
   readonly #forgetDeadline: () => void;
 
   constructor(node: LiveNode, outlet: Outlet, address: string, origin: string | undefined) {
@@ -51,13 +51,12 @@ export class Session implements LiveSession, Turning {
     this.#address = address;
     this.#origin = origin;
     this.#inbox = new SessionInbox(limits, node.monotonic());
-    this.#rulesTurn = node.rulesTurn();
     const asked = lookups.ask();
     const end = (code: number, reason: string) => this.#end(code, reason);
     this.#subscriptions = new Subscriptions({
-      ...{ windows, lookups, asked, limits, counters },
+      ...{ windows, lookups, asked, limits, counters, rulesTurn: node.rulesTurn },
       standing: () => this.#principal.standing,
-      wake: () => node.wake(this),
+      session: this,
       failed: node.errorText,
     });
     this.#principal = new SessionPrincipal({
@@ -70,8 +69,11 @@ export class Session implements LiveSession, Turning {
       failed: (error) => this.#endBy(error),
     });
     this.#sender = new SessionSender({
-      ...{ outlet, limits, tooSlow: end, subscriptions: this.#subscriptions },
-      roomMade: () => node.wake(this),
+      outlet,
+      limits,
+      tooSlow: end,
+      subscriptions: this.#subscriptions,
+      session: this,
     });
     this.#forgetDeadline = wheel.after(limits.helloSeconds, () => end(CLOSE.unauthenticated, "no hello came in time"));
     wheel.add(this);
@@ -83,7 +85,7 @@ export class Session implements LiveSession, Turning {
       this.#end(CLOSE.tooMany, "too many frames");
       return;
     }
-    this.#work().catch((error: unknown) => this.#endBy(error));
+    this.#inbox.work((item) => this.#take(item)).catch((error: unknown) => this.#endBy(error));
   }
 
   drain(retry: number): void {
@@ -105,7 +107,7 @@ export class Session implements LiveSession, Turning {
   beat(): void {
     if (this.#state !== "open") return;
     this.#subscriptions.outbox.beat();
-    this.#node.wake(this);
+    this.wake();
   }
 
   /** What its principal may do may have changed, by a commit at this position; undefined: nobody knows when. */
@@ -124,8 +126,16 @@ export class Session implements LiveSession, Turning {
     return this.principalChanged(undefined);
   }
 
+  /** It has something to do in the flush of this turn. */
+  wake(): void {
+    if (this.#isAwake || this.#isClosed) return;
+    this.#isAwake = true;
+    this.#node.wake(this);
+  }
+
   /** Sends what waits, one frame a commit, as far as rights allow it now. */
   flush(): void {
+    this.#isAwake = false;
     if (this.#isClosed) return;
     try {
       this.#flush();
@@ -135,34 +145,21 @@ export class Session implements LiveSession, Turning {
   }
 
   #flush(): void {
-    const { tail, isOpen, rulesTurn, setTimed } = this.#node;
-    if (this.#principal.isHeld || !isOpen()) {
+    const node = this.#node;
+    if (this.#principal.isHeld || !node.isOpen()) {
       this.#sender.hold();
       return;
     }
-    const turn = rulesTurn();
-    if (turn !== this.#rulesTurn) this.#subscriptions.markAll(turn - this.#rulesTurn, undefined);
-    this.#rulesTurn = turn;
     this.#subscriptions.judge();
-    setTimed(this, this.#subscriptions.asksTime);
-    this.#sender.send(tail.position);
-  }
-
-  async #work(): Promise<void> {
-    if (this.#isWorking) return;
-    this.#isWorking = true;
-    try {
-      for (let item = this.#inbox.next(); item && !this.#isClosed; item = this.#inbox.next()) {
-        const pending = this.#take(item);
-        if (pending) await pending;
-      }
-    } finally {
-      this.#isWorking = false;
-    }
+    const { asksTime } = this.#subscriptions;
+    if (asksTime !== this.#isTimed) node.setTimed(this, asksTime);
+    this.#isTimed = asksTime;
+    this.#sender.send(node.tail);
   }
 
   /** @returns a promise if what follows has to wait */
   #take(item: Incoming): Promise<void> | undefined {
+    if (this.#isClosed) return undefined;
     const { frame } = item;
     if (this.#state === "silent" && frame?.t !== "hello") {
       const error = frame ? new GalleyError("invalid_argument", "t: expects hello first") : item.error;
@@ -229,7 +226,7 @@ export class Session implements LiveSession, Turning {
     const { tail, limits, clock } = this.#node;
     const text = (reached: Position) => welcomeText(found, reached, limits.beatSeconds, clock());
     this.#subscriptions.outbox.sayAt(tail.position, text);
-    this.#node.wake(this);
+    this.wake();
   }
 
   #subscribe({ s, q, after, have }: Frame<"sub">): void {
@@ -265,7 +262,7 @@ export class Session implements LiveSession, Turning {
 
   #say(error: unknown, s: number | undefined): void {
     this.#subscriptions.outbox.say(this.#node.errorText(error, s));
-    this.#node.wake(this);
+    this.wake();
   }
 
   get #isClosed(): boolean {

@@ -65,7 +65,8 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
   const index = new SessionIndex<Session>();
   const counters = createSessionCounters();
   const sessions = new Set<Session>();
-  const awake = new Set<Session>();
+  /** In the order in which they are told. */
+  const awake: Session[] = [];
   const timed = new Set<Session>();
   /** Those who were not looked at yet since rules changed. */
   let unvisited: Iterator<Session> | undefined;
@@ -85,7 +86,7 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
     rulesTurn: () => rulesTurn,
     isOpen,
     wake(session) {
-      awake.add(session);
+      awake.push(session);
       tail.flushSoon();
     },
     setTimed(session, isTimed) {
@@ -94,7 +95,6 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
     },
     ended(session) {
       sessions.delete(session);
-      awake.delete(session);
       timed.delete(session);
       counters.sockets--;
     },
@@ -110,18 +110,27 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
 
   function flush(): void {
     if (!store.nodes.inTouch) lookAgain();
-    let left = AT_ONCE;
-    for (const session of awake) {
-      if (left-- === 0) break;
-      awake.delete(session);
-      session.flush();
-    }
+    let left = AT_ONCE - flushAwake();
     for (const end = node.monotonic() + VISITING; unvisited && left > 0 && node.monotonic() <= end; left--) {
       const { done, value } = unvisited.next();
       if (done) unvisited = undefined;
       else value.flush();
     }
-    if (awake.size > 0 || unvisited) tail.flushSoon();
+    if (awake.length > 0 || unvisited) tail.flushSoon();
+  }
+
+  /** Those who are woken meanwhile are among them. @returns how many */
+  function flushAwake(): number {
+    let count = 0;
+    try {
+      for (let session = awake[0]; session && count < AT_ONCE; session = awake[count]) {
+        count++;
+        session.flush();
+      }
+    } finally {
+      awake.splice(0, count);
+    }
+    return count;
   }
 
   /** What was held back goes out as soon as it may. */

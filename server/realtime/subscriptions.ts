@@ -19,11 +19,13 @@ export interface SubscriptionsOptions {
   readonly limits: Pick<LiveLimits, "snapshotBytes">;
   /** Whose rights they are shown under. */
   readonly standing: () => Standing;
-  /** There is something to do in the flush of this turn. */
-  readonly wake: () => void;
+  /** It has something to do in the flush of this turn. */
+  readonly session: { wake(): void };
   /** What a subscription is told when an error ends it. */
   readonly failed: (error: unknown, s: number) => string;
   readonly counters: SessionCounters;
+  /** Sets of rules that have come into force so far. */
+  readonly rulesTurn: () => number;
 }
 
 /** What one socket shows, and where each part of it stands. Rights come first: {@link judge} before {@link Outbox.take}. */
@@ -31,18 +33,23 @@ export class Subscriptions implements Shower {
   readonly outbox = new Outbox();
   readonly results: ResultQueue;
   readonly #options: SubscriptionsOptions;
+  readonly #session: SubscriptionsOptions["session"];
   readonly #all = new Map<number, Subscription>();
   /** By what they show. */
   readonly #shown = new Map<string, ShownWindow>();
   /** Those whose rights are to be bound, for the first time or again. */
-  readonly #unjudged = new Set<Subscription>();
+  #unjudged: Set<Subscription> | undefined;
+  /** Those by which all were judged, or are about to be. */
+  #rulesTurn: number;
   #timed = 0;
   #asksTime = false;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
-    const { limits, counters, wake } = options;
-    this.results = new ResultQueue({ limits, counters, wake, failed: (one, error) => this.end(one, error) });
+    this.#rulesTurn = options.rulesTurn();
+    this.#session = options.session;
+    const { limits, counters, session } = options;
+    this.results = new ResultQueue({ limits, counters, session, failed: (one, error) => this.end(one, error) });
   }
 
   get size(): number {
@@ -83,7 +90,7 @@ export class Subscriptions implements Shower {
     if (subscription.isGone) return;
     this.#forget(subscription);
     this.outbox.say(this.#options.failed(error, subscription.s));
-    this.#options.wake();
+    this.#session.wake();
   }
 
   endAll(error: GalleyError): void {
@@ -108,20 +115,26 @@ export class Subscriptions implements Shower {
 
   /** Binds the rights of those that may have other ones now. */
   judge(): void {
-    for (const one of this.#unjudged) {
-      this.#unjudged.delete(one);
+    const turn = this.#options.rulesTurn();
+    if (turn !== this.#rulesTurn) this.markAll(turn - this.#rulesTurn, undefined);
+    this.#rulesTurn = turn;
+    const unjudged = this.#unjudged;
+    if (!unjudged) return;
+    for (const one of unjudged) {
+      unjudged.delete(one);
       this.#judge(one);
     }
+    this.#unjudged = undefined;
   }
 
   ready(shown: ShownWindow): void {
     for (const one of shown.subscriptions) this.results.add(one);
-    this.#options.wake();
+    this.#session.wake();
   }
 
   changed(shown: ShownWindow, change: Change): void {
     this.outbox.add(shown, change);
-    this.#options.wake();
+    this.#session.wake();
   }
 
   reset(shown: ShownWindow, reason: Reset): void {
@@ -140,8 +153,9 @@ export class Subscriptions implements Shower {
   }
 
   #judgeSoon(one: Subscription): void {
+    this.#unjudged ??= new Set();
     this.#unjudged.add(one);
-    this.#options.wake();
+    this.#session.wake();
   }
 
   #judge(one: Subscription): void {
@@ -242,7 +256,7 @@ export class Subscriptions implements Shower {
     one.turn++;
     this.#options.counters.subscriptions--;
     this.#all.delete(one.s);
-    this.#unjudged.delete(one);
+    this.#unjudged?.delete(one);
     this.results.delete(one);
     this.#leave(one);
     this.#setAsksTime(one, false);

@@ -4,6 +4,7 @@ import { CLOSE } from "#protocol/frames";
 import type { Log } from "../../log.ts";
 import type { LiveSession, Outlet } from "../../realtime/contract.ts";
 import type { Beating, Beats } from "./beats.ts";
+import type { FrameBundles } from "./frame-bundles.ts";
 import { SocketOutlet } from "./outlet.ts";
 
 /** Pings that may go unanswered. */
@@ -12,6 +13,7 @@ const MISSED = 2;
 export interface LiveSocketParts {
   readonly log: Log;
   readonly beats: Beats;
+  readonly bundles: FrameBundles;
 }
 
 /**
@@ -55,7 +57,7 @@ export class LiveSocket implements Beating {
     });
     beats.add(this);
     this.#guarded(() => {
-      this.#session = open(new SocketOutlet(ws, this.#socket));
+      this.#session = open(new SocketOutlet(ws, this.#socket, this.#parts.bundles));
     });
   }
 

@@ -8,6 +8,7 @@ import type { Log } from "../../log.ts";
 import type { LiveService } from "../../realtime/contract.ts";
 import type { LoadLimits } from "../load.ts";
 import { type Beats, createBeats } from "./beats.ts";
+import { createFrameBundles } from "./frame-bundles.ts";
 import { demandHandshake, type HandshakeRules, SUBPROTOCOL } from "./handshake.ts";
 import { LiveSocket } from "./live-socket.ts";
 
@@ -54,6 +55,7 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
   const open = new Set<LiveSocket>();
   const networks = new Map<string, number>();
   const beats: Beats = createBeats(load.beatMs);
+  const parts = { log, beats, bundles: createFrameBundles() };
   let emptied: (() => void) | undefined;
 
   /** @throws GalleyError */
@@ -71,7 +73,7 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
 
   function accept(ws: WebSocket, socket: Socket, address: string, network: string, origin: string | undefined): void {
     networks.set(network, (networks.get(network) ?? 0) + 1);
-    const live = new LiveSocket(ws, socket, { log, beats });
+    const live = new LiveSocket(ws, socket, parts);
     open.add(live);
     live.start(
       (outlet) => service.open(outlet, { address, ...(origin !== undefined && { origin }) }),

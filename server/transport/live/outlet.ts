@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import type { Outlet } from "../../realtime/contract.ts";
 import { textFrame } from "../../realtime/text-frame.ts";
+import type { FrameBundles } from "./frame-bundles.ts";
 
 interface Waiting {
   readonly below: number;
@@ -15,17 +16,16 @@ interface Waiting {
 export class SocketOutlet implements Outlet {
   readonly #ws: WebSocket;
   readonly #socket: Socket;
+  readonly #bundles: FrameBundles;
   #messages = 0;
   #waiting: Waiting[] = [];
   /** One for all writes: a closure for each would cost more than the write. */
-  readonly #taken = (): void => {
-    this.#messages--;
-    if (this.#waiting.length > 0) this.#tellDrained();
-  };
+  readonly #taken = (): void => this.#took(1);
 
-  constructor(ws: WebSocket, socket: Socket) {
+  constructor(ws: WebSocket, socket: Socket, bundles: FrameBundles) {
     this.#ws = ws;
     this.#socket = socket;
+    this.#bundles = bundles;
   }
 
   get unsent(): { readonly bytes: number; readonly messages: number } {
@@ -37,6 +37,13 @@ export class SocketOutlet implements Outlet {
     const [first] = frames;
     if (frames.length === 1 && first !== undefined) {
       this.#write(first);
+      return;
+    }
+    const bundle = this.#bundles.of(frames);
+    if (bundle) {
+      const { length } = frames;
+      this.#messages += length;
+      this.#socket.write(bundle, () => this.#took(length));
       return;
     }
     this.#socket.cork();
@@ -57,6 +64,11 @@ export class SocketOutlet implements Outlet {
   #write(frame: Buffer | string): void {
     this.#messages++;
     this.#socket.write(typeof frame === "string" ? textFrame(frame) : frame, this.#taken);
+  }
+
+  #took(messages: number): void {
+    this.#messages -= messages;
+    if (this.#waiting.length > 0) this.#tellDrained();
   }
 
   #tellDrained(): void {
