@@ -8,7 +8,9 @@ import { footprint } from "./workloads/footprint.ts";
 import { hidden } from "./workloads/hidden.ts";
 import { importCities } from "./workloads/import.ts";
 import { insert } from "./workloads/insert.ts";
+import { latency } from "./workloads/latency.ts";
 import { ledger } from "./workloads/ledger.ts";
+import { liveChecker } from "./workloads/live-checker.ts";
 import { match } from "./workloads/match.ts";
 import { mixed } from "./workloads/mixed.ts";
 import { page } from "./workloads/page.ts";
@@ -18,8 +20,10 @@ import { read } from "./workloads/read.ts";
 import { rules } from "./workloads/rules.ts";
 import { signIn } from "./workloads/sign-in.ts";
 import { soak } from "./workloads/soak.ts";
+import { storm } from "./workloads/storm.ts";
 import { token } from "./workloads/token.ts";
 import { twoWorlds } from "./workloads/two-worlds.ts";
+import { windows } from "./workloads/windows.ts";
 
 export const WORKLOADS: readonly Workload[] = [
   evaluate,
@@ -29,17 +33,21 @@ export const WORKLOADS: readonly Workload[] = [
   mixed,
   match,
   fanOut,
+  windows,
+  latency,
   rules,
   importCities,
   signIn,
   token,
   barrier,
   footprint,
+  storm,
   race,
   enumeration,
   hidden,
   ledger,
   twoWorlds,
+  liveChecker,
   soak,
   profile,
 ];

@@ -9,6 +9,8 @@ import { cpuSeconds, type Served } from "./process.ts";
 
 export interface Audience {
   readonly server: Served;
+  /** Where it is written, if that is another one. */
+  readonly writer?: Served;
   readonly sockets: number;
   readonly says: (n: number) => readonly object[];
   /** What each is answered before it may be counted on. */
@@ -102,7 +104,7 @@ export class Listeners {
     connections: number,
     run: (next: (due: number) => Promise<void>) => Promise<void>,
   ): Promise<Delivered> {
-    const { server, write, sockets } = this.#audience;
+    const { server, writer = server, write, sockets } = this.#audience;
     const first = this.#sent;
     const seen = sockets - this.#skipped;
     const before = this.#counts[this.#skipped] as number;
@@ -111,7 +113,7 @@ export class Listeners {
     this.#pending.clear();
     const cpu = cpuSeconds(server.pid);
     const began = performance.now();
-    const opened = Array.from({ length: connections }, () => new Connection(server.url));
+    const opened = Array.from({ length: connections }, () => new Connection(writer.url));
     await Promise.all(
       opened.map((connection) =>
         run(async (due) => {
