@@ -46,7 +46,7 @@ if (mongod && standalone) {
     const galley = await startGalleyOn(t, mongod.url);
     const ledger = new Ledger("ledger", galley.send);
     const seed = chooseSeed();
-    const writers = startWriters(ledger, "w", 20, seed);
+    const writers = startWriters(ledger, "w", 8, seed);
     await until(() => ledger.ends.applied >= 200);
     await server.kill();
     const killed = performance.now();
@@ -82,7 +82,7 @@ if (mongod && standalone) {
     const random = seeded(seed);
     t.comment(`seed ${seed}`);
     await galley.send("PUT", "/v1/documents/counters/c", { n: 0 }, undefined);
-    for (let round = 1; round <= 5; round++) {
+    for (let round = 1; round <= 3; round++) {
       const send = () => galley.send("PATCH", "/v1/documents/counters/c", { $inc: { n: 1 } }, `round-${round}`);
       const answers = Array.from({ length: 20 }, send);
       const end = performance.now() + random() * 30;

@@ -1,4 +1,5 @@
 /** Three mongods as one replica set, each to be killed, stalled, cut off or held back (fault-cases.md SET). */
+import { setTimeout as wait } from "node:timers/promises";
 import { onServer, setFailPoint } from "./fail-points.ts";
 import { initiate, newDatabase, REPLICA_SET, unlessAbsent } from "./mongod.ts";
 import { type MongodProcess, startMongodProcess } from "./mongod-process.ts";
@@ -30,6 +31,8 @@ export interface Member {
 
 const NAMES = ["a", "b", "c"] as const;
 const ELECTION_MS = 2000;
+/** Each look is a connection to each member, and an election takes seconds. */
+const LOOK_MS = 50;
 
 /**
  * Starts a replica set of three whose elections take about 2 s; ends it with the test.
@@ -60,6 +63,7 @@ async function startReplicaSet(program: string): Promise<ReplicaSet> {
       const states = await Promise.all(members.map(isPrimary));
       const claims = members.filter((_, i) => states[i]);
       found = claims.length === 1 ? claims[0] : undefined;
+      if (found === undefined) await wait(LOOK_MS);
       return found !== undefined;
     });
     return found as Member;
