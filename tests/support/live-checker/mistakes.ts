@@ -44,6 +44,17 @@ function snapshotAt(events: readonly TranscriptEvent[], at: number, rows: number
   return frame?.t === "snapshot" && frame.rows.length >= rows ? frame : undefined;
 }
 
+/** Whether a change follows of what an answer told. */
+function goesOn(events: readonly TranscriptEvent[], { s, w }: Snapshot): boolean {
+  for (const event of events) {
+    if (event.kind === "close" || (event.kind === "unsub" && event.s === s)) return false;
+    if (event.kind !== "frame") continue;
+    if ("s" in event.frame && (event.frame.s === s || ("w" in event.frame && event.frame.w === w))) return false;
+    if (event.frame.t === "commit" && w in event.frame.w) return true;
+  }
+  return false;
+}
+
 const ofCommit =
   (change: (frame: Commit, next: TranscriptEvent) => readonly TranscriptEvent[] | undefined): Mistake =>
   (events, at) => {
@@ -102,7 +113,7 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   "what is told anew is left out": (events, at) => {
     const frame = frameAt(events, at);
-    const isAnew = frame?.t === "snapshot" && frame.reset === "rights";
+    const isAnew = frame?.t === "snapshot" && frame.reset === "rights" && goesOn(events.slice(at + 1), frame);
     return isAnew ? events.toSpliced(at, 1) : undefined;
   },
   "it is told anew for no reason": (events, at) => {

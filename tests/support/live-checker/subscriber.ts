@@ -132,16 +132,18 @@ export class Subscriber implements Transcript {
    */
   async finish(isThere: (position: string) => boolean, quietMs: number): Promise<void> {
     let pinged = 0;
+    // What follows of the last commit, results under other rights and values, may come a while after its position.
+    let thereSince = Number.POSITIVE_INFINITY;
     const isQuiet = () => {
       const now = performance.now();
       if (this.#welcome && now - pinged > PING_MS) {
         pinged = now;
         this.#send({ t: "ping" });
       }
+      const isAtEnd = this.#welcome && this.position !== undefined && isThere(this.position);
+      thereSince = isAtEnd ? Math.min(thereSince, now) : Number.POSITIVE_INFINITY;
       const told = [...this.#held.values()].every(({ window, short }) => window !== undefined && !short);
-      return (
-        this.#welcome && told && now - this.#lastNews > quietMs && this.position !== undefined && isThere(this.position)
-      );
+      return told && now - Math.max(thereSince, this.#lastNews) > quietMs;
     };
     await until(isQuiet, 60, () => `the end of ${this.name}, which ${this.#state}`);
     this.#note({ kind: "finish" });
