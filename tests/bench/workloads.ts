@@ -18,7 +18,6 @@ import { profile } from "./workloads/profile.ts";
 import { race } from "./workloads/race.ts";
 import { read } from "./workloads/read.ts";
 import { rules } from "./workloads/rules.ts";
-import { selective } from "./workloads/selective.ts";
 import { signIn } from "./workloads/sign-in.ts";
 import { soak } from "./workloads/soak.ts";
 import { storm } from "./workloads/storm.ts";
@@ -34,7 +33,6 @@ export const WORKLOADS: readonly Workload[] = [
   mixed,
   match,
   fanOut,
-  selective,
   windows,
   latency,
   rules,
