@@ -18,6 +18,7 @@ import { profile } from "./workloads/profile.ts";
 import { race } from "./workloads/race.ts";
 import { read } from "./workloads/read.ts";
 import { rules } from "./workloads/rules.ts";
+import { selective } from "./workloads/selective.ts";
 import { signIn } from "./workloads/sign-in.ts";
 import { soak } from "./workloads/soak.ts";
 import { storm } from "./workloads/storm.ts";
@@ -33,6 +34,7 @@ export const WORKLOADS: readonly Workload[] = [
   mixed,
   match,
   fanOut,
+  selective,
   windows,
   latency,
   rules,
