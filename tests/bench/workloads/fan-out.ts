@@ -38,10 +38,10 @@ interface Size {
 
 function sizesOf(engine: Engine["name"], smoke: boolean): readonly Size[] {
   if (smoke) return [{ sockets: 20, rounds: 0, seconds: 0.1 }];
-  const thousand = { sockets: 1000, rounds: 5, seconds: 2 };
+  const thousand = { sockets: 1000, rounds: 5, seconds: 1 };
   // What a store tells is sent by the same code, whichever it is.
   if (engine === "mongodb") return [thousand];
-  return [{ sockets: 100, rounds: 5, seconds: 2 }, thousand, { sockets: 10_000, rounds: 5, seconds: 3 }];
+  return [{ sockets: 100, rounds: 5, seconds: 1 }, thousand, { sockets: 10_000, rounds: 5, seconds: 2 }];
 }
 
 function fanOutOn({ name, folder, env }: Engine, smoke: boolean): Promise<ReportRow[]> {
@@ -163,7 +163,7 @@ async function idleRow(galley: Served, sockets: number): Promise<ReportRow> {
   };
 }
 
-const STOPPED: Size = { sockets: 1000, rounds: 5, seconds: 6 };
+const STOPPED: Size = { sockets: 1000, rounds: 5, seconds: 4 };
 const HEAVY = "heavy";
 const HEAVY_CHARACTERS = 200_000;
 const WRITES_PER_SECOND = 15;
