@@ -20,6 +20,11 @@ onEachEngine(t, async (t, engine) => {
   for (let n = 0; n < 20; n++)
     await app.send("PUT", `${NOTES}/n${n}`, { body: { a: n, text: "x".repeat(30_000), secret: "canary" } });
 
+  /** A row of many: told if it is wrong only, since an assertion costs as much as a request. */
+  const told = (t: Test, right: boolean, row: string) => {
+    if (!right) t.fail(row);
+  };
+
   /** Refused by every door, at once, with the same code and the path of what is wrong. */
   async function refusedByAll(t: Test, filter: unknown, path: RegExp, code = /^invalid_argument$/): Promise<void> {
     const began = performance.now();
@@ -27,11 +32,11 @@ onEachEngine(t, async (t, engine) => {
     const took = performance.now() - began;
     const name = JSON.stringify(filter)?.slice(0, 100);
     for (const [door, { status, json }] of answers) {
-      t.equal(status, 400, `${door}: ${name}`);
-      t.match(json.error.code, code, `${door}: ${name}`);
-      t.match(json.error.details.faults[0].path, path, `${door}: ${name}`);
+      const refused = status === 400 && code.test(json?.error?.code);
+      const where = json?.error?.details?.faults?.[0]?.path;
+      told(t, refused && path.test(where), `${door}: ${name}: ${status} ${json?.error?.code} at ${where}`);
     }
-    t.ok(took < HOSTILE_MS * answers.length, `${name} took ${took.toFixed(0)} ms`);
+    told(t, took < HOSTILE_MS * answers.length, `${name} took ${took.toFixed(0)} ms`);
   }
 
   attack(t, app, "Q01 Q02 code and foreign operators are unknown, wherever they stand", async (t) => {
@@ -50,7 +55,7 @@ onEachEngine(t, async (t, engine) => {
       const shown = encodeURIComponent(name);
       const literal = JSON.stringify({ [name]: 1 });
       for (const [door, { status, json }] of await throughDoors(app, "notes", literal)) {
-        t.ok(status === 200 || status === 400, `${door} ${shown}: ${status}`);
+        told(t, status === 200 || status === 400, `${door} ${shown}: ${status}`);
         if (door === "query" && status === 200) t.strictSame(json.documents, [], shown);
       }
       const stored = await app.send("PUT", `/v1/documents/odd/x`, { body: `{${JSON.stringify(name)}:1}` });
@@ -60,7 +65,7 @@ onEachEngine(t, async (t, engine) => {
       }
       for (const question of [{ sort: [name] }, { select: [name] }]) {
         const { status } = await app.send("POST", `${NOTES}/query`, { body: question });
-        t.ok(status === 200 || status === 400, `${shown} in ${Object.keys(question)}: ${status}`);
+        told(t, status === 200 || status === 400, `${shown} in ${Object.keys(question)}: ${status}`);
       }
       const group = { group: [name], out: { n: { count: true } } };
       for (const [door, body] of [
@@ -68,19 +73,19 @@ onEachEngine(t, async (t, engine) => {
         ["aggregate", group],
       ] as const) {
         const { status } = await app.send("POST", `${NOTES}/${door}`, { body });
-        t.ok(status === 200 || status === 400, `${door} ${shown}: ${status}`);
+        told(t, status === 200 || status === 400, `${door} ${shown}: ${status}`);
       }
       const output = await app.send("POST", `${NOTES}/aggregate`, {
         body: { group: [], out: { [name]: { count: true } } },
       });
-      t.ok(output.status === 400 || /^[A-Za-z]/.test(name), `an output named ${shown}`);
+      told(t, output.status === 400 || /^[A-Za-z]/.test(name), `an output named ${shown}`);
       const indexed = await app.send("POST", "/v1/admin/collections", {
         body: { name: "indexed", indexes: [{ paths: [name] }] },
       });
-      t.ok(indexed.status === 201 || indexed.status === 400, `index ${shown}: ${indexed.status}`);
+      told(t, indexed.status === 201 || indexed.status === 400, `index ${shown}: ${indexed.status}`);
       if (indexed.status === 201) await app.send("DELETE", "/v1/admin/collections/indexed");
       const collection = await app.send("GET", `/v1/documents/${encodeURIComponent(name)}/x`);
-      t.ok(collection.status === 400 || collection.status === 404, `collection ${shown}`);
+      told(t, collection.status === 400 || collection.status === 404, `collection ${shown}`);
     }
     t.equal((await app.send("POST", `${NOTES}/count`, { body: {} })).json.count, 20, "all notes are still there");
   });
@@ -158,17 +163,18 @@ onEachEngine(t, async (t, engine) => {
     for (const member of FOREIGN_MEMBERS) {
       for (const door of ["query", "count", "distinct", "aggregate"]) {
         const { status } = await app.send("POST", `${NOTES}/${door}`, { body: `{${JSON.stringify(member)}:{}}` });
-        t.equal(status, 400, `${door} {${member}}`);
+        told(t, status === 400, `${door} {${member}}: ${status}`);
       }
       for (const path of ["", "/n1", "/query", "/count"]) {
         const method = path.startsWith("/q") || path.startsWith("/c") ? "POST" : "GET";
         const { status } = await app.send(method, `${NOTES}${path}?${encodeURIComponent(member)}=1`, {
           body: method === "POST" ? {} : undefined,
         });
-        t.equal(status, 400, `${path}?${member}`);
+        told(t, status === 400, `${path}?${member}: ${status}`);
       }
       for (const parameter of [`${member}[x]`, `filter[${member}]`, `limit[${member}]`]) {
-        t.equal((await app.send("GET", `${NOTES}?${encodeURIComponent(parameter)}=1`)).status, 400, parameter);
+        const { status } = await app.send("GET", `${NOTES}?${encodeURIComponent(parameter)}=1`);
+        told(t, status === 400, `${parameter}: ${status}`);
       }
     }
   });

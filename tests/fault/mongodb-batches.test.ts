@@ -10,6 +10,7 @@ import { until } from "../support/until.ts";
 const mongod = await useOwnMongod(t);
 if (mongod) {
   const { host } = mongod.process;
+  const galley = await startGalleyOn(t, mongod.url);
 
   const COMMIT_FAILURES: Readonly<Record<string, CommandFailure>> = {
     "a write conflict at the commit": {
@@ -42,7 +43,6 @@ if (mongod) {
   };
 
   t.test("F18 a batch of 500 meets a fault at its commit: it is there whole and once, or not at all", async (t) => {
-    const galley = await startGalleyOn(t, mongod.url);
     const client = new MongoClient(galley.mongodbUrl);
     t.teardown(() => client.close());
     let n = 0;
@@ -97,7 +97,6 @@ if (mongod) {
   });
 
   t.test("F19 slow queries fill the pool: others are answered in time, and all flows afterwards", async (t) => {
-    const galley = await startGalleyOn(t, mongod.url);
     await galley.send("PUT", "/v1/documents/posts/a", { n: 1 }, undefined);
     const point = await failCommand(
       t,

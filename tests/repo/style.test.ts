@@ -9,21 +9,28 @@ import { breaches } from "./walls.ts";
 const SOURCES = listSources(ROOT, ["sdk", "server", "admin-ui", "tests", "docs/examples"]);
 
 t.test("no source file passes the size where one idea became two", async (t) => {
-  for (const file of SOURCES) {
+  const long = SOURCES.flatMap((file) => {
     const lines = readFileSync(join(ROOT, file), "utf8").split("\n").length - 1;
     const most = file.startsWith("tests/") ? 400 : 300;
-    t.ok(lines <= most, `${file} has ${lines} lines, at most ${most}`);
-  }
+    return lines <= most ? [] : [`${file} has ${lines} lines, at most ${most}`];
+  });
+  t.same(long, []);
 });
 
 t.test("the language neither evaluates text nor imports anything", async (t) => {
-  for (const file of SOURCES.filter((f) => f.startsWith("sdk/"))) {
-    t.notMatch(readFileSync(join(ROOT, file), "utf8"), /\beval\(|new Function\b/, file);
-  }
+  const language = SOURCES.filter((file) => file.startsWith("sdk/"));
+  t.ok(language.length > 0);
+  t.same(
+    language.filter((file) => /\beval\(|new Function\b/.test(readFileSync(join(ROOT, file), "utf8"))),
+    [],
+  );
 });
 
 t.test("no file is named after nothing in particular", async (t) => {
-  for (const file of SOURCES) t.notMatch(file, /(?:^|[/-])(?:utils?|helpers?|common|manager|misc)\b/);
+  t.same(
+    SOURCES.filter((file) => /(?:^|[/-])(?:utils?|helpers?|common|manager|misc)\b/.test(file)),
+    [],
+  );
 });
 
 t.test("import walls hold, and a breach is told", async (t) => {
