@@ -47,6 +47,19 @@ export function randomRequest(random: Random, known: Known): WorldRequest {
   return random.pick(ALL)(random, known);
 }
 
+/** A question that is watched. */
+export function randomLive(random: Random, known: Pick<Known, "visible" | "hidden">): object {
+  const collection = "posts";
+  const ids = [...random.some(known.visible, 3), ...random.some(known.hidden, 3)];
+  if (random.chance(25)) return { collection, get: { ids: [...new Set(ids)] } };
+  if (random.chance(25)) {
+    const { path, body } = group(random);
+    return { collection, [path.slice(path.lastIndexOf("/") + 1)]: body };
+  }
+  const { expand: _expand, ...body } = find(random).body as { expand?: unknown };
+  return { collection, find: body };
+}
+
 function get(random: Random, known: Known): WorldRequest {
   const id = anId(random, known);
   const query = [

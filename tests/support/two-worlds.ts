@@ -8,7 +8,8 @@ import type { Engine } from "./engines.ts";
 import { publishRules } from "./publish-rules.ts";
 import { Random } from "./trap-pool.ts";
 import { CANARY, randomWorlds, type Stored, type Worlds } from "./two-worlds-documents.ts";
-import { randomRequest, type WorldRequest } from "./two-worlds-requests.ts";
+import { type Follower, openFollower } from "./two-worlds-live.ts";
+import { randomLive, randomRequest, type WorldRequest } from "./two-worlds-requests.ts";
 import { ACTIONS, randomRules, type WorldCaller, type WorldRules } from "./two-worlds-rules.ts";
 
 const REQUESTS = 16;
@@ -23,6 +24,8 @@ export interface TwoWorldsReport {
   readonly normalised: Record<string, number>;
   /** Sessions that ended because a chosen id or a unique value met a hidden document. */
   clashes: number;
+  /** Lines of what sockets were told, compared. */
+  frames: number;
 }
 
 interface World extends TestApp {
@@ -33,17 +36,20 @@ interface World extends TestApp {
   /** As the caller was last told. */
   readonly versions: Map<string, string>;
   next: string | undefined;
+  /** Asks live, in sessions that do. */
+  follower: Follower | undefined;
 }
 
 /** Two servers, which sessions share one after the other. */
 export async function openTwoWorlds(engine: Engine) {
   const time = { now: Date.UTC(2026, 0, 31, 10) };
   const worlds = [await openWorld(engine, time), await openWorld(engine, time)] as const;
-  const report: TwoWorldsReport = { faults: [], answers: {}, normalised: {}, clashes: 0 };
+  const report: TwoWorldsReport = { faults: [], answers: {}, normalised: {}, clashes: 0, frames: 0 };
   if (worlds[0].user !== worlds[1].user) throw new Error("expects one id of the caller in both worlds");
   return {
     report,
-    run: (seed: number) => runSession(worlds, time, seed, report),
+    /** @param live whether questions are watched beside the requests, and what is told of them compared too */
+    run: (seed: number, live = false) => runSession(worlds, time, seed, report, live),
     close: () => Promise.all(worlds.map((world) => world.close())),
   };
 }
@@ -53,15 +59,24 @@ async function openWorld(engine: Engine, time: { now: number }): Promise<World> 
   const note = (event: object, message: string) => void lines.push(`${JSON.stringify(event)} ${message}`);
   const log = { debug: note, info: note, warn: note, error: note };
   const env = { GALLEY_SECRET: "a secret that both worlds have in common" };
+  const live = { othersPerSecond: 10_000, questionBurst: 10_000 };
   // The same ones in both, so that the caller has one id.
   const random = repeatable();
-  const app = await startApp({ mode: "production", engine, env, log, random, clock: () => time.now });
+  const app = await startApp({ mode: "production", engine, env, log, random, clock: () => time.now, live });
   const author = { type: "string", ref: "people" };
   const indexes = [{ paths: ["slug"], unique: true }, { paths: ["ownerId"] }, { paths: ["n", "secret"] }];
   const posts = { name: "posts", schema: { type: "object", properties: { author, n: { type: "number" } } }, indexes };
   await done(app, "POST", "/v1/admin/collections", posts);
   const { session } = (await app.send("POST", "/v1/auth/anonymous", { as: null, body: {} })).json;
-  return { ...app, lines, user: session.user.id, token: session.accessToken, versions: new Map(), next: undefined };
+  return {
+    ...app,
+    lines,
+    user: session.user.id,
+    token: session.accessToken,
+    versions: new Map(),
+    next: undefined,
+    follower: undefined,
+  };
 }
 
 /** Bytes that look random, the same ones at each start. */
@@ -75,8 +90,11 @@ async function runSession(
   time: { now: number },
   seed: number,
   report: TwoWorldsReport,
+  live: boolean,
 ) {
   const random = new Random(seed);
+  // Of its own: a seed asks the same over HTTP whether or not there is a socket.
+  const watching = new Random(seed + 1);
   const rules = randomRules(random);
   const editor = random.chance(50);
   const teams = random.some(TEAMS, random.below(3));
@@ -92,31 +110,63 @@ async function runSession(
     await store(world, made.stored[i] as readonly Stored[]);
     world.versions.clear();
     world.next = undefined;
+    world.follower = live ? await openFollower(world.url, world.token) : undefined;
   });
-  let asked: WorldRequest[] = [];
-  for (let step = 0; step < REQUESTS; step++) {
-    time.now += 5;
-    const request = randomRequest(random, { ...made, step, asked });
-    asked = [...asked.slice(-5), request];
-    const answers: Answer[] = [];
-    for (const world of worlds) answers.push(await ask(world, request));
-    const [one] = answers as [Answer, Answer];
-    report.answers[one.status] = (report.answers[one.status] ?? 0) + 1;
-    const shown = answers.map((answer) => comparable(answer, report.normalised));
-    const where = `seed ${seed}, request ${step}: ${JSON.stringify(request)}`;
-    if ([...answers.map(everything), ...worlds.map(takeLines)].some((text) => text.includes(CANARY))) {
-      report.faults.push(`${where} shows what is hidden: ${one.text.slice(0, 400)}`);
-    }
-    if (shown[0] !== shown[1]) {
-      if (isClash(answers, request)) report.clashes++;
-      else
-        report.faults.push(
-          `${where}\n  ${shown[0]?.slice(0, 700)}\n  ${shown[1]?.slice(0, 700)}\n  ${JSON.stringify(rules.rules)}`,
-        );
-      return;
-    }
-    if (random.chance(8)) await setBoth(meanwhile(random, made, rules, worlds[0]));
+  try {
+    await runRequests();
+  } finally {
+    for (const { follower } of worlds) follower?.close();
   }
+
+  async function runRequests() {
+    let asked: WorldRequest[] = [];
+    for (let step = 0; step < REQUESTS; step++) {
+      time.now += 5;
+      const request = randomRequest(random, { ...made, step, asked });
+      asked = [...asked.slice(-5), request];
+      const answers: Answer[] = [];
+      for (const world of worlds) answers.push(await ask(world, request));
+      const [one] = answers as [Answer, Answer];
+      report.answers[one.status] = (report.answers[one.status] ?? 0) + 1;
+      const shown = answers.map((answer) => comparable(answer, report.normalised));
+      const where = `seed ${seed}, request ${step}: ${JSON.stringify(request)}`;
+      if ([...answers.map(everything), ...worlds.map(takeLines)].some((text) => text.includes(CANARY))) {
+        report.faults.push(`${where} shows what is hidden: ${one.text.slice(0, 400)}`);
+      }
+      if (shown[0] !== shown[1]) {
+        if (isClash(answers, request)) report.clashes++;
+        else
+          report.faults.push(
+            `${where}\n  ${shown[0]?.slice(0, 700)}\n  ${shown[1]?.slice(0, 700)}\n  ${JSON.stringify(rules.rules)}`,
+          );
+        return;
+      }
+      if (live && watching.chance(50)) {
+        const query = randomLive(watching, made);
+        await setBoth((world) => world.follower?.ask(named(world, query) as object) ?? Promise.resolve());
+      }
+      if (random.chance(live ? 15 : 8)) await setBoth(meanwhile(random, made, rules, worlds[0]));
+      if (live && !(await isToldAlike(worlds, answers, where, report))) return;
+    }
+  }
+}
+
+/** Whether both sockets were told the same up to now. */
+async function isToldAlike(
+  worlds: readonly [World, World],
+  answers: readonly Answer[],
+  where: string,
+  report: TwoWorldsReport,
+): Promise<boolean> {
+  const told: string[] = [];
+  for (const [i, { follower }] of worlds.entries()) {
+    told.push((await follower?.told(answers[i]?.headers["x-galley-position"] as string | undefined)) ?? "");
+    if (follower?.raw().includes(CANARY)) report.faults.push(`${where}: frames show what is hidden: ${follower.raw()}`);
+  }
+  report.frames += told[0]?.split("\n").length ?? 0;
+  if (told[0] === told[1]) return true;
+  report.faults.push(`${where}: frames\n${told[0]}\nin the other world\n${told[1]}`);
+  return false;
 }
 
 /** What happens beside the session: fewer rights, or other values of what is hidden. */
