@@ -1,36 +1,13 @@
 /** The command line as a user runs it: processes of the built program, on folders of their own. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import t, { type Test } from "tap";
-import { CLEAN_ENV, run } from "../support/programs.ts";
+import t from "tap";
+import { galley, temporaryFolder } from "../support/command-line.ts";
 import { startGalley } from "../support/server-process.ts";
-
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function galley(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
-  const running = run(process.execPath, ["server/galley.cjs", ...args], {
-    env: { ...CLEAN_ENV, GALLEY_DATA_DIR: folder, ...env },
-  });
-  return running.then(
-    ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
-    ({ code, stdout, stderr }) => ({ code: Number(code), out: stdout, err: stderr }),
-  );
-}
-
-function temporaryFolder(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), "galley-cli-"));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 t.test("every command tells its use, and what is not understood exits 2", async (t) => {
   const folder = temporaryFolder(t);
-  for (const name of ["dev", "start", "import", "export", "collections", "keys", "rules", "doctor"]) {
+  for (const name of ["dev", "start", "import", "export", "watch", "collections", "keys", "rules", "doctor"]) {
     const { code, out } = await galley(folder, [name, "--help"]);
     t.equal(code, 0);
     t.match(out, new RegExp(`^Usage: galley ${name}`));
