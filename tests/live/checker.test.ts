@@ -8,9 +8,9 @@ import { makeHolders, record, runChecked } from "../support/live-checker/run.ts"
 import { chooseSeed } from "../support/seeded.ts";
 import { Random } from "../support/trap-pool.ts";
 
-const COMMITS = 1500;
+const COMMITS = 1000;
 /** Places for each mistake. */
-const PLACES = 4;
+const PLACES = 3;
 
 t.test("the checker finds each mistake that a server could make", async (t) => {
   const seed = chooseSeed();

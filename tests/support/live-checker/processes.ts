@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROCESS_KEY, type ServerProcess, startGalley } from "../server-process.ts";
+import { type ServerProcess, startGalley } from "../server-process.ts";
 import type { Teardown } from "../teardown.ts";
 
 export interface KillableGalley {
@@ -51,5 +51,3 @@ export async function startKillable(
     resume: () => void globalThis.process.kill(process.pid, "SIGCONT"),
   };
 }
-
-export { PROCESS_KEY };

@@ -19,7 +19,6 @@ export type Variant = 0 | 1 | 2;
 
 /** Values of the lookup, beyond which it brings none. */
 export const MOST_TEAMS = 3;
-export const COLLECTIONS = ["notes", "drafts", "mixed", "members"] as const;
 
 const MINE = { ownerId: "$auth.id" };
 const OURS = { team: { $in: "$lookup.myTeams" } };

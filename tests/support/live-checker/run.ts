@@ -68,7 +68,7 @@ export async function runChecked(checked: Checked, options: RunOptions): Promise
 
 /** Runs it, and takes what was written down out of the log. */
 export async function record(checked: Checked, options: RunOptions): Promise<CheckInput> {
-  const { seed, commits, holders, writers = 6, sockets = 10, publishes = 4, questions = 3 } = options;
+  const { seed, commits, holders, writers = 6, sockets = 8, publishes = 4, questions = 3 } = options;
   const random = new Random(seed);
   const { log, send } = checked;
   const people = holders.flatMap(({ who }) => (who === KEY || who === NOBODY ? [] : [who]));

@@ -1,7 +1,7 @@
 /** Commits of a MongoDB, seen by a change stream of the test's own: no part of Galley orders or groups them. */
 import { Binary, type ChangeStreamDocument, type Document, Long, MongoClient, type Timestamp } from "mongodb";
 import { encodeValue } from "#protocol/values";
-import { rowOf } from "../../../server/stores/mongodb/rows.ts";
+import { rowOf, versionOf } from "../../../server/stores/mongodb/rows.ts";
 import { fromBson } from "../../../server/stores/mongodb/values.ts";
 import type { Teardown } from "../teardown.ts";
 import { until } from "../until.ts";
@@ -103,7 +103,7 @@ class Groups {
     if (!known || (Object.keys(fields).length === 0 && removedFields.every((name) => name === HIDDEN))) return;
     const value = { ...known.value, ...fromBson(withBigints(fields) as Document) };
     for (const name of removedFields) delete (value as Record<string, unknown>)[name];
-    this.#put(collection, id, { ...known, id, version: known.version, value, text: encodeValue(value) });
+    this.#put(collection, id, { id, version: versionOf(value._v), value, text: encodeValue(value) });
   }
 
   #drop(collection: string, dropped: string[]): void {
