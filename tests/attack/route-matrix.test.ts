@@ -1,9 +1,13 @@
 /**
- * T1, the path matrix: every route against every kind of caller. A route without a row fails, and so does a row without a
+ * T1, the path matrix: every route and every frame against every kind of caller. A route without a row fails, and so does a row without a
  * route: nobody adds a way in without saying here for whom it is.
  */
 import t from "tap";
+import type { ClientFrame, LiveQuery } from "#protocol/frames";
 import { startApp } from "../support/app.ts";
+import { openLive } from "../support/live-client.ts";
+import { publishRules } from "../support/publish-rules.ts";
+import { until } from "../support/until.ts";
 
 /**
  * For each route, what nobody, a user, a viewer, an editor, an owner, a key for one collection's list, and a full key are
@@ -92,6 +96,43 @@ const ROWS: Readonly<Record<string, string>> = {
   "GET /v1/openapi.json": "ooooooo",
 };
 
+/**
+ * The same for every frame that a client may send on a socket, and for every kind of question in `sub`; after `hello` with
+ * the caller's own credential.
+ */
+const FRAMES: Readonly<Record<string, string>> = {
+  hello: "ooooooo",
+  auth: "ooooooo",
+  unsub: "ooooooo",
+  ping: "ooooooo",
+  "sub find": "xxoooxo",
+  "sub get": "xxoooxo",
+  "sub count": "xxoooxo",
+  "sub distinct": "xxoooxo",
+  "sub aggregate": "xxoooxo",
+  // Those who may list one collection, and where a rule asks for somebody.
+  "sub find posts": "-oooooo",
+};
+/** What each is sent as. A kind of frame or question that the protocol has and this has not does not compile. */
+const ASKED: { readonly [K in Kinds<LiveQuery>]: object } = {
+  ...{ find: {}, get: { ids: ["a"] }, count: {}, distinct: { path: "a" } },
+  aggregate: { group: [], out: { n: { count: true } } },
+};
+const SAID: { readonly [K in ClientFrame["t"]]: (as: string | null) => readonly [name: string, frame: object][] } = {
+  hello: (as) => [["hello", { t: "hello", v: 1, ...(as !== null && { token: as }) }]],
+  auth: (as) => [["auth", { t: "auth", token: as }]],
+  sub: () => [
+    ...Object.entries(ASKED).map(([kind, body], s): [string, object] => [
+      `sub ${kind}`,
+      { t: "sub", s, q: { collection: "none", [kind]: body } },
+    ]),
+    ["sub find posts", { t: "sub", s: 100, q: { collection: "posts", find: {} } }],
+  ],
+  unsub: () => [["unsub", { t: "unsub", s: 100 }]],
+  ping: () => [["ping", { t: "ping" }]],
+};
+type Kinds<Q> = Q extends unknown ? Exclude<keyof Q, "collection"> : never;
+
 const PASSWORD = "plum-orbit-lantern-42";
 
 t.test("every route tells every caller what the table says", async (t) => {
@@ -136,4 +177,26 @@ t.test("every route tells every caller what the table says", async (t) => {
     }
   }
   t.strictSame(found, ROWS);
+
+  await app.send("PUT", "/v1/documents/posts/p1", { body: {} });
+  await publishRules(app, { format: 1, collections: { posts: { list: { "$auth.kind": "user" } } } });
+  const told: Record<string, string> = {};
+  for (const as of callers) {
+    const client = await openLive(app.url);
+    for (const [name, frame] of Object.values(SAID).flatMap((of) => of(as))) {
+      const before = client.frames.length;
+      client.say(frame);
+      // Not every frame is answered: a ping always is.
+      if (name !== "ping") client.say({ t: "ping" });
+      const isBeat = () => client.frames.slice(before).some((one) => one.t === "beat");
+      await until(() => isBeat() || client.closed !== undefined, 20, name);
+      if ("s" in frame && name !== "unsub") await client.answered(Number(frame.s));
+      const error = client.frames.slice(before).find((one) => one.t === "error")?.error.code;
+      const turnedAway = error === "unauthenticated" || client.closed?.code === 4401;
+      told[name] =
+        `${told[name] ?? ""}${turnedAway ? "-" : error === "permission_denied" || client.closed ? "x" : "o"}`;
+    }
+    client.session.end();
+  }
+  t.strictSame(told, FRAMES);
 });
