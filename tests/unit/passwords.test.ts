@@ -247,6 +247,38 @@ t.test("hashes wait in the order in which they came, and those beyond the bounds
   await end();
 });
 
+t.test("of a crowd a few are prepared at a time, in the order in which they came", async (t) => {
+  const queue = createHashQueue({ cores: 2, poolThreads: 8 });
+  let busy = 0;
+  let most = 0;
+  const prepared: number[] = [];
+  const judged: number[] = [];
+  const crowd = Array.from({ length: 40 }, (_, n) =>
+    queue.runPrepared(
+      { account: `${n}`, network: `${n}` },
+      async () => {
+        most = Math.max(most, ++busy);
+        prepared.push(n);
+        await nextTurn();
+        busy--;
+        if (n % 7 === 3) throw new Error("not now");
+        return n;
+      },
+      async (read) => void judged.push(read),
+    ),
+  );
+  const ends = await Promise.allSettled(crowd);
+  const all = Array.from({ length: 40 }, (_, n) => n);
+  t.same(prepared, all);
+  t.equal(most, 3);
+  t.same(
+    judged,
+    all.filter((n) => n % 7 !== 3),
+    "what was read is what is judged",
+  );
+  t.equal(ends.filter(({ status }) => status === "rejected").length, 6);
+});
+
 t.test("a job that fails harms no other", async (t) => {
   const queue = createHashQueue({ cores: 1, poolThreads: 1 });
   const at = (n: number) => ({ account: `${n}`, network: "n" });

@@ -7,7 +7,7 @@ import { readAddress } from "../inputs.ts";
 import { accountKey } from "../limits/account-key.ts";
 import { newDeviceNotice } from "../notices.ts";
 import type { AccountParts } from "../parts.ts";
-import { type CredentialRecord, checkCredential, findCredential, writeCredential } from "../passwords/credentials.ts";
+import { type CredentialRecord, findCredential, writeCredential } from "../passwords/credentials.ts";
 import type { Waiting } from "../passwords/hash-queue.ts";
 import { normalPassword } from "../passwords/password-policy.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
@@ -72,9 +72,10 @@ export async function signIn(
       writes: [
         ...entered.writes,
         ...attempt.cleared(),
-        rehashed === undefined
-          ? checkCredential(credential)
-          : writeCredential(store, { ...credential, password: rehashed }, parts.clock()),
+        // Nobody stores a credential without its person: that the person is the one who was read says it of both.
+        ...(rehashed === undefined
+          ? []
+          : [writeCredential(store, { ...credential, password: rehashed }, parts.clock())]),
         ...notices,
         audit.line({ action: "sign-in", by: user.id, visit, details: { newDevice: device === undefined } }),
       ],
@@ -86,7 +87,10 @@ export async function signIn(
   return answerOf(parts, answer);
 }
 
-/** What a password for an address is held against. Of an address that nobody has as much is read. */
+/**
+ * What a password for an address is held against. The person is read first: as long as that one is stored, what is read
+ * after it is theirs. Of an address that nobody has as much is read.
+ */
 async function heldAgainst(
   { store, devices }: AccountParts,
   pool: Pool,
@@ -114,7 +118,8 @@ async function stillThere(
   { pool, id }: UserRecord,
   proven: CredentialRecord,
 ): Promise<Person> {
-  const [user, credential] = [await findUser(store, pool, id), await findCredential(store, id)];
+  const user = await findUser(store, pool, id);
+  const credential = await findCredential(store, id);
   if (!user || user.disabledAt || !credential || credential.password !== proven.password) throw badCredentials();
   return { user, credential };
 }

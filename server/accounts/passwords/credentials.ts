@@ -1,7 +1,10 @@
 import type { DocumentStore, Row, StoredCollection, Write } from "../../stores/document-store.ts";
 import { putRecord, removeRecord, type Stored, storedOf } from "../record.ts";
 
-/** What proves that someone is a person of `_users` or `_admins`, under the same id. Nothing shows this to anybody. */
+/**
+ * What proves that someone is a person of `_users` or `_admins`, under the same id. Nothing shows this to anybody. Whoever
+ * stores one stores its person in the same commit: a sign-in expects the person alone.
+ */
 export interface CredentialRecord extends Stored {
   /** A PHC string; undefined: no password, as of guests. */
   readonly password?: string;
@@ -32,11 +35,6 @@ export function writeCredential(
   now: number,
 ): Write {
   return putRecord(store, COLLECTION, { id, version, createdAt }, fields, now);
-}
-
-/** Fails the commit it is part of if what was proven by a credential does not count any more. */
-export function checkCredential({ id, version: expect }: CredentialRecord): Write {
-  return { kind: "check", collection: COLLECTION, id, expect };
 }
 
 export function removeCredential(credential: CredentialRecord): Write {

@@ -116,7 +116,8 @@ async function raceKind(on: string, kind: Kind, { nodes, outbox, rounds, atOnce 
       const shot = await kind.arm(course, round);
       const answers = await Promise.all(connections.map((connection, i) => fire(connection, shot, i, tally)));
       const won = new Set(answers.map(kind.won).filter((prize) => prize !== undefined));
-      if (won.size !== 1) breaches.push(`round ${round}: ${won.size} of ${kind.name} won`);
+      if (won.size !== 1)
+        breaches.push(`round ${round}: ${won.size} of ${kind.name} won: ${answers.map(codeOf).join(", ")}`);
     }
   } finally {
     for (const connection of connections) connection.close();
