@@ -8,7 +8,7 @@ import { makeHolders, record, runChecked } from "../support/live-checker/run.ts"
 import { chooseSeed } from "../support/seeded.ts";
 import { Random } from "../support/trap-pool.ts";
 
-const COMMITS = 1000;
+const COMMITS = 700;
 /** Places for each mistake. */
 const PLACES = 3;
 

@@ -2,7 +2,6 @@
 import { encodeValue, type ObjectValue } from "#protocol/values";
 import { randomDocument } from "../filter-generator.ts";
 import type { Random } from "../trap-pool.ts";
-import { until } from "../until.ts";
 import { IDS, idOf, TEAMS } from "./question.ts";
 import { rulesOf } from "./rules.ts";
 
@@ -26,9 +25,8 @@ export interface LoadOptions {
 const MANY = 24;
 const MEMBERS = 12;
 
-/** Makes the collections and puts the first rules into force, as soon as the server has found its store. */
+/** Makes the collections and puts the first rules into force. */
 export async function setUp(send: Send): Promise<void> {
-  await until(async () => (await send("GET", "/v1/ready"))?.status === 200, 30, "a server that is ready");
   for (const name of ["drafts", "mixed", "members"]) await demand(send("POST", "/v1/admin/collections", { name }));
   const slugs = { name: "notes", indexes: [{ paths: ["slug"], unique: true }] };
   await demand(send("POST", "/v1/admin/collections", slugs));

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServerProcess, startGalley } from "../server-process.ts";
 import type { Teardown } from "../teardown.ts";
+import { until } from "../until.ts";
 
 export interface KillableGalley {
   readonly url: string;
@@ -31,11 +32,14 @@ export async function startKillable(
   const { url } = process;
   const again = async () => {
     process = await start(folder, { ...own, GALLEY_PORT: new URL(url).port });
+    await ready();
   };
+  const ready = () => until(async () => (await fetch(`${url}/v1/ready`)).status === 200, 30, "a server that is ready");
   t.teardown(async () => {
     await process.end("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   });
+  await ready();
   return {
     url,
     get process() {
