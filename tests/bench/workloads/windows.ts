@@ -56,6 +56,9 @@ function windowsOn({ name, env }: Engine, size: Size): Promise<ReportRow[]> {
   return withTeardown(async (t) => {
     const [store] = await openTwoStores(t, { name, env: () => env });
     await store.ensureCollection({ name: COLLECTION, indexes: [{ paths: ["group", "score"] }] });
+    // The embedded store's thread keeps no process alive that waits for nothing else.
+    const alive = setInterval(() => {}, MILLISECONDS);
+    t.teardown(() => clearInterval(alive));
     const tail = createLiveTail(store, QUIET);
     const live = createWindows({ store, tail, log: QUIET, random: randomBytes });
     t.teardown(() => {
