@@ -99,8 +99,9 @@ t.test("on sqlite", async (t) => {
   });
 });
 
-const mongod = await useOwnMongod(t, { oplogSize: 1, syncDelay: 1 });
-if (mongod) {
+t.test("on mongodb", async (t) => {
+  const mongod = await useOwnMongod(t, { oplogSize: 1, syncDelay: 1 });
+  if (!mongod) return;
   const { host } = mongod.process;
   const url = withDatabase(mongod.url, newDatabase());
   const seed = chooseSeed();
@@ -211,7 +212,7 @@ if (mongod) {
     );
     t.ok((tally.resets.history ?? 0) > 0, "by its name");
   });
-}
+});
 
 t.test("F11 the primary steps down, and is killed", async (t) => {
   const set = await useReplicaSet(t);

@@ -24,13 +24,25 @@ export interface LoadOptions {
 /** Documents of a large batch. */
 const MANY = 24;
 const MEMBERS = 12;
+const MOST_TRIES = 20;
 
 /** Makes the collections and puts the first rules into force. */
 export async function setUp(send: Send): Promise<void> {
-  for (const name of ["drafts", "mixed", "members"]) await demand(send("POST", "/v1/admin/collections", { name }));
+  for (const name of ["drafts", "mixed", "members"])
+    await demand(insistently(send)("POST", "/v1/admin/collections", { name }));
   const slugs = { name: "notes", indexes: [{ paths: ["slug"], unique: true }] };
-  await demand(send("POST", "/v1/admin/collections", slugs));
-  await publish(send, 1);
+  await demand(insistently(send)("POST", "/v1/admin/collections", slugs));
+  await publish(insistently(send), 1);
+}
+
+/** Asks again where no answer came, or the server could not serve at the moment. */
+function insistently(send: Send): Send {
+  return async (...request) => {
+    for (let tries = 1; ; tries++) {
+      const answer = await send(...request);
+      if ((answer && answer.status !== 503) || tries === MOST_TRIES) return answer;
+    }
+  };
 }
 
 /** Puts the other rules into force, whatever the lints warn of. */
