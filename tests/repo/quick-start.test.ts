@@ -25,7 +25,7 @@ t.test("the quick start runs as it is written", { timeout: 170_000 }, async (t) 
   const text = `unset NODE_OPTIONS\n${script()}`
     .replaceAll("http://127.0.0.1:4600", server.url)
     .replaceAll("data/atlas", `${folder}/atlas`)
-    .replaceAll(/data\/(ask|notes)\.mjs/g, `tests/quick-start-${process.pid}.mjs`);
+    .replaceAll(/data\/(ask|notes|live)\.mjs/g, `tests/quick-start-${process.pid}.mjs`);
   t.teardown(() => rmSync(join(ROOT, `tests/quick-start-${process.pid}.mjs`), { force: true }));
   const shell = spawn("bash", ["-euo", "pipefail", "-c", text], {
     cwd: ROOT,
@@ -38,6 +38,8 @@ t.test("the quick start runs as it is written", { timeout: 170_000 }, async (t) 
   t.equal(code, 0, out.slice(-2000));
   t.match(out, /"title":"Buy milk"/);
   t.match(out, /1 for Ann, 0 for Bob\nnot_found because of notes\.update\.\$use\(mine\)\.ownerId - ownerId is "/);
+  t.match(out, /\[ 'Buy milk' \] \[ 'added' \]\n\[ 'Bake bread', 'Buy milk' \] \[ 'added' \]\n/);
+  t.match(out, /\d+ states of the board, the last one:\n( {2}\d+ .*\n){10}/);
   t.match(out, /countries: 250 created, 0 updated, 0 unchanged, 0 refused/);
   t.match(out, /cities: 171075 created, 0 updated, 0 unchanged, 0 refused/);
   t.match(out, /Aadorf 🇨🇭|Aarau 🇨🇭|Aarberg 🇨🇭/);

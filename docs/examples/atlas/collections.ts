@@ -8,5 +8,5 @@ export const COLLECTIONS = [
     name: "countries",
     indexes: [{ paths: ["borders"] }, { paths: ["region", "-area"] }, { paths: ["currencies.code"] }],
   },
-  { name: "cities", schema, indexes: [{ paths: ["country", "name"] }, { paths: ["lat"] }] },
+  { name: "cities", schema, indexes: [{ paths: ["country", "name"] }, { paths: ["lat"] }, { paths: ["visitors"] }] },
 ];

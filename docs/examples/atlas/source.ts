@@ -53,6 +53,7 @@ export interface City {
   readonly admin2: string;
   readonly lat: number;
   readonly lng: number;
+  readonly visitors?: number;
 }
 
 export const sourceCountries = (): SourceCountry[] => require("world-countries") as SourceCountry[];
