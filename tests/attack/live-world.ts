@@ -13,8 +13,6 @@ const OWN = { ownerId: "$auth.id" };
 const HIDDEN = { read: false, write: true };
 const ENV = { GALLEY_TRUSTED_PROXIES: "127.0.0.1", GALLEY_SECRET: "a secret of the tests that is long enough for it" };
 
-export type LiveWorld = Awaited<ReturnType<typeof openLiveWorld>>;
-
 /** Ann has what Bob may not see; a witness watches all the time, and must not notice anything. */
 export async function openLiveWorld(t: Test, engine: Engine) {
   const time = { now: Date.now() };
