@@ -211,7 +211,8 @@ t.test("on mongodb", async (t) => {
         await proxy.heal();
         await after(30);
       },
-      { resets: ["history"] },
+      // Rights are read anew as well.
+      { resets: ["history", "rights"] },
     );
     t.ok((tally.resets.history ?? 0) > 0, "by its name");
   });
