@@ -1,17 +1,14 @@
 /** Sessions and refresh tokens on both engines, on MongoDB with two nodes: accounts.md 5.2, U06 and U07. */
 import t, { type Test } from "tap";
 import { fresh } from "../../server/accounts/record.ts";
-import type { AccessClaims } from "../../server/accounts/sessions/access-token.ts";
-import { Bearer } from "../../server/accounts/sessions/bearer.ts";
-import { createPrincipalTable } from "../../server/accounts/sessions/principals.ts";
 import { formatRefreshToken, macOf, parseRefreshToken } from "../../server/accounts/sessions/refresh-token.ts";
 import { SESSIONS, type SessionRecord } from "../../server/accounts/sessions/sessions.ts";
 import { signedIn } from "../../server/accounts/sessions/signed-in.ts";
 import { findUser, type Pool, removeUser, type UserRecord, writeUser } from "../../server/accounts/users.ts";
-import type { DocumentStore, Write } from "../../server/stores/document-store.ts";
+import type { Write } from "../../server/stores/document-store.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { addUser, openNodes, type SessionNodes, signIn, startNode, VISIT } from "../support/session-nodes.ts";
-import type { Teardown } from "../support/teardown.ts";
+import { claimsOf, openTable, type Table } from "../support/session-tables.ts";
 import { until } from "../support/until.ts";
 
 const SECOND = 1000;
@@ -383,26 +380,6 @@ onEachEngine(t, async (t, engine) => {
 function has(t: Test, session: SessionRecord | undefined, fields: Partial<SessionRecord>): void {
   const given = Object.keys(fields).map((name) => [name, session?.[name as keyof SessionRecord]]);
   t.strictSame(Object.fromEntries(given), fields);
-}
-
-type Table = ReturnType<typeof openTable>;
-
-/** A table that is asked by the same claims again, as of a token that is known, finds what it noted on them. */
-function openTable(t: Teardown, { time }: SessionNodes, store: DocumentStore) {
-  const table = createPrincipalTable({ store, clock: () => time.now });
-  t.teardown(() => table.close());
-  const bearers = new Map<AccessClaims, Bearer>();
-  return {
-    of(claims: AccessClaims) {
-      const bearer = bearers.get(claims) ?? new Bearer(claims);
-      bearers.set(claims, bearer);
-      return table.of(bearer, time.now);
-    },
-  };
-}
-
-function claimsOf({ pool, user, id }: SessionRecord): AccessClaims {
-  return { pool, user, session: id, issuedAt: 0, expiresAt: 1 };
 }
 
 async function comeIn(nodes: SessionNodes, pool: Pool = "user") {
