@@ -25,6 +25,16 @@ export function changesOf<D extends Versioned>(before: readonly D[], after: read
   return [...gone, ...come];
 }
 
+/** The same of what states show: lists, single documents, or values, which have no changes. */
+export function changesBetween<R>(before: R | undefined, after: R | undefined): readonly Change<R>[] {
+  return changesOf(rowsOf(before), rowsOf(after)) as readonly Change<unknown>[] as readonly Change<R>[];
+}
+
+function rowsOf(data: unknown): readonly Versioned[] {
+  if (Array.isArray(data)) return data;
+  return typeof data === "object" && data !== null && "_id" in data ? [data as Versioned] : NONE;
+}
+
 /** A document and where it stood. */
 interface Place<D> {
   readonly document: D;

@@ -1,4 +1,5 @@
 import type { Live, LiveState } from "../types/live.ts";
+import { changesBetween } from "./changes.ts";
 
 type Next<R> = (state: LiveState<R>) => void;
 
@@ -10,6 +11,8 @@ export class LiveResult<R> implements Live<R> {
   readonly #first: LiveState<R>;
   #settle!: (state: LiveState<R>) => void;
   #closed = false;
+  /** The state before the newest. */
+  #before: LiveState<R> | undefined;
   readonly #leave: () => void;
   #wake: (() => void)[] = [];
 
@@ -27,7 +30,9 @@ export class LiveResult<R> implements Live<R> {
 
   /** Nobody is told yet: all results hold a commit before anyone looks at it. */
   hold(state: LiveState<R>): void {
-    if (!this.#closed) this.state = state;
+    if (this.#closed) return;
+    this.#before = this.state;
+    this.state = state;
   }
 
   tell(): void {
@@ -60,8 +65,10 @@ export class LiveResult<R> implements Live<R> {
       for (let seen = this.#first; !this.#closed && !seen.error; ) {
         if (this.state === seen) await new Promise<void>((resolve) => this.#wake.push(resolve));
         else {
-          seen = this.state;
-          yield seen;
+          const next = this.state;
+          // Whoever takes their time passes over states; what changed is told from the one that they saw.
+          yield this.#before === seen ? next : { ...next, changes: changesBetween(seen.data, next.data) };
+          seen = next;
         }
       }
     } finally {

@@ -47,12 +47,12 @@ export class Result {
   answer(frame: Answer): void {
     this.window = frame.w;
     this.#position = frame.pos;
-    this.#short = false;
     if (frame.t === "value") {
       this.#exact = frame.at;
-      if (JSON.stringify(frame.value) !== JSON.stringify(this.#value)) this.#value = frame.value;
+      if (textOf(frame.value) !== textOf(this.#value)) this.#value = frame.value;
       return;
     }
+    this.#short = frame.short ?? false;
     if (frame.t === "snapshot") this.#rows = this.#kept(frame.rows, frame.shape === this.#shape);
     this.#shape = frame.shape;
   }
@@ -166,4 +166,9 @@ function sameHistory(a: string, b: string): boolean {
 /** @param Class handed in, as in transaction.ts */
 export function errorOf({ code, message, details, requestId }: FrameError, Class: typeof ApiError): ApiError {
   return new Class(code, message, { status: ERRORS[code]?.status, details: details as ErrorDetails, requestId });
+}
+
+/** Equal for equal values. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}n` : part));
 }

@@ -51,6 +51,8 @@ export type ServerFrame<D> =
       readonly rows: readonly D[];
       /** Rows follow after the last one. */
       readonly more: boolean;
+      /** As in {@link Delta}. */
+      readonly short?: boolean;
       readonly reset?: Reset;
     }
   /** Of `count`, `distinct` and `aggregate`. `at`: where it is exact, at or before `pos`. */
@@ -71,6 +73,7 @@ export type ServerFrame<D> =
       readonly pos: string;
       readonly shape: string;
       readonly more: boolean;
+      readonly short?: boolean;
     }
   /** One commit, for all windows of this socket that it changed. */
   | { readonly t: "commit"; readonly pos: string; readonly w: { readonly [window: string]: WindowChange<D> } }

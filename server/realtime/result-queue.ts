@@ -1,7 +1,7 @@
 import type { Position } from "../stores/document-store.ts";
 import type { WindowState } from "./contract.ts";
 import type { LiveLimits } from "./live-limits.ts";
-import { resultFrames } from "./result-frames.ts";
+import { resultFrame } from "./result-frames.ts";
 import type { SessionCounters } from "./session-counters.ts";
 import type { ShownWindow } from "./shown-window.ts";
 import type { Subscription } from "./subscription.ts";
@@ -41,7 +41,7 @@ export class ResultQueue {
   }
 
   /** The next result; undefined: none after all, or its texts are being read. @param position that the socket reaches by it */
-  next(position: Position): readonly string[] | undefined {
+  next(position: Position): string | undefined {
     for (const one of this.#ready ?? NOBODY) {
       const { shown } = one;
       this.delete(one);
@@ -74,17 +74,17 @@ export class ResultQueue {
       });
   }
 
-  #tell(one: Subscription, shown: ShownWindow, state: WindowState, position: Position): readonly string[] {
+  #tell(one: Subscription, shown: ShownWindow, state: WindowState, position: Position): string {
     const { limits, counters } = this.#options;
     const { name } = shown.window;
-    const { kind, texts } = resultFrames(one, name, shown.question, state, position, limits.snapshotBytes);
+    const { kind, text } = resultFrame(one, name, shown.question, state, position, limits.snapshotBytes);
     counters[kind]++;
     one.have = undefined;
     one.reset = undefined;
     one.wasTold = true;
     one.inStep = true;
     shown.inStep++;
-    return texts;
+    return text;
   }
 }
 

@@ -35,22 +35,19 @@ export interface Told {
   readonly reset: Reset | undefined;
 }
 
-export function listText(told: Told, shape: string, { rows, more }: Extract<WindowState, { kind: "list" }>): string {
-  return `${headOf("snapshot", told)},"shape":${JSON.stringify(shape)},"rows":[${rows.join(",")}],"more":${more}${resetOf(told)}}`;
+type ListState = Extract<WindowState, { kind: "list" }>;
+
+export function listText(told: Told, shape: string, state: ListState): string {
+  const rows = `"shape":${JSON.stringify(shape)},"rows":[${state.rows.join(",")}]`;
+  return `${headOf("snapshot", told)},${rows}${endOf(state)}${resetOf(told)}}`;
 }
 
 export function valueText(told: Told, { text, position }: Extract<WindowState, { kind: "value" }>): string {
   return `${headOf("value", told)},"value":${text},"at":${JSON.stringify(position)}${resetOf(told)}}`;
 }
 
-export function currentText(told: Told, shape: string, more: boolean): string {
-  return `${headOf("current", told)},"shape":${JSON.stringify(shape)},"more":${more}}`;
-}
-
-/** A list is an exact beginning so far: said after its snapshot, which has no word for it. */
-export function shortText(window: string, position: Position): string {
-  const pos = JSON.stringify(position);
-  return `{"t":"commit","pos":${pos},"w":{${JSON.stringify(window)}:{"prev":${pos},"short":true}}}`;
+export function currentText(told: Told, shape: string, state: ListState): string {
+  return `${headOf("current", told)},"shape":${JSON.stringify(shape)}${endOf(state)}}`;
 }
 
 /** One commit for all windows that it changed: the frame that is there already, where it is one. */
@@ -64,6 +61,11 @@ const NONE: readonly Change[] = [];
 
 function headOf(t: string, { s, window, position }: Told): string {
   return `{"t":"${t}","s":${s},"w":${JSON.stringify(window)},"pos":${JSON.stringify(position)}`;
+}
+
+/** What is behind the rows, and whether all of them are there. */
+function endOf({ more, short }: ListState): string {
+  return `,"more":${more}${short ? ',"short":true' : ""}`;
 }
 
 function resetOf({ reset }: Told): string {

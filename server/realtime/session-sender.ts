@@ -60,9 +60,9 @@ export class SessionSender {
         this.#waitForRoom(limits.snapshotsBelow);
         return;
       }
-      const texts = results.next(this.#outbox.reach(now.position)) ?? [];
+      const text = results.next(this.#outbox.reach(now.position));
       // What it says may be errors alone.
-      for (const frame of [...texts, ...this.#outbox.take(now)]) {
+      for (const frame of [...(text === undefined ? [] : [text]), ...this.#outbox.take(now)]) {
         frames.push(frame);
         bytes += frame.length;
       }

@@ -116,6 +116,19 @@ t.test("a result follows commits, and says what each changed", async (t) => {
   t.equal(live.state, states[2]);
 });
 
+t.test("a result that begins short is not called synced", async (t) => {
+  const { server, states, told } = await play(t, (frame, connection) => {
+    if (frame.t === "hello") connection.send(welcome());
+    if (frame.t === "sub") connection.send(snapshot(frame.s, [todo("a")], 1, { short: true }));
+  });
+  await told(1);
+  t.match(states[0], { synced: false, data: [{ _id: "a" }] });
+  const connection = await server.frames(0, 2);
+  connection.send({ t: "commit", pos: pos(1), w: { w1: { prev: pos(1), up: [[1, todo("b")]], short: false } } });
+  await told(2);
+  t.match(states[1], { synced: true, data: [{ _id: "a" }, { _id: "b" }] });
+});
+
 t.test("short results are not called synced, nor offered to resume by", async (t) => {
   const { server, states, told } = await play(
     t,
@@ -202,6 +215,25 @@ t.test("a commit that was missed is noticed, and one that is told twice changes 
     states.filter(({ synced }) => synced).map(({ data }) => data?.map(({ _id }) => _id)),
     [["a"], ["a", "b"], ["q"]],
   );
+});
+
+t.test("who iterates slowly sees what changed since the state that they saw", async (t) => {
+  const { server, live, last } = await play(t, serving(() => [todo("a")]));
+  const seen: string[] = [];
+  const slow = (async () => {
+    for await (const { changes, position } of live) {
+      seen.push(changes.map(({ type, id }) => `${type} ${id}`).join());
+      if (position === pos(4)) return;
+      await until(() => last()?.position === pos(4));
+    }
+  })();
+  await until(() => seen.length === 1);
+  const connection = await server.frames(0, 2);
+  for (const [n, id] of ["b", "c", "d"].entries()) {
+    connection.send({ t: "commit", pos: pos(n + 2), w: { w1: { prev: pos(n + 1), up: [[n + 1, todo(id)]] } } });
+  }
+  await slow;
+  t.strictSame(seen, ["added a", "added b,added c,added d"]);
 });
 
 t.test("two results of one commit never disagree", async (t) => {

@@ -152,7 +152,7 @@ export class LiveOutlet implements Outlet {
         Object.assign(result, {
           window: frame.w,
           more: frame.more,
-          short: false,
+          short: frame.short ?? false,
           shape: frame.shape,
           position: frame.pos,
         });

@@ -161,17 +161,9 @@ export class CheckedSocket {
     if (frame.t === "current") tally.resumed++;
     if ("reset" in frame && frame.reset) tally.resets[frame.reset] = (tally.resets[frame.reset] ?? 0) + 1;
     const found = this.#subscriptions.get(frame.s);
-    if (found) found.answer(frame, this.#saysShort(frame.w, frame.pos));
+    if (found) found.answer(frame);
     // The client may have ended it while this was under way.
     else this.#given.add(frame.w);
-  }
-
-  /** Whether the frame behind a result says that it is a beginning only. */
-  #saysShort(window: string, position: string): boolean {
-    const next = this.#transcript.events[this.#next + 1];
-    if (next?.kind !== "frame" || next.frame.t !== "commit" || next.frame.pos !== position) return false;
-    const change = next.frame.w[window];
-    return change !== undefined && "short" in change && change.short === true;
   }
 
   #commit({ pos, w }: Extract<Frame, { readonly t: "commit" }>): void {

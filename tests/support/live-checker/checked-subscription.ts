@@ -56,8 +56,7 @@ export class CheckedSubscription {
     this.view = parts.world.view(question, parts.who);
   }
 
-  /** @param shortFollows the next frame says that it is a beginning only */
-  answer(frame: Answer, shortFollows: boolean): void {
+  answer(frame: Answer): void {
     const { world } = this.#parts;
     if (this.view.refusal) this.#fault(`was told a ${frame.t}, where it is refused: ${this.view.refusal}`);
     this.#explain(frame);
@@ -66,7 +65,7 @@ export class CheckedSubscription {
       if (frame.t === "snapshot") this.#rows = frame.rows;
       else if (!this.#resumes) this.#fault("was told current, and holds nothing");
       this.#more = frame.more;
-      this.#short = shortFollows;
+      this.#short = frame.short ?? false;
     }
     this.state = "told";
     this.window = frame.w;

@@ -205,7 +205,7 @@ export class Subscriber implements Transcript {
         const held = this.#held.get(frame.s);
         if (!held) break;
         held.window = frame.w;
-        held.short = false;
+        held.short = frame.t !== "value" && frame.short === true;
         if (frame.t === "snapshot") held.rows = frame.rows;
         if (frame.t !== "value") held.shape = frame.shape;
         break;
