@@ -1,10 +1,10 @@
 import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
 import { endOfToken } from "./accounts/sessions/token-end.ts";
 import { createLiveQuestions, type LiveQuestionsOptions } from "./documents/live-questions.ts";
-import type { Identities } from "./realtime/identity.ts";
 import { createLiveTail } from "./realtime/live-tail.ts";
-import { createLiveSessions, type LiveServiceOptions, type LiveSessions } from "./realtime/sessions.ts";
-import { createWindows } from "./realtime/windows.ts";
+import type { Identities } from "./realtime/sessions/identity.ts";
+import { createLiveSessions, type LiveServiceOptions, type LiveSessions } from "./realtime/sessions/sessions.ts";
+import { createWindows } from "./realtime/windows/windows.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 import { anonymous, demandNoPage, isKey, type Verifier } from "./transport/identify.ts";
 

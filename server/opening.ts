@@ -8,7 +8,7 @@ import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
 import type { CollectionService, DocumentService } from "./documents/contract.ts";
 import type { ExplainService } from "./documents/explain-contract.ts";
 import type { Log } from "./log.ts";
-import type { LiveSessions } from "./realtime/sessions.ts";
+import type { LiveSessions } from "./realtime/sessions/sessions.ts";
 import type { DocumentStore } from "./stores/document-store.ts";
 
 /** A store, and when it can be used: at once, if nothing is said. */

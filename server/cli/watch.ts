@@ -12,7 +12,8 @@ export const command: Command = {
   usage: "watch <collection> [filter] [--sort <keys>] [--limit <n>]",
   help: `Follows a question's result, as an app sees it live: a line for each document that comes (+), changes (~), moves (=)
 or goes (-), until ctrl-c. The filter is JSON, as in '{"done": false}'. Needs a server that runs. A lost connection comes
-back by itself, and then what changed meanwhile is shown, net.
+back by itself, and then what changed meanwhile is shown, net; after a restart of the server only with --url and a service key of your
+own, since the key of a run ends with it.
 
   --sort <keys>   comma-separated paths, "-" for descending
   --limit <n>     documents at most, 50 unless said`,

@@ -10,7 +10,7 @@ import { createLiveQuestions } from "../../server/documents/live-questions.ts";
 import type { Log } from "../../server/log.ts";
 import type { ListQuestion } from "../../server/realtime/contract.ts";
 import { createLiveTail } from "../../server/realtime/live-tail.ts";
-import { createWindows } from "../../server/realtime/windows.ts";
+import { createWindows } from "../../server/realtime/windows/windows.ts";
 import type { DocumentStore, Row, Write } from "../../server/stores/document-store.ts";
 import { type Engine, onEachEngine } from "../support/engines.ts";
 import { FoldingViewer } from "../support/folding-viewer.ts";

@@ -218,7 +218,10 @@ t.test("a commit that was missed is noticed, and one that is told twice changes 
 });
 
 t.test("who iterates slowly sees what changed since the state that they saw", async (t) => {
-  const { server, live, last } = await play(t, serving(() => [todo("a")]));
+  const { server, live, last } = await play(
+    t,
+    serving(() => [todo("a")]),
+  );
   const seen: string[] = [];
   const slow = (async () => {
     for await (const { changes, position } of live) {

@@ -4,7 +4,7 @@ import { parseFilter } from "#protocol/filter";
 import { compileFilter } from "#protocol/match";
 import { and, normalise } from "#protocol/normalise";
 import { encodeValue, type ObjectValue } from "#protocol/values";
-import { createMatching, type Watcher } from "../../server/realtime/matching.ts";
+import { createMatching, type Watcher } from "../../server/realtime/matching/matching.ts";
 import { randomDocument, randomFilter } from "./filter-generator.ts";
 import type { Random } from "./trap-pool.ts";
 

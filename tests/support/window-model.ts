@@ -1,8 +1,8 @@
 import { Faults } from "#protocol/errors";
 import { compareKeys, parseSort } from "#protocol/sort";
 import type { Value } from "#protocol/values";
-import { type ListOutcome, WindowList } from "../../server/realtime/window.ts";
-import { type ListChange, type ListRow, listRow } from "../../server/realtime/window-row.ts";
+import { type ListOutcome, WindowList } from "../../server/realtime/windows/window.ts";
+import { type ListChange, type ListRow, listRow } from "../../server/realtime/windows/window-row.ts";
 import type { Random } from "./trap-pool.ts";
 
 /** Few, so that keys tie; every class that orders in its own way. */

@@ -4,8 +4,8 @@ import t from "tap";
 import { compileFilter } from "#protocol/match";
 import { encodeValue, INT64_MAX, type ObjectValue, type Value } from "#protocol/values";
 import type { spanOf } from "../../server/realtime/matching/edges.ts";
+import { createMatching, type Matching, type Watcher } from "../../server/realtime/matching/matching.ts";
 import { SpanTree } from "../../server/realtime/matching/span-tree.ts";
-import { createMatching, type Matching, type Watcher } from "../../server/realtime/matching.ts";
 import { filterOf, MatchingModel } from "../support/matching-model.ts";
 import { Random } from "../support/trap-pool.ts";
 

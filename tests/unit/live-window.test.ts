@@ -2,8 +2,8 @@
 
 import t from "tap";
 import type { ObjectValue } from "#protocol/values";
-import { type ListOutcome, spareRows, WindowList } from "../../server/realtime/window.ts";
-import { type ListChange, type ListRow, listRow } from "../../server/realtime/window-row.ts";
+import { type ListOutcome, spareRows, WindowList } from "../../server/realtime/windows/window.ts";
+import { type ListChange, type ListRow, listRow } from "../../server/realtime/windows/window-row.ts";
 import { Random } from "../support/trap-pool.ts";
 import { sortOf, WindowModel } from "../support/window-model.ts";
 

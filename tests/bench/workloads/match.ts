@@ -3,7 +3,7 @@ import { parseFilter } from "#protocol/filter";
 import { compileFilter } from "#protocol/match";
 import { normalise } from "#protocol/normalise";
 import { type Document, encodeValue, type ObjectValue, parseText } from "#protocol/values";
-import { createMatching, type Matching, type Watcher } from "../../../server/realtime/matching.ts";
+import { createMatching, type Matching, type Watcher } from "../../../server/realtime/matching/matching.ts";
 import { type ReportRow, rate, type Workload } from "../harness/report.ts";
 import { median } from "../harness/rounds.ts";
 

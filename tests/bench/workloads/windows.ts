@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { encodeValue } from "#protocol/values";
 import { createLiveQuestions } from "../../../server/documents/live-questions.ts";
 import { createLiveTail } from "../../../server/realtime/live-tail.ts";
-import { createWindows, type LiveWindows } from "../../../server/realtime/windows.ts";
+import { createWindows, type LiveWindows } from "../../../server/realtime/windows/windows.ts";
 import type { DocumentStore, Write } from "../../../server/stores/document-store.ts";
 import { FoldingViewer } from "../../support/folding-viewer.ts";
 import { type Random, seeded } from "../../support/seeded.ts";

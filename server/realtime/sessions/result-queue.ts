@@ -1,0 +1,91 @@
+import type { Position } from "../../stores/document-store.ts";
+import type { WindowState } from "../contract.ts";
+import type { LiveLimits } from "./live-limits.ts";
+import { resultFrame } from "./result-frames.ts";
+import type { SessionCounters } from "./session-counters.ts";
+import type { ShownWindow } from "./shown-window.ts";
+import type { Subscription } from "./subscription.ts";
+
+export interface ResultQueueOptions {
+  readonly limits: Pick<LiveLimits, "snapshotBytes">;
+  readonly counters: SessionCounters;
+  /** It has something to do in the flush of this turn. */
+  readonly session: { wake(): void };
+  readonly failed: (subscription: Subscription, error: unknown) => void;
+}
+
+/** Subscriptions of a socket whose window is live, and who were not told its result yet; first come, first served. */
+export class ResultQueue {
+  readonly #options: ResultQueueOptions;
+  /** Undefined: none. Most sockets have none most of the time. */
+  #ready: Set<Subscription> | undefined;
+  /** A result whose texts are being read: one at a time. */
+  #waiting = false;
+
+  constructor(options: ResultQueueOptions) {
+    this.#options = options;
+  }
+
+  add(subscription: Subscription): void {
+    this.#ready ??= new Set();
+    this.#ready.add(subscription);
+  }
+
+  delete(subscription: Subscription): void {
+    if (this.#ready?.delete(subscription) && this.#ready.size === 0) this.#ready = undefined;
+  }
+
+  /** Whether there is one to be told. */
+  get hasNext(): boolean {
+    return this.#ready !== undefined && !this.#waiting;
+  }
+
+  /** The next result; undefined: none after all, or its texts are being read. @param position that the socket reaches by it */
+  next(position: Position): string | undefined {
+    for (const one of this.#ready ?? NOBODY) {
+      const { shown } = one;
+      this.delete(one);
+      if (!shown?.isLive) continue;
+      try {
+        const state = shown.window.snapshot();
+        if (!(state instanceof Promise)) return this.#tell(one, shown, state, position);
+        this.#wait(one, state);
+      } catch (error) {
+        this.#options.failed(one, error);
+      }
+      return undefined;
+    }
+    return undefined;
+  }
+
+  #wait(one: Subscription, texts: Promise<void>): void {
+    const { session, failed } = this.#options;
+    const { shown } = one;
+    this.#waiting = true;
+    const isCurrent = () => shown === one.shown && !one.isGone;
+    texts
+      .then(
+        () => isCurrent() && shown?.isLive && this.add(one),
+        (error) => isCurrent() && failed(one, error),
+      )
+      .finally(() => {
+        this.#waiting = false;
+        session.wake();
+      });
+  }
+
+  #tell(one: Subscription, shown: ShownWindow, state: WindowState, position: Position): string {
+    const { limits, counters } = this.#options;
+    const { name } = shown.window;
+    const { kind, text } = resultFrame(one, name, shown.question, state, position, limits.snapshotBytes);
+    counters[kind]++;
+    one.have = undefined;
+    one.reset = undefined;
+    one.wasTold = true;
+    one.inStep = true;
+    shown.inStep++;
+    return text;
+  }
+}
+
+const NOBODY: readonly never[] = [];

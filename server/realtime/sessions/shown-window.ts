@@ -1,0 +1,70 @@
+import type { GalleyError } from "#protocol/errors";
+import type { Reset } from "#protocol/frames";
+import type { BoundQuestion, Change, Viewer, Window, Windows } from "../contract.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Who shows windows: one socket. */
+export interface Shower {
+  /** Something can be told of it. */
+  ready(shown: ShownWindow): void;
+  changed(shown: ShownWindow, change: Change): void;
+  reset(shown: ShownWindow, reason: Reset): void;
+  failed(shown: ShownWindow, error: GalleyError): void;
+}
+
+/** A window as one socket shows it, however many subscriptions it feeds. */
+export class ShownWindow implements Viewer {
+  readonly question: BoundQuestion;
+  readonly subscriptions = new Set<Subscription>();
+  /** Raised when what is queued of it must not be sent any more. */
+  turn = 0;
+  isLive = false;
+  /** Subscriptions that were told the whole result, and so are told changes. */
+  inStep = 0;
+  readonly #shower: Shower;
+  #window: Window | undefined;
+
+  constructor(question: BoundQuestion, shower: Shower) {
+    this.question = question;
+    this.#shower = shower;
+  }
+
+  /** @throws GalleyError */
+  join(windows: Windows): void {
+    this.#window = windows.join(this.question, this);
+  }
+
+  get window(): Window {
+    if (this.#window) return this.#window;
+    throw new Error("the window was not joined");
+  }
+
+  leave(): void {
+    this.turn++;
+    this.isLive = false;
+    this.#window?.leave(this);
+  }
+
+  ready(): void {
+    this.isLive = true;
+    this.#shower.ready(this);
+  }
+
+  changed(change: Change): void {
+    if (this.inStep > 0) this.#shower.changed(this, change);
+  }
+
+  reset(reason: Reset): void {
+    this.turn++;
+    this.isLive = false;
+    this.inStep = 0;
+    this.#shower.reset(this, reason);
+  }
+
+  failed(error: GalleyError): void {
+    this.turn++;
+    this.isLive = false;
+    this.inStep = 0;
+    this.#shower.failed(this, error);
+  }
+}

@@ -1,0 +1,267 @@
+import type { GalleyError } from "#protocol/errors";
+import type { Have, Reset } from "#protocol/frames";
+import type { Standing } from "../../access/authorize.ts";
+import { Unsettled } from "../../access/rule-binder.ts";
+import type { Position } from "../../stores/document-store.ts";
+import type { BoundQuestion, Change, ParsedQuestion, Windows } from "../contract.ts";
+import type { AskedLookups, LiveLookups } from "../rights/live-lookups.ts";
+import type { LiveLimits } from "./live-limits.ts";
+import { Outbox } from "./outbox.ts";
+import { ResultQueue } from "./result-queue.ts";
+import type { SessionCounters } from "./session-counters.ts";
+import { type Shower, ShownWindow } from "./shown-window.ts";
+import { Subscription } from "./subscription.ts";
+
+export interface SubscriptionsOptions {
+  readonly windows: Windows;
+  readonly lookups: LiveLookups;
+  readonly asked: AskedLookups;
+  readonly limits: Pick<LiveLimits, "snapshotBytes">;
+  /** Whose rights they are shown under. */
+  readonly standing: () => Standing;
+  /** It has something to do in the flush of this turn. */
+  readonly session: { wake(): void };
+  /** What a subscription is told when an error ends it. */
+  readonly failed: (error: unknown, s: number) => string;
+  readonly counters: SessionCounters;
+  /** Sets of rules that have come into force so far. */
+  readonly rulesTurn: () => number;
+}
+
+/** What one socket shows, and where each part of it stands. Rights come first: {@link judge} before {@link Outbox.take}. */
+export class Subscriptions implements Shower {
+  readonly outbox = new Outbox();
+  readonly results: ResultQueue;
+  readonly #options: SubscriptionsOptions;
+  readonly #session: SubscriptionsOptions["session"];
+  readonly #all = new Map<number, Subscription>();
+  /** By what they show. */
+  readonly #shown = new Map<string, ShownWindow>();
+  /** Those whose rights are to be bound, for the first time or again. */
+  #unjudged: Set<Subscription> | undefined;
+  /** Those by which all were judged, or are about to be. */
+  #rulesTurn: number;
+  #timed = 0;
+  #asksTime = false;
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+    this.#rulesTurn = options.rulesTurn();
+    this.#session = options.session;
+    const { limits, counters, session } = options;
+    this.results = new ResultQueue({ limits, counters, session, failed: (one, error) => this.end(one, error) });
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Whether rights of one of them depend on the time. */
+  get asksTime(): boolean {
+    return this.#timed > 0;
+  }
+
+  /** To be called where a rule asks for the time. */
+  noteTime(): void {
+    this.#asksTime = true;
+  }
+
+  add(s: number, question: ParsedQuestion, have: Have | undefined, after: Promise<void> | undefined): void {
+    const added = new Subscription(s, question, have, (one, at) => this.#mark(one, at));
+    this.#all.set(s, added);
+    this.#options.counters.subscriptions++;
+    if (!after) {
+      this.#judgeSoon(added);
+      return;
+    }
+    after.then(
+      () => added.isGone || this.#judgeSoon(added),
+      (error) => this.end(added, error),
+    );
+  }
+
+  remove(s: number): void {
+    const found = this.#all.get(s);
+    if (found) this.#forget(found);
+  }
+
+  /** An error ends it. */
+  end(subscription: Subscription, error: unknown): void {
+    if (subscription.isGone) return;
+    this.#forget(subscription);
+    this.outbox.say(this.#options.failed(error, subscription.s));
+    this.#session.wake();
+  }
+
+  endAll(error: GalleyError): void {
+    for (const one of [...this.#all.values()]) this.end(one, error);
+  }
+
+  /** The socket has gone. */
+  clear(): void {
+    for (const one of [...this.#all.values()]) this.#forget(one);
+    this.outbox.clear();
+  }
+
+  /** Rights of all of them may have changed, so many times since a position; undefined: nobody knows since when. */
+  markAll(times: number, at: Position | undefined): void {
+    for (const one of this.#all.values()) for (let i = 0; i < times; i++) this.#mark(one, at);
+  }
+
+  /** A new tick of the time by which rules go. */
+  markTimed(): void {
+    for (const one of this.#all.values()) if (one.asksTime) this.#mark(one, undefined);
+  }
+
+  /** Binds the rights of those that may have other ones now. */
+  judge(): void {
+    const turn = this.#options.rulesTurn();
+    if (turn !== this.#rulesTurn) this.markAll(turn - this.#rulesTurn, undefined);
+    this.#rulesTurn = turn;
+    const unjudged = this.#unjudged;
+    if (!unjudged) return;
+    for (const one of unjudged) {
+      unjudged.delete(one);
+      this.#judge(one);
+    }
+    this.#unjudged = undefined;
+  }
+
+  ready(shown: ShownWindow): void {
+    for (const one of shown.subscriptions) this.results.add(one);
+    this.#session.wake();
+  }
+
+  changed(shown: ShownWindow, change: Change): void {
+    this.outbox.add(shown, change);
+    this.#session.wake();
+  }
+
+  reset(shown: ShownWindow, reason: Reset): void {
+    for (const one of shown.subscriptions) this.#outOfStep(one, reason);
+  }
+
+  failed(shown: ShownWindow, error: GalleyError): void {
+    for (const one of [...shown.subscriptions]) this.end(one, error);
+  }
+
+  #mark(one: Subscription, at: Position | undefined): void {
+    if (one.isGone) return;
+    if (one.marks++ === 0) one.markedAt = at;
+    // One that is not judged yet, because it waits for a position or for lookups, will be in time.
+    if (one.turn > 0) this.#judgeSoon(one);
+  }
+
+  #judgeSoon(one: Subscription): void {
+    this.#unjudged ??= new Set();
+    this.#unjudged.add(one);
+    this.#session.wake();
+  }
+
+  #judge(one: Subscription): void {
+    const { marks, markedAt, shown } = one;
+    one.turn++;
+    one.marks = 0;
+    one.markedAt = undefined;
+    if (one.wasTold) this.#options.counters.rebinds++;
+    let bound: BoundQuestion | undefined;
+    try {
+      bound = this.#bound(one);
+      if (bound && bound.identity === shown?.question.identity) {
+        // What was right before and after may have been wrong between: nothing of that time is told.
+        if (marks > 1 && one.inStep && this.outbox.holds(shown, markedAt)) this.#tellAnew(shown);
+        return;
+      }
+      this.#leave(one);
+      if (bound) this.#show(one, bound);
+      else this.#settle(one);
+    } catch (error) {
+      this.end(one, error);
+    }
+  }
+
+  /** Undefined: lookups have to be read first. @throws GalleyError */
+  #bound(one: Subscription): BoundQuestion | undefined {
+    const { asked, lookups, standing } = this.#options;
+    const sets = asked.note();
+    this.#asksTime = false;
+    try {
+      return one.question.bind(standing().scope(one.question.collection));
+    } catch (error) {
+      if (error instanceof Unsettled) return undefined;
+      throw error;
+    } finally {
+      lookups.use(one, one.sets, sets);
+      one.sets = sets;
+      this.#setAsksTime(one, this.#asksTime);
+    }
+  }
+
+  #settle(one: Subscription): void {
+    const { turn } = one;
+    const isCurrent = () => turn === one.turn && !one.isGone;
+    this.#options.lookups.read(one.sets).then(
+      () => isCurrent() && this.#judgeSoon(one),
+      (error) => isCurrent() && this.end(one, error),
+    );
+  }
+
+  #show(one: Subscription, question: BoundQuestion): void {
+    let shown = this.#shown.get(question.identity);
+    if (!shown) {
+      shown = new ShownWindow(question, this);
+      shown.join(this.#options.windows);
+      this.#shown.set(question.identity, shown);
+    }
+    one.shown = shown;
+    shown.subscriptions.add(one);
+    if (shown.isLive) this.results.add(one);
+  }
+
+  /** Its window's changes stop for it, also those that wait; what it is told next is a whole result. */
+  #leave(one: Subscription): void {
+    const { shown } = one;
+    if (!shown) return;
+    this.#outOfStep(one, "rights");
+    one.shown = undefined;
+    shown.subscriptions.delete(one);
+    if (shown.subscriptions.size > 0) return;
+    this.#shown.delete(shown.question.identity);
+    shown.leave();
+  }
+
+  #outOfStep(one: Subscription, reason: Reset): void {
+    this.results.delete(one);
+    if (one.wasTold) one.reset = reason;
+    if (one.inStep && one.shown && one.shown.inStep > 0) one.shown.inStep--;
+    one.inStep = false;
+  }
+
+  /** All who show a window are told its result again, instead of what waits. */
+  #tellAnew(shown: ShownWindow): void {
+    shown.turn++;
+    for (const one of shown.subscriptions) {
+      this.#outOfStep(one, "rights");
+      if (shown.isLive) this.results.add(one);
+    }
+  }
+
+  #setAsksTime(one: Subscription, asksTime: boolean): void {
+    if (one.asksTime !== asksTime) this.#timed += asksTime ? 1 : -1;
+    one.asksTime = asksTime;
+  }
+
+  #forget(one: Subscription): void {
+    one.isGone = true;
+    one.turn++;
+    this.#options.counters.subscriptions--;
+    this.#all.delete(one.s);
+    this.#unjudged?.delete(one);
+    this.results.delete(one);
+    this.#leave(one);
+    this.#setAsksTime(one, false);
+    this.#options.lookups.use(one, one.sets, NO_SETS);
+  }
+}
+
+const NO_SETS: Subscription["sets"] = new Set();

@@ -1,0 +1,57 @@
+import { type Document, parseText } from "#protocol/values";
+import type { Row } from "../../stores/document-store.ts";
+import type { ListQuestion } from "../contract.ts";
+import type { Texts } from "./texts.ts";
+
+/** Texts at hand, by id and version, whatever the budget for texts has room for. */
+export type AtHand = Map<string, string>;
+
+/** Documents as one window shows them: each version is put into words once, as long as there is room to keep it. */
+export class WindowTexts {
+  readonly #window: string;
+  readonly #question: ListQuestion;
+  readonly #texts: Texts;
+
+  constructor(window: string, question: ListQuestion, texts: Texts) {
+    this.#window = window;
+    this.#question = question;
+    this.#texts = texts;
+  }
+
+  keep(row: Row, atHand?: AtHand): string {
+    const text = this.#question.show(row);
+    // What hides nothing is the same for every window.
+    this.#texts.put(text === row.text ? this.#question.collection : this.#window, row.id, row.version, text);
+    atHand?.set(keyOf(row), text);
+    return text;
+  }
+
+  /** Undefined: it has to be read. */
+  of(row: Pick<Row, "id" | "version">, atHand: AtHand): string | undefined {
+    const { id, version } = row;
+    const own = atHand.get(keyOf(row)) ?? this.#texts.get(this.#window, id, version);
+    if (own !== undefined) return own;
+    const stored = this.#texts.get(this.#question.collection, id, version);
+    return stored === undefined ? undefined : this.keep(new StoredText(id, version, stored));
+  }
+}
+
+function keyOf({ id, version }: Pick<Row, "id" | "version">): string {
+  return `${id} ${version}`;
+}
+
+class StoredText implements Row {
+  readonly id: string;
+  readonly version: number;
+  readonly text: string;
+
+  constructor(id: string, version: number, text: string) {
+    this.id = id;
+    this.version = version;
+    this.text = text;
+  }
+
+  get value(): Document {
+    return parseText(this.text) as Document;
+  }
+}
