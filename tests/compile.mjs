@@ -18,6 +18,7 @@ const OF_THIS_FILE = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 /** A specifier in the forms that the sources use; what it is in the compiled tree only differs in its ending. */
 const SPECIFIER = /(\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*)\.ts"/g;
 const PROTOCOL = /(\bfrom\s*|\bimport\s*\(?\s*)"#protocol\/([^"]*)"/g;
+const OWN_SDK = /(\bfrom\s*|\bimport\s*\(?\s*)"#sdk"/g;
 /** In these two not in texts that tests hand to others: those do not start a line. */
 const VENDOR = new RegExp(`^(import (?:[^"]* from )?|\\} from |.*\\bimport\\()"(${VENDORS.join("|")})"`, "gm");
 const SDK = /^(import [^"]* from )"@galley\/sdk(?:\/(\w+))?"/gm;
@@ -53,7 +54,8 @@ async function compile(source, result) {
     .replace(SPECIFIER, '$1"$2.js"')
     .replace(PROTOCOL, (_, word, name) => `${word}"${sdk}/protocol/${name}.js"`)
     .replace(VENDOR, (_, words, name) => `${words}"${pathTo(vendorFile(name))}"`)
-    .replace(SDK, (_, words, name = "index") => `${words}"${sdk}/${name}.js"`);
+    .replace(OWN_SDK, (_, word) => `${word}"${sdk}/index.js"`)
+    .replace(SDK, (_, words, name = "index") => `${words}"${sdk}/${name === "live" ? "live/index" : name}.js"`);
   writeFileSync(`${result}.map`, map);
   writeFileSync(result, linked);
 }

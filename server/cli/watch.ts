@@ -1,6 +1,6 @@
-import { createClient, type LiveState } from "@galley/sdk";
 import { WebSocket } from "ws";
 import { encodeValue, type Value } from "#protocol/values";
+import { createClient, type LiveState } from "#sdk";
 import { type Call, type Command, CommandError, needed, textOption } from "./command.ts";
 import { reach } from "./reach.ts";
 
