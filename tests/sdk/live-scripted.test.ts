@@ -1,58 +1,27 @@
 /** The client's half of live queries against servers that say what Galley never would, or not at such a moment. */
-
-import { ApiError, createClient, type LiveState } from "@galley/sdk";
-import t, { type Test } from "tap";
-import { WebSocket as NodeSocket } from "ws";
-import { CLOSE, type ClientFrame } from "#protocol/frames";
-import { type Connected, startScriptedLive } from "../support/scripted-live.ts";
+import { ApiError, createClient } from "@galley/sdk";
+import t from "tap";
+import { CLOSE } from "#protocol/frames";
+import { startScriptedLive } from "../support/scripted-live.ts";
+import {
+  play,
+  pos,
+  type State,
+  serving,
+  snapshot,
+  subOf,
+  todo,
+  WebSocket,
+  welcome,
+} from "../support/scripted-todos.ts";
 import { until } from "../support/until.ts";
 
-const WebSocket = NodeSocket as unknown as typeof globalThis.WebSocket;
 // Full jitter may also be none: the waits between tries are not what is tested here.
 const { random } = Math;
 Math.random = () => 0;
 t.teardown(() => {
   Math.random = random;
 });
-
-interface Todo {
-  readonly _id: string;
-  readonly _v: number;
-  readonly title: string;
-}
-type State = LiveState<Todo[]>;
-
-const HISTORY = "h1";
-const pos = (n: number, history = HISTORY) => `${history}.${n.toString(16).padStart(16, "0")}`;
-const todo = (id: string, version = 1): Todo => ({ _id: id, _v: version, title: `${id}${version}` });
-const welcome = (n = 1) => ({ t: "welcome", pos: pos(n), user: null, beat: 25, now: "2026-01-01T00:00:00.000Z" });
-const snapshot = (s: number, rows: readonly Todo[], n = 1, more: object = {}) => ({
-  ...{ t: "snapshot", s, w: `w${s}`, pos: pos(n), shape: "x", rows, more: false },
-  ...more,
-});
-const subOf = (frame: ClientFrame | undefined) => frame as Extract<ClientFrame, { t: "sub" }>;
-
-/** Answers `hello`, and each `sub` with the rows that there are. */
-function serving(rows: () => readonly Todo[], n: () => number = () => 1) {
-  return (frame: ClientFrame, connection: Connected) => {
-    if (frame.t === "hello") connection.send(welcome(n()));
-    if (frame.t === "sub") connection.send(snapshot(frame.s, rows(), n()));
-  };
-}
-
-async function play(t: Test, script: Parameters<typeof startScriptedLive>[1], options: object = {}) {
-  const server = await startScriptedLive(t, script);
-  const db = createClient<{ todos: { title: string } }>({ url: server.url, WebSocket, ...options });
-  t.teardown(() => db.close());
-  const states: State[] = [];
-  const live = db
-    .collection("todos")
-    .find({}, { sort: "title" })
-    .live((state) => states.push(state as State));
-  const last = () => states.at(-1);
-  const told = (count: number) => until(() => states.length >= count, 20, `state ${count}`);
-  return { server, db, states, live, last, told };
-}
 
 t.test("a result follows commits, and says what each changed", async (t) => {
   const { server, states, live, told } = await play(
