@@ -393,11 +393,3 @@ t.test("someone else sees nothing of what was shown before", async (t) => {
     [["mine"], undefined, ["theirs"]],
   );
 });
-
-t.test("where there is no WebSocket, the first live result says so", async (t) => {
-  const db = createClient({ url: "http://127.0.0.1:9" });
-  t.teardown(() => db.close());
-  if (globalThis.WebSocket === undefined) {
-    t.throws(() => db.collection("todos").find().live(), { code: "invalid_argument", message: /WebSocket/ });
-  } else t.ok(db.collection("todos").find().live());
-});

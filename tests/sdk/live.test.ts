@@ -233,3 +233,11 @@ onEachEngine(t, async (t, engine) => {
     },
   );
 });
+
+t.test("where there is no WebSocket, the first live result says so", async (t) => {
+  const db = createClient({ url: "http://127.0.0.1:9" });
+  t.teardown(() => db.close());
+  if (globalThis.WebSocket === undefined) {
+    t.throws(() => db.collection("todos").find().live(), { code: "invalid_argument", message: /WebSocket/ });
+  } else t.ok(db.collection("todos").find().live());
+});
