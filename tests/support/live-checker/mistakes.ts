@@ -104,8 +104,10 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
   "a document of another's": (events, at) => {
     const frame = commitAt(events, at);
     if (!frame) return undefined;
+    const next = frameAt(events, at + 1) as Commit;
     for (const [window, change] of Object.entries(frame.w)) {
-      if ("value" in change || !change.up) continue;
+      // Where it is told anew at once, for a right that has gone, what is shown in between may be of the old one.
+      if ("value" in change || !change.up || !(window in next.w)) continue;
       const up = [...change.up, [change.up.length + 1000, { _id: "zz", _v: 1 }] as const];
       return events.with(at, told({ ...frame, w: { ...frame.w, [window]: { ...change, up } } }));
     }
