@@ -1,6 +1,6 @@
 import { WebSocket } from "ws";
 import { encodeValue, type Value } from "#protocol/values";
-import { createClient, type LiveState } from "#sdk";
+import { ApiError, createClient, type LiveState } from "#sdk";
 import { type Call, type Command, CommandError, needed, textOption } from "./command.ts";
 import { reach } from "./reach.ts";
 
@@ -29,6 +29,9 @@ own, since the key of a run ends with it.
       const db = createClient({ url, serviceKey, WebSocket: WebSocket as unknown as typeof globalThis.WebSocket });
       try {
         await follow(call, db, db.collection(collection).find(filter as never, shapeOf(call) as never));
+      } catch (error) {
+        // What the SDK refuses by itself, as a filter that is no object.
+        throw ApiError.is(error) ? new CommandError(`${error.message} (${error.code})`) : error;
       } finally {
         db.close();
       }

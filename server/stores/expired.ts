@@ -1,8 +1,8 @@
 import type { Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
+import { type Repeating, startRepeating } from "../repeating.ts";
 import type { DocumentStore, Write } from "./document-store.ts";
 
-const INTERVAL = 10 * 60 * 1000;
 /** Records removed in one commit. */
 const AT_ONCE = 500;
 
@@ -13,25 +13,14 @@ export interface SweepOptions {
   readonly collections: readonly string[];
 }
 
-/** Removes records once their time is over, every ten minutes. `close` waits for a sweep under way. */
-export function startSweep(options: SweepOptions & { readonly warn: (event: object, message: string) => void }): {
-  close(): Promise<void>;
-} {
-  let closed = false;
-  let sweeping: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(() => {
-    sweeping = sweepExpired(options, () => closed).catch((error: unknown) => {
-      options.warn({ err: error }, "expired records could not be removed; trying again later");
-    });
-  }, INTERVAL);
-  timer.unref();
-  return {
-    async close() {
-      closed = true;
-      clearInterval(timer);
-      await sweeping;
-    },
-  };
+/** Removes records once their time is over, now and then. */
+export function startSweep(
+  options: SweepOptions & { readonly warn: (event: object, message: string) => void },
+): Repeating {
+  return startRepeating(
+    (isOver) => sweepExpired(options, isOver),
+    (err) => options.warn({ err }, "expired records could not be removed; trying again later"),
+  );
 }
 
 /** Removes what has expired. @returns how many records */

@@ -75,6 +75,7 @@ t.test(
     for (const [bad, err] of [
       ['{"done": {"$no": 1}}', /\$no.*\(invalid_argument\)/],
       ["{", /not JSON/],
+      ["null", /filter: expects a plain object/],
     ] as const) {
       t.match(await galley(folder, ["watch", "todos", bad]), { code: 1, out: "", err });
     }

@@ -36,7 +36,7 @@ export const WALLS: readonly Wall[] = [
   ...SERVICES.map((service) => ({
     inside: `server/${service}/`,
     may: [
-      ...["sdk/protocol/", "server/access/", "server/log.ts", "server/recent.ts"],
+      ...["sdk/protocol/", "server/access/", "server/log.ts", "server/recent.ts", "server/repeating.ts"],
       // What live queries ask of documents: types alone.
       "server/realtime/contract.ts",
       ...PORTS,
@@ -52,7 +52,7 @@ export const WALLS: readonly Wall[] = [
   })),
   {
     inside: "server/stores/",
-    may: ["sdk/protocol/", "server/stores/*"],
+    may: ["sdk/protocol/", "server/repeating.ts", "server/stores/*"],
     packages: ["node:"],
     why: "a port names no engine",
   },
