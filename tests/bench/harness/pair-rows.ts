@@ -1,11 +1,12 @@
 /** Promise T13: whether one of two kinds of request takes longer than the other, told by pairs that were sent one after the other. */
+import { type Engine, onEachEngine } from "./engines.ts";
 import { type Interval, medianInterval } from "./interval.ts";
-import type { ReportRow } from "./report.ts";
+import type { BenchOptions, ReportRow } from "./report.ts";
 import { median } from "./rounds.ts";
 
 /** Milliseconds. */
 const BOUND = 1;
-export const LEAK = 3;
+const LEAK = 3;
 
 export interface Pairs {
   /** As in `T13 sign-in`. */
@@ -17,14 +18,14 @@ export interface Pairs {
   readonly wrong: number;
 }
 
-export interface PairSize {
+interface PairSize {
   readonly pairs: number;
   /** Fewer find a planted leak already: it lies farther from the bound than the bound from 0. */
   readonly pairsWithLeak: number;
 }
 
-export const FULL_SIZE: PairSize = { pairs: 2000, pairsWithLeak: 500 };
-export const SMOKE_SIZE: PairSize = { pairs: 6, pairsWithLeak: 6 };
+const FULL_SIZE: PairSize = { pairs: 2000, pairsWithLeak: 500 };
+const SMOKE_SIZE: PairSize = { pairs: 6, pairsWithLeak: 6 };
 /** Pairs before them, which warm up. */
 const WARM_UP = 0.05;
 
@@ -34,7 +35,21 @@ export function warmUpOf(pairs: number): number {
 }
 
 /** @param on the engine */
-export function plainRow({ what, differences, times, wrong }: Pairs, on: string): ReportRow {
+export type RowOf = (pairs: Pairs, on: string) => ReportRow;
+
+/** The pairs of a workload on each engine, and then once more with a leak planted, which they must find. */
+export async function withAndWithoutLeak(
+  { smoke, mongod }: BenchOptions,
+  rowsOn: (engine: Engine, size: { pairs: number; leak: number }, row: RowOf) => Promise<ReportRow[]>,
+): Promise<ReportRow[]> {
+  const { pairs, pairsWithLeak } = smoke ? SMOKE_SIZE : FULL_SIZE;
+  return [
+    ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs, leak: 0 }, plainRow))),
+    ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs: pairsWithLeak, leak: LEAK }, leakingRow))),
+  ];
+}
+
+function plainRow({ what, differences, times, wrong }: Pairs, on: string): ReportRow {
   const interval = medianInterval(differences);
   const farthest = Math.max(Math.abs(interval.low), Math.abs(interval.high));
   return {
@@ -48,7 +63,7 @@ export function plainRow({ what, differences, times, wrong }: Pairs, on: string)
   };
 }
 
-export function leakingRow({ what, differences, times, wrong }: Pairs, on: string): ReportRow {
+function leakingRow({ what, differences, times, wrong }: Pairs, on: string): ReportRow {
   const interval = medianInterval(differences);
   return {
     what: `${what} with a leak of ${LEAK} ms, ${on}`,

@@ -1,8 +1,8 @@
 import { type Random, seeded } from "../../support/seeded.ts";
 import { Connection } from "../harness/connection.ts";
-import { type Engine, onEachEngine } from "../harness/engines.ts";
+import type { Engine } from "../harness/engines.ts";
 import { serveOwnGalley } from "../harness/own-galley.ts";
-import { FULL_SIZE, LEAK, leakingRow, type Pairs, plainRow, SMOKE_SIZE, warmUpOf } from "../harness/pair-rows.ts";
+import { type Pairs, type RowOf, warmUpOf, withAndWithoutLeak } from "../harness/pair-rows.ts";
 import {
   type Answered,
   BEHIND_PROXY,
@@ -22,13 +22,7 @@ export const enumeration: Workload = {
   name: "enumeration",
   covers: ["T13"],
   byNameOnly: true,
-  async run({ smoke, mongod }) {
-    const { pairs, pairsWithLeak } = smoke ? SMOKE_SIZE : FULL_SIZE;
-    return [
-      ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs, leak: 0 }, plainRow))),
-      ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs: pairsWithLeak, leak: LEAK }, leakingRow))),
-    ];
-  },
+  run: (options) => withAndWithoutLeak(options, rowsOn),
 };
 
 const SEED = 13;
@@ -77,11 +71,7 @@ interface Measurement {
   readonly leak: number;
 }
 
-function rowsOn(
-  { name, folder, env }: Engine,
-  { pairs, leak }: Measurement,
-  row: (taken: Pairs, on: string) => ReportRow,
-): Promise<ReportRow[]> {
+function rowsOn({ name, folder, env }: Engine, { pairs, leak }: Measurement, row: RowOf): Promise<ReportRow[]> {
   return withServers(async (serve) => {
     const warmUp = warmUpOf(pairs);
     const people = { BENCH_PEOPLE: String(pairs + warmUp), BENCH_LEAK_MS: String(leak) };

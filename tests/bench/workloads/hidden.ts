@@ -1,9 +1,9 @@
 import { type Random, seeded } from "../../support/seeded.ts";
 import { Connection } from "../harness/connection.ts";
-import { type Engine, onEachEngine } from "../harness/engines.ts";
+import type { Engine } from "../harness/engines.ts";
 import type { LoadRequest } from "../harness/load.ts";
 import { serveOwnGalley } from "../harness/own-galley.ts";
-import { FULL_SIZE, LEAK, leakingRow, type Pairs, plainRow, SMOKE_SIZE, warmUpOf } from "../harness/pair-rows.ts";
+import { type Pairs, type RowOf, warmUpOf, withAndWithoutLeak } from "../harness/pair-rows.ts";
 import { BEHIND_PROXY, comesFrom, signUpMany } from "../harness/people.ts";
 import { declare, HEADERS, importLines } from "../harness/posts.ts";
 import type { ReportRow, Workload } from "../harness/report.ts";
@@ -17,13 +17,7 @@ export const hidden: Workload = {
   name: "hidden",
   covers: ["R16"],
   byNameOnly: true,
-  async run({ smoke, mongod }) {
-    const { pairs, pairsWithLeak } = smoke ? SMOKE_SIZE : FULL_SIZE;
-    return [
-      ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs, leak: 0 }, plainRow))),
-      ...(await onEachEngine({ mongod }, (engine) => rowsOn(engine, { pairs: pairsWithLeak, leak: LEAK }, leakingRow))),
-    ];
-  },
+  run: (options) => withAndWithoutLeak(options, rowsOn),
 };
 
 const SEED = 16;
@@ -91,11 +85,7 @@ interface Measurement {
   readonly leak: number;
 }
 
-function rowsOn(
-  { name, folder, env }: Engine,
-  { pairs, leak }: Measurement,
-  row: (taken: Pairs, on: string) => ReportRow,
-): Promise<ReportRow[]> {
+function rowsOn({ name, folder, env }: Engine, { pairs, leak }: Measurement, row: RowOf): Promise<ReportRow[]> {
   return withServers(async (serve) => {
     const leaking = { BENCH_LEAK_MS: String(leak) };
     const galley = await serve(serveOwnGalley("leaking-documents", folder, { ...env, ...BEHIND_PROXY, ...leaking }));
