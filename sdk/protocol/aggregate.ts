@@ -22,6 +22,11 @@ export type Output =
   | { readonly name: string; readonly op: "count" }
   | { readonly name: string; readonly op: "sum" | "avg" | "min" | "max"; readonly path: Path };
 
+/** Every path that an aggregate reads. */
+export function aggregatePaths({ group, out }: Aggregate): readonly Path[] {
+  return [...group, ...out.flatMap((output) => (output.op === "count" ? [] : [output.path]))];
+}
+
 /** One row of the answer: a value for each group path, and the outputs by name. */
 export interface Group {
   readonly key: readonly Value[];

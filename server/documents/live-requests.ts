@@ -1,5 +1,7 @@
+import { aggregatePaths } from "#protocol/aggregate";
 import type { Node, SortKey } from "#protocol/ast";
 import { Faults, GalleyError } from "#protocol/errors";
+import { pathsOf } from "#protocol/filter-paths";
 import type { LiveQuery } from "#protocol/frames";
 import { parseMembers, placeOf } from "#protocol/members";
 import { normalise } from "#protocol/normalise";
@@ -8,7 +10,6 @@ import { parseSort } from "#protocol/sort";
 import { encodeValue } from "#protocol/values";
 import type { DocumentStore, Position, Query } from "../stores/document-store.ts";
 import type { Definition } from "./definitions.ts";
-import { pathsOf } from "./queryable.ts";
 import { groupText } from "./reading.ts";
 import { parseCount, parseDistinct, parseFind, parseGrouping, parseView, type View } from "./requests.ts";
 
@@ -139,8 +140,7 @@ function distinctOf(body: object, definition: Definition | undefined): ValueRequ
 
 function aggregateOf(body: object, definition: Definition | undefined): ValueRequest {
   const { filter, aggregate } = parseGrouping(body, definition);
-  const outputs = aggregate.out.flatMap((output) => (output.op === "count" ? [] : [output.path]));
-  const paths = [...pathsOf(filter), ...aggregate.group, ...outputs];
+  const paths = [...pathsOf(filter), ...aggregatePaths(aggregate)];
   return {
     ...{ kind: "value", filter, paths, computes: JSON.stringify(["aggregate", aggregate]) },
     async read(store, query) {

@@ -1,29 +1,7 @@
-import type { Leaf, Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
 import type { Path } from "#protocol/paths";
 import type { Scope } from "../access/authorize.ts";
 import { settled } from "./judgement.ts";
-
-/** Every path that a filter touches. */
-export function pathsOf(filter: Node): readonly Path[] {
-  switch (filter.kind) {
-    case "true":
-    case "false":
-      return [];
-    case "and":
-    case "or":
-      return filter.of.flatMap(pathsOf);
-    case "not":
-      return pathsOfLeaf(filter.of);
-    default:
-      return pathsOfLeaf(filter);
-  }
-}
-
-function pathsOfLeaf(leaf: Leaf): readonly Path[] {
-  if (leaf.kind !== "elementObject") return [leaf.path];
-  return [leaf.path, ...pathsOf(leaf.of).map((inner) => [...leaf.path, ...inner])];
-}
 
 /** An error of the store as the caller may be told it: an index on what they may not read is not named. */
 export async function discreet(scope: Scope, error: unknown): Promise<unknown> {

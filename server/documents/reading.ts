@@ -1,6 +1,8 @@
-import type { Group } from "#protocol/aggregate";
+import { aggregatePaths, type Group } from "#protocol/aggregate";
 import type { Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
+import { pathsOf } from "#protocol/filter-paths";
+import { memberReader } from "#protocol/members-of-text";
 import { and } from "#protocol/normalise";
 import type { Path } from "#protocol/paths";
 import { sortKeyOf } from "#protocol/sort";
@@ -13,9 +15,8 @@ import type { Cursors } from "./cursors.ts";
 import type { Definitions } from "./definitions.ts";
 import { expand } from "./expansion.ts";
 import { seen, settled, underRights } from "./judgement.ts";
-import { membersOfText } from "./members-of-text.ts";
 import { encodePlain } from "./plain.ts";
-import { demandQueryable, pathsOf } from "./queryable.ts";
+import { demandQueryable } from "./queryable.ts";
 import { parseCount, parseDistinct, parseFind, parseGrouping, parseView } from "./requests.ts";
 import { mostCharacters, ReplySize, shapeOf, show } from "./views.ts";
 
@@ -116,9 +117,8 @@ export function createReading(options: ReadingOptions): Reading {
     async aggregate(scope, request) {
       scope.demand("list");
       const { filter, aggregate } = parseGrouping(request, definitions.get(scope.collection));
-      const outputs = aggregate.out.flatMap((output) => (output.op === "count" ? [] : [output.path]));
       return await judgedRead(scope, async () => {
-        const query = ask(scope, filter, [...pathsOf(filter), ...aggregate.group, ...outputs], request);
+        const query = ask(scope, filter, [...pathsOf(filter), ...aggregatePaths(aggregate)], request);
         const result = await store.aggregate({ ...query, aggregate });
         advisor.watch(scope.collection, query.filter, result);
         const groups = result.groups.map((group) => groupText(group, encoder(request)));
@@ -163,16 +163,16 @@ function budgetOf(scope: Scope, { signal }: ReadRequest, characters?: number): B
 
 type Sort = Parameters<typeof sortKeyOf>[0];
 
-/** The members at the top that a sort looks into, `_id` aside; of sorts that come again. */
-const tops = new WeakMap<Sort, readonly string[]>();
+/** What reads the members that a sort looks into, `_id` aside; of sorts that come again. */
+const readers = new WeakMap<Sort, ReturnType<typeof memberReader>>();
 
-function topsOf(sort: Sort): readonly string[] {
-  let names = tops.get(sort);
-  if (!names) {
-    names = [...new Set(sort.slice(0, -1).map(({ path }) => path[0] as string))];
-    tops.set(sort, names);
+function readerOf(sort: Sort): ReturnType<typeof memberReader> {
+  let reader = readers.get(sort);
+  if (!reader) {
+    reader = memberReader(sort.slice(0, -1).map(({ path }) => path));
+    readers.set(sort, reader);
   }
-  return names;
+  return reader;
 }
 
 /** Of the last row only what it is sorted by is read: what is merely forwarded is not made anew. */
@@ -183,7 +183,7 @@ function nextOf(
 ): { next?: string } {
   const last = rows.at(-1);
   if (!last) return {};
-  const keys = sortKeyOf(sort, { ...membersOfText(last.text, topsOf(sort)), _id: last.id });
+  const keys = sortKeyOf(sort, { ...readerOf(sort)(last.text), _id: last.id });
   return keys ? { next: write(keys) } : {};
 }
 

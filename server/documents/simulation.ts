@@ -1,5 +1,6 @@
 import type { Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
+import { pathsOf } from "#protocol/filter-paths";
 import { and } from "#protocol/normalise";
 import type { Update } from "#protocol/update-ast";
 import type { ObjectValue } from "#protocol/values";
@@ -13,7 +14,7 @@ import type { DocumentStore } from "../stores/document-store.ts";
 import type { Image } from "./images.ts";
 import { demandAny, settled } from "./judgement.ts";
 import { enforceSchema, notFound, type Operation, operate } from "./operation.ts";
-import { demandQueryable, pathsOf } from "./queryable.ts";
+import { demandQueryable } from "./queryable.ts";
 import type { Schema } from "./schema/schema.ts";
 
 /** What is asked, parsed. */

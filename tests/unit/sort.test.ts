@@ -4,11 +4,11 @@ import type { Key } from "#protocol/compare";
 import { compare, EMPTY } from "#protocol/compare";
 import { decodeCursor, encodeCursor } from "#protocol/cursor";
 import { Faults, GalleyError } from "#protocol/errors";
+import { memberReader } from "#protocol/members-of-text";
 import { compareKeys, parseSort, sortKeyOf } from "#protocol/sort";
 import { tuplesOf } from "#protocol/tuples";
 import type { ObjectValue, Value } from "#protocol/values";
 import { encodeValue, isObjectValue } from "#protocol/values";
-import { membersOfText } from "../../server/documents/members-of-text.ts";
 import { makeDocument, makePool } from "../fuzz/pool.ts";
 import { Random, TRAP_SCALARS, trapKey, trapValue } from "../support/trap-pool.ts";
 
@@ -355,7 +355,7 @@ t.test("a sort key read from a document's text is that of the document", async (
         descending: random.chance(50),
       }));
       const tops = [...new Set(sort.map(({ path }) => path[0] as string))];
-      const members = membersOfText(encodeValue(document), tops);
+      const members = memberReader(sort.map(({ path }) => path))(encodeValue(document));
       const held = tops.filter((name) => name in document);
       if (held.sort().join() !== Object.keys(members).sort().join()) t.strictSame(Object.keys(members), held);
       const [whole, read] = [document, members].map((value) => sortKeyOf(sort, value));

@@ -1,8 +1,9 @@
 import type { Document as Stored } from "mongodb";
 import type { Key } from "#protocol/compare";
-import { compareKeys, sortKeyOf } from "#protocol/sort";
+import { compareKeys } from "#protocol/sort";
 import type { FindQuery, Row } from "../document-store.ts";
-import { checkPageSize, parallelArrays } from "../query-refusals.ts";
+import { checkPageSize } from "../query-refusals.ts";
+import { rowKeys } from "../row-keys.ts";
 import { TopRows } from "../top-rows.ts";
 import type { ReadClock } from "./read-clock.ts";
 import { type ReadMeter, rowOfBytes } from "./rows.ts";
@@ -22,7 +23,7 @@ export interface PageSource {
   readonly clock: ReadClock;
   readonly meter: ReadMeter;
   /** The evaluator of the whole filter. */
-  readonly matches: (row: Row) => boolean;
+  readonly matches: (text: string) => boolean;
 }
 
 /** By how much more is asked for each time that rows had to be dropped. */
@@ -60,11 +61,13 @@ export async function pageOf(source: PageSource, search: Stored, milliseconds?: 
 class PageRows {
   readonly list: Row[] = [];
   readonly #source: PageSource;
+  readonly #keyOf: (row: Row) => readonly Key[];
   #last: readonly Key[] | undefined;
   #characters = 0;
 
   constructor(source: PageSource) {
     this.#source = source;
+    this.#keyOf = rowKeys(source.query.sort);
     this.#last = source.query.after;
   }
 
@@ -75,11 +78,11 @@ class PageRows {
       meter.foreign++;
       return;
     }
-    if (!matches(row)) {
+    if (!matches(row.text)) {
       meter.parity++;
       return;
     }
-    const key = keyOf(query, row);
+    const key = this.#keyOf(row);
     if (this.#last && compareKeys(query.sort, key, this.#last) <= 0) {
       if (this.list.length > 0) meter.parity++;
       return;
@@ -98,6 +101,7 @@ class PageRows {
 export async function pageSortedHere(source: PageSource, search: Stored): Promise<Page> {
   const { query, snapshot, clock, meter, matches } = source;
   const { sort, limit, after } = query;
+  const keyOf = rowKeys(sort);
   const top = new TopRows(sort, limit + 1);
   let returned = 0;
   for await (const batch of snapshot.batches(search)) {
@@ -106,9 +110,9 @@ export async function pageSortedHere(source: PageSource, search: Stored): Promis
       if (clock.due) await clock.pause();
       const row = rowOfBytes(stored);
       if (!row) meter.foreign++;
-      else if (!matches(row)) meter.parity++;
+      else if (!matches(row.text)) meter.parity++;
       else {
-        const key = keyOf(query, row);
+        const key = keyOf(row);
         if (after && compareKeys(sort, key, after) <= 0) continue;
         top.add(key, row);
         checkPageSize(query.budget, top.characters);
@@ -117,12 +121,4 @@ export async function pageSortedHere(source: PageSource, search: Stored): Promis
   }
   const rows = top.rows();
   return { rows: rows.slice(0, limit), more: rows.length > limit, returned };
-}
-
-/** @throws GalleyError `invalid_argument` if the document has two arrays on the sort's paths */
-function keyOf({ sort }: FindQuery, row: Row): readonly Key[] {
-  if (sort.length === 1) return [row.id];
-  const key = sortKeyOf(sort, row.value);
-  if (!key) throw parallelArrays(sort, row.id);
-  return key;
 }

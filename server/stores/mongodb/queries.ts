@@ -1,8 +1,10 @@
 import type { Timestamp } from "mongodb";
+import { aggregatePaths } from "#protocol/aggregate";
 import type { SortKey } from "#protocol/ast";
 import { DistinctValues } from "#protocol/distinct";
 import { Grouping } from "#protocol/grouping";
 import { LIMITS } from "#protocol/limits";
+import { memberReader } from "#protocol/members-of-text";
 import type { Cost, DocumentStore, Position, Query } from "../document-store.ts";
 import { tooManyGroups } from "../query-refusals.ts";
 import { createCandidateCounter } from "./candidate-count.ts";
@@ -104,7 +106,8 @@ export function createQueries({ connection, catalog, positionAt, order, meter }:
         undefined,
         async (run) => {
           const values = new DistinctValues(query.path, LIMITS.distinctValues);
-          for await (const rows of run.rows()) for (const { value } of rows) values.add(value);
+          const read = memberReader([query.path]);
+          for await (const rows of run.rows()) for (const { text } of rows) values.add(read(text));
           return values.result();
         },
         () => ({ values: [], more: false }),
@@ -115,8 +118,9 @@ export function createQueries({ connection, catalog, positionAt, order, meter }:
         undefined,
         async (run) => {
           const grouping = new Grouping(query.aggregate);
+          const read = memberReader(aggregatePaths(query.aggregate));
           for await (const rows of run.rows()) {
-            for (const { value } of rows) if (!grouping.add(value)) throw tooManyGroups();
+            for (const { text } of rows) if (!grouping.add(read(text))) throw tooManyGroups();
           }
           return grouping.result();
         },

@@ -1,7 +1,6 @@
 import type { Document as Stored } from "mongodb";
-import { compileFilter } from "#protocol/match";
-import type { Document } from "#protocol/values";
-import type { Cost, FindQuery, Position, Query, Row } from "../document-store.ts";
+import { compileTextFilter } from "#protocol/members-of-text";
+import type { Cost, FindQuery, Position, Row } from "../document-store.ts";
 import type { Plan } from "../plan-shape.ts";
 import { boundsFilter } from "./bounds-filter.ts";
 import { adviceOn, filterOn, hintOf, type NamedIndex, planOn } from "./collection-plan.ts";
@@ -21,7 +20,7 @@ export class QueryRun {
   readonly #options: RunOptions;
   readonly #expense: Expense;
   readonly #filter: Stored;
-  readonly #matches: (row: Row) => boolean;
+  readonly #matches: (text: string) => boolean;
   #plan: Plan<NamedIndex>;
 
   constructor(options: RunOptions) {
@@ -30,7 +29,7 @@ export class QueryRun {
     this.#plan = planOn(query, sort, collection);
     this.#expense = new Expense(options);
     this.#filter = filterOn(query, this.#plan);
-    this.#matches = evaluatorOf(query.filter);
+    this.#matches = compileTextFilter(query.filter);
   }
 
   /** The page that a query asks for. @throws GalleyError as `DocumentStore.find` */
@@ -98,18 +97,11 @@ export class QueryRun {
       for (const bytes of batch) {
         const row = rowOfBytes(bytes);
         if (!row) meter.foreign++;
-        else if (!this.#matches(row)) meter.parity++;
+        else if (!this.#matches(row.text)) meter.parity++;
         else rows.push(row);
         if (clock.due) await clock.pause();
       }
       yield rows;
     }
   }
-}
-
-/** A filter that accepts everything needs no values. */
-function evaluatorOf(filter: Query["filter"]): (row: Row) => boolean {
-  if (filter.kind === "true") return () => true;
-  const matches: (document: Document) => boolean = compileFilter(filter);
-  return ({ value }) => matches(value);
 }

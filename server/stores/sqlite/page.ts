@@ -1,8 +1,8 @@
-import type { Key } from "#protocol/compare";
-import { compareKeys, sortKeyOf } from "#protocol/sort";
+import { compareKeys } from "#protocol/sort";
 import type { FindQuery, Row } from "../document-store.ts";
 import type { Plan } from "../plan-shape.ts";
-import { checkPageSize, parallelArrays } from "../query-refusals.ts";
+import { checkPageSize } from "../query-refusals.ts";
+import { rowKeys } from "../row-keys.ts";
 import { TopRows } from "../top-rows.ts";
 import type { Cursor } from "./ranges.ts";
 import type { Work } from "./slices.ts";
@@ -26,6 +26,7 @@ export function* pageOf(
 ): Work<Page> {
   const { sort, after, limit } = query;
   if (!plan.ordered) return finish(yield* best(query, matches), limit);
+  const keyOf = rowKeys(sort);
   const rows: Row[] = [];
   let characters = 0;
   for (const row of matches(after && { sort, after })) {
@@ -34,7 +35,7 @@ export function* pageOf(
       continue;
     }
     // Of a document with several rows in the index, an earlier one may lie before the cursor.
-    if (plan.repeats && after && compareKeys(sort, keyOf(query, row), after) <= 0) continue;
+    if (plan.repeats && after && compareKeys(sort, keyOf(row), after) <= 0) continue;
     rows.push(row);
     characters += row.text.length;
     checkPageSize(query.budget, characters);
@@ -45,13 +46,14 @@ export function* pageOf(
 
 function* best(query: FindQuery, matches: () => Generator<Row | undefined>): Work<Row[]> {
   const { sort, after, limit } = query;
+  const keyOf = rowKeys(sort);
   const top = new TopRows(sort, limit + 1);
   for (const row of matches()) {
     if (row === undefined) {
       yield;
       continue;
     }
-    const key = keyOf(query, row);
+    const key = keyOf(row);
     if (after && compareKeys(sort, key, after) <= 0) continue;
     top.add(key, row);
     checkPageSize(query.budget, top.characters);
@@ -62,12 +64,4 @@ function* best(query: FindQuery, matches: () => Generator<Row | undefined>): Wor
 function finish(rows: Row[], limit: number): Page {
   const more = rows.length > limit;
   return { rows: more ? rows.slice(0, limit) : rows, more };
-}
-
-/** @throws GalleyError `invalid_argument` if the document has two arrays on the sort's paths */
-function keyOf({ sort }: FindQuery, row: Row): readonly Key[] {
-  if (sort.length === 1) return [row.id];
-  const key = sortKeyOf(sort, row.value);
-  if (!key) throw parallelArrays(sort, row.id);
-  return key;
 }

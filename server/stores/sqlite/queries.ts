@@ -1,8 +1,10 @@
 import type { Database } from "better-sqlite3";
+import { aggregatePaths } from "#protocol/aggregate";
 import type { SortKey } from "#protocol/ast";
 import { DistinctValues } from "#protocol/distinct";
 import { Grouping } from "#protocol/grouping";
 import { LIMITS } from "#protocol/limits";
+import { memberReader } from "#protocol/members-of-text";
 import type {
   Aggregated,
   Cost,
@@ -122,9 +124,10 @@ export function createQueries({ file, database, activity, meter, at }: QueriesOp
         undefined,
         function* (run) {
           const values = new DistinctValues(query.path, LIMITS.distinctValues);
+          const read = memberReader([query.path]);
           for (const row of run.matches()) {
             if (row === undefined) yield;
-            else values.add(row.value);
+            else values.add(read(row.text));
           }
           return { ...values.result(), ...run.cost() };
         },
@@ -136,9 +139,10 @@ export function createQueries({ file, database, activity, meter, at }: QueriesOp
         undefined,
         function* (run) {
           const grouping = new Grouping(query.aggregate);
+          const read = memberReader(aggregatePaths(query.aggregate));
           for (const row of run.matches()) {
             if (row === undefined) yield;
-            else if (!grouping.add(row.value)) throw tooManyGroups();
+            else if (!grouping.add(read(row.text))) throw tooManyGroups();
           }
           return { ...grouping.result(), ...run.cost() };
         },

@@ -1,5 +1,5 @@
 import type { SortKey } from "#protocol/ast";
-import { compileFilter } from "#protocol/match";
+import { compileTextFilter } from "#protocol/members-of-text";
 import type { Cost, IndexDefinition, Position, Query, Row } from "../document-store.ts";
 import { adviseIndex } from "../plan-advice.ts";
 import type { PlanMemo } from "../plan-memo.ts";
@@ -62,7 +62,7 @@ export class QueryRun {
   *matches(cursor?: Cursor): Generator<Row | undefined> {
     const { session, collection, clock, meter } = this.#options;
     const { access, residual, repeats } = this.plan;
-    const matches = residual.kind === "true" ? undefined : compileFilter(residual);
+    const matches = residual.kind === "true" ? undefined : compileTextFilter(residual);
     const found = candidates(access, {
       session,
       collection: collection.name,
@@ -81,8 +81,7 @@ export class QueryRun {
         if (this.#overtaken) return;
       }
       if (!candidate) continue;
-      const row = new StoredRow(candidate[1], candidate[2], candidate[3], meter);
-      if (!matches || matches(row.value)) yield row;
+      if (!matches || matches(candidate[3])) yield new StoredRow(candidate[1], candidate[2], candidate[3], meter);
     }
   }
 

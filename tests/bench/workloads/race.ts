@@ -6,7 +6,7 @@ import { openOutbox } from "../harness/outbox.ts";
 import { serveOwnGalley } from "../harness/own-galley.ts";
 import { type Answered, BEHIND_PROXY, changeSettings, PASSWORD } from "../harness/people.ts";
 import { HEADERS } from "../harness/posts.ts";
-import { type Served, serveGalley } from "../harness/process.ts";
+import type { Served } from "../harness/process.ts";
 import type { ReportRow, Workload } from "../harness/report.ts";
 import { withServers } from "../harness/servers.ts";
 import { type TwoNodes, withTwoNodes } from "../harness/two-nodes.ts";
@@ -20,10 +20,7 @@ export const race: Workload = {
   async run(options) {
     const size = options.smoke ? SMOKE : FULL;
     const rows: ReportRow[] = [];
-    for (const { start, run } of [
-      { start: startGalley, run: raceAll },
-      { start: startSetUp, run: raceSetUp },
-    ]) {
+    for (const run of [raceAll, raceSetUp]) {
       rows.push(
         ...(await onEachEngine(options, ({ name, folder, env }) =>
           withServers(async (serve) => {
@@ -47,12 +44,8 @@ interface Size {
 const FULL: Size = { rounds: 200, atOnce: 20 };
 const SMOKE: Size = { rounds: 1, atOnce: 4 };
 
-function startGalley(folder: string, env: NodeJS.ProcessEnv): Promise<Served> {
-  return serveGalley(folder, { ...env, ...BEHIND_PROXY });
-}
-
-function startSetUp(folder: string, env: NodeJS.ProcessEnv): Promise<Served> {
-  return serveOwnGalley("set-up-galley", folder, { ...env, ...BEHIND_PROXY });
+function start(folder: string, env: NodeJS.ProcessEnv): Promise<Served> {
+  return serveOwnGalley("racing-galley", folder, { ...env, ...BEHIND_PROXY });
 }
 
 /** All kinds at the same time: they take turns at the hash queue, and wait for mails and commits side by side. */
