@@ -2,6 +2,7 @@ import type { Node, SortKey } from "#protocol/ast";
 import type { GalleyError } from "#protocol/errors";
 import type { LiveQuery, Reset } from "#protocol/frames";
 import type { Scope } from "../access/authorize.ts";
+import type { RuledPrincipal } from "../access/caller.ts";
 import type { Position, Row } from "../stores/document-store.ts";
 
 /**
@@ -54,7 +55,8 @@ export interface Windows {
   /**
    * The window of a question, loading if nobody has asked it yet. The viewer is told `ready` once it is live, in a later
    * turn, or `failed`.
-   * @throws GalleyError `index_required` beyond the windows that no index entry can find; `unavailable` while the tail lags
+   * @throws GalleyError `index_required` beyond the windows that no index entry can find, of this node or, with
+   *   `details.reason` `share_used`, of the asker; `unavailable` while the tail lags
    */
   join(question: BoundQuestion, viewer: Viewer): Window;
 }
@@ -85,8 +87,17 @@ export type WindowState =
   /** `position`: where it is exact. */
   | { readonly kind: "value"; readonly text: string; readonly position: Position };
 
+/** On whose account windows are read: each has a share of what a node can do at once. */
+export interface Asker {
+  /** A person, a server, or the network of those who are nobody; no two have the same. */
+  readonly name: string;
+  /** A service key or an admin: not bound to a share of windows. */
+  readonly isTrusted: boolean;
+}
+
 /** Who shows a window: one a socket and window, however many subscriptions of the socket it feeds. */
 export interface Viewer {
+  readonly asker: Asker;
   /** It is live, for the first time, or again after `reset`. */
   ready(): void;
   /** A commit changed what it shows. Called in commit order, in the turn of the commit. */
@@ -122,7 +133,36 @@ export interface ParsedQuestion {
    * @throws GalleyError `unauthenticated`, `permission_denied`, `field_not_queryable`; Unsettled while a lookup is read
    */
   bind(scope: Scope): BoundQuestion;
+  /** What it asks of somebody to whom rules deny it. */
+  asked(scope: Scope): AskedQuestion;
 }
+
+/** A question as whoever explains denials knows it; access-rules.md 9. */
+export interface AskedQuestion {
+  /** Whose rule denies it. */
+  readonly action: "list" | "get";
+  readonly collection: string;
+  readonly id?: string;
+  /** As it was sent. */
+  readonly filter?: unknown;
+  /** JSON text of all that was sent. */
+  readonly text: string;
+}
+
+/**
+ * Keeps a record of what rules denied, as of a request that they deny. Handed in, since explaining is documents' work.
+ * @returns what the client is told instead of the error, in development mode; undefined: the error as it is. It never rejects
+ */
+export type TellDenial = (
+  error: GalleyError,
+  denied: Omit<AskedQuestion, "text"> & { readonly principal: RuledPrincipal },
+  at: {
+    readonly requestId: string;
+    /** SHA-256 of what was sent, hex. Asked after the answer. */
+    readonly payload: () => string;
+    readonly isLocal: boolean;
+  },
+) => Promise<GalleyError> | undefined;
 
 /** A socket, as its session sees it. */
 export interface Outlet {
@@ -145,8 +185,17 @@ export interface LiveSession {
   end(): void;
 }
 
+/** Where a socket comes from. Who it is, `hello` tells. */
+export interface LiveCaller {
+  readonly address: string;
+  /** What those who are nobody are counted by; their address if it is left out. */
+  readonly network?: string;
+  readonly origin?: string;
+  /** Whether it comes from this machine, through nobody's hands: who develops here is told why something is denied. */
+  readonly isLocal?: boolean;
+}
+
 export interface LiveService {
-  /** @param caller where it comes from; who it is, `hello` tells */
-  open(outlet: Outlet, caller: { readonly address: string; readonly origin?: string }): LiveSession;
+  open(outlet: Outlet, caller: LiveCaller): LiveSession;
   close(): Promise<void>;
 }
