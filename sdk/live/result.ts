@@ -1,5 +1,5 @@
 import type { ApiError } from "../error.ts";
-import { applyDelta, resultHash, type Versioned } from "../protocol/delta.ts";
+import { applyDelta, resultHash, type Versioned, versionOf } from "../protocol/delta.ts";
 import { ERRORS, type ErrorDetails } from "../protocol/errors.ts";
 import type { Delta, FrameError, Have, ServerFrame, WindowChange } from "../protocol/frames.ts";
 import type { LiveState } from "../types/live.ts";
@@ -40,7 +40,8 @@ export class Result {
   /** What it still holds, so that the server need not send it again. */
   get have(): Have | undefined {
     if (!this.#rows || this.#short) return undefined;
-    return { shape: this.#shape, hash: resultHash(this.#rows.map(({ _id, _v }) => ({ id: _id, version: _v }))) };
+    const held = this.#rows.map(({ _id, _v }) => ({ id: _id, version: versionOf(_v) }));
+    return { shape: this.#shape, hash: resultHash(held) };
   }
 
   /** The answer to a subscription. */

@@ -28,6 +28,15 @@ export function applyDelta<D extends Versioned>(rows: readonly D[], { rm = [], u
   return result;
 }
 
+/**
+ * The version of a document by its `_v`, as both ends count it. Another program may have stored it as an int64; what it
+ * stored without one, or with an odd one, is at version 1.
+ */
+export function versionOf(stored: unknown): number {
+  const version = typeof stored === "bigint" ? Number(stored) : stored;
+  return typeof version === "number" && Number.isSafeInteger(version) && version > 0 ? version : 1;
+}
+
 const PRIME = 0x01000193;
 
 /**

@@ -1,6 +1,6 @@
 /** The one change stream of a node: whole commits, each once, in order, through every fault (fault-cases.md F15-F17, F21). */
 import { randomBytes } from "node:crypto";
-import { type Document, MongoClient } from "mongodb";
+import { type Document, Long, MongoClient } from "mongodb";
 import t, { type Test } from "tap";
 import type { Commit, DocumentStore, Position } from "../../server/stores/document-store.ts";
 import { type MongoStore, openMongoStore } from "../../server/stores/mongodb/store.ts";
@@ -78,6 +78,13 @@ function testTail(mongod: OwnMongod): void {
     ]);
     t.equal(told.at(-1)?.changes.length, 2, "a transaction of another program is one commit");
     t.equal(told.at(-1)?.changes[0]?.next?.version, 1, "a missing or odd _v is 1");
+    await notes.insertOne({ _id: "long", _v: Long.fromNumber(5) });
+    await notes.updateOne({ _id: "long" }, { $inc: { _v: 1 } });
+    const versions = () =>
+      told.flatMap(({ changes }) => changes.flatMap(({ id, next }) => (id === "long" ? [next] : [])));
+    await until(() => versions().length === 2);
+    const named = versions().map((row) => row?.version);
+    t.strictSame(named, [5, 6], "an int64 is a version");
   });
 
   t.test("large transactions are one commit each, whoever makes them", async (t) => {

@@ -1,5 +1,5 @@
 /** What only MongoDB's store does: merging, retries, outcomes, and writes that meet other programs. */
-import { MongoClient } from "mongodb";
+import { Long, MongoClient } from "mongodb";
 import t, { type Test } from "tap";
 import { pooledRandom } from "../../server/random-bytes.ts";
 import type { DocumentStore } from "../../server/stores/document-store.ts";
@@ -296,5 +296,19 @@ if (mongod) {
     await notes.insertOne({ _id: "x" });
     await store.commit([check("x", 1), put(store, "y")]);
     await store.commit([remove("x", 1)]);
+  });
+
+  t.test("another program may keep versions as int64", async (t) => {
+    const { store, notes } = await fresh(t);
+    for (const [n, version] of [1, 6, 2 ** 40].entries()) {
+      const dates = { _createdAt: new Date(), _updatedAt: new Date() };
+      await notes.insertOne({ _id: idOf(n), n, ...dates, _v: Long.fromNumber(version) });
+      const [row] = await store.get("notes", [idOf(n)]);
+      t.equal(row?.version, version);
+      await refused(t, store.commit([put(store, idOf(n), {}, version + 1)]), "version_conflict");
+      const write = put(store, idOf(n), { n }, version);
+      await store.commit([write]);
+      t.strictSame(await textsOf(store, [idOf(n)]), [write.text]);
+    }
   });
 }

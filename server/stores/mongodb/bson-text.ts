@@ -123,7 +123,7 @@ export class BsonText {
       case "_v":
         if (type === TYPE.double || type === TYPE.int32) {
           this.version = Number(this.#out.toString("latin1", from + (from > 1 ? 6 : 5), this.#to));
-        }
+        } else if (type === TYPE.int64) this.version = Number(this.#in.readBigInt64LE(this.#from - 8));
         return true;
       case "_createdAt":
       case "_updatedAt":

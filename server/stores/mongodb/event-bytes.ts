@@ -70,7 +70,7 @@ export function scanEvent(bytes: Uint8Array): EventBytes {
 }
 
 /** The `_v` of a stored document, if it is a number. */
-export function versionOfBytes(bytes: Uint8Array): number | undefined {
+export function versionOfBytes(bytes: Uint8Array): number | bigint | undefined {
   const document = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 4; at < document.length - 1; ) {
     const type = document[at] as number;
@@ -78,6 +78,7 @@ export function versionOfBytes(bytes: Uint8Array): number | undefined {
     const from = at + 2 + key.bytes.length;
     if (key.name === "_v") {
       if (type === TYPE.double) return document.readDoubleLE(from);
+      if (type === TYPE.int64) return document.readBigInt64LE(from);
       return type === TYPE.int32 ? document.readInt32LE(from) : undefined;
     }
     const size = sizeOf(type, document, from);

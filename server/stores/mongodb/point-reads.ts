@@ -1,9 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Document, RunCommandOptions } from "mongodb";
+import { versionOf } from "#protocol/delta";
 import type { Row } from "../document-store.ts";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf, isGone, readError } from "./errors.ts";
-import { idOfBytes, type ReadMeter, rowOfBytes, versionOf } from "./rows.ts";
+import { idOfBytes, type ReadMeter, rowOfBytes } from "./rows.ts";
 import { Deadline } from "./time-limit.ts";
 import { BSON_OPTIONS } from "./values.ts";
 

@@ -1,4 +1,5 @@
 import { BSON, type Document as Stored } from "mongodb";
+import { versionOf } from "#protocol/delta";
 import { idFault } from "#protocol/id";
 import { LIMITS } from "#protocol/limits";
 import { type Document, encodeValue, fitsUtf8, parseText } from "#protocol/values";
@@ -88,11 +89,6 @@ class TextRow implements Row {
     this.#value ??= parseText(this.text) as Document;
     return this.#value;
   }
-}
-
-/** The version of a stored `_v`. What another program wrote without one, or with an odd one, is at version 1. */
-export function versionOf(stored: unknown): number {
-  return typeof stored === "number" && Number.isSafeInteger(stored) && stored > 0 ? stored : 1;
 }
 
 const UNDERSCORE = 95;

@@ -1,4 +1,5 @@
 import type { Document } from "mongodb";
+import { versionOf } from "#protocol/delta";
 import type { LoggedCommit } from "../commit-log.ts";
 import type { Position } from "../document-store.ts";
 import type { ChangeEvent } from "./change-events.ts";
@@ -6,7 +7,7 @@ import type { CommitGroup } from "./commit-groups.ts";
 import { isMarker } from "./commit-marker.ts";
 import { versionOfBytes } from "./event-bytes.ts";
 import { type KeptChange, keptCommit } from "./kept-commit.ts";
-import { parseStored, versionOf } from "./rows.ts";
+import { parseStored } from "./rows.ts";
 
 /** Collections of the engine itself: the tail tells nobody of them but the engine. */
 const INTERNAL = new Set(["_catalog", "_meta", "_nodes"]);

@@ -1,9 +1,9 @@
 import type { Document } from "mongodb";
 
-/** Whether `_v` is one that `versionOf` (rows.ts) takes as it is. An int64 is none: it comes back as a bigint. */
+/** Whether `_v` is one that `versionOf` (sdk/protocol/delta.ts) takes as it is. */
 const IS_VERSION = {
   $and: [
-    { $in: [{ $type: "$_v" }, ["int", "double"]] },
+    { $in: [{ $type: "$_v" }, ["int", "long", "double"]] },
     { $gte: ["$_v", 1] },
     { $lte: ["$_v", Number.MAX_SAFE_INTEGER] },
     { $eq: ["$_v", { $trunc: "$_v" }] },
