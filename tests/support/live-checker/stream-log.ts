@@ -1,7 +1,8 @@
 /** Commits of a MongoDB, seen by a change stream of the test's own: no part of Galley orders or groups them. */
 import { Binary, type ChangeStreamDocument, type Document, Long, MongoClient, type Timestamp } from "mongodb";
+import { versionOf } from "#protocol/delta";
 import { encodeValue } from "#protocol/values";
-import { rowOf, versionOf } from "../../../server/stores/mongodb/rows.ts";
+import { rowOf } from "../../../server/stores/mongodb/rows.ts";
 import { fromBson } from "../../../server/stores/mongodb/values.ts";
 import type { Teardown } from "../teardown.ts";
 import { until } from "../until.ts";
