@@ -20,6 +20,7 @@ import type { Config } from "./config.ts";
 import { keptSecret } from "./data-folder.ts";
 import { createCollectionService } from "./documents/collections.ts";
 import { type Definitions, openDefinitions } from "./documents/definitions.ts";
+import { createDenialTeller } from "./documents/denial-teller.ts";
 import { createExplainService, type ExplainOptions } from "./documents/explaining.ts";
 import { createProfiles } from "./documents/profiles.ts";
 import { createDocumentService } from "./documents/service.ts";
@@ -143,9 +144,11 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       rules: access.inForce,
     });
     const collections = withTemplates(services.collections, rules);
-    const { keys, tokens } = people.value;
+    const { keys, tokens, requestLimits } = people.value;
     live = openLive({
       ...{ store, clock, random, log, secrets, development, keys, tokens, ...access },
+      tellDenial: createDenialTeller({ denials: access.denials, explain, log, development }).tell,
+      countRequest: requestLimits.take,
       definitions: { get: (name) => definitions?.get(name) },
       limits: parts.live,
     });

@@ -3,7 +3,7 @@ import type { SortKey } from "#protocol/ast";
 import { canonicalKey } from "#protocol/canonical";
 import type { GalleyError } from "#protocol/errors";
 import type { Scope } from "../access/authorize.ts";
-import type { BoundQuestion, Questions } from "../realtime/contract.ts";
+import type { AskedQuestion, BoundQuestion, Questions } from "../realtime/contract.ts";
 import type { Row } from "../stores/document-store.ts";
 import type { Definitions } from "./definitions.ts";
 import { seen } from "./judgement.ts";
@@ -68,7 +68,13 @@ export function createLiveQuestions(options: LiveQuestionsOptions): Questions {
     parse(query) {
       const { collection } = query;
       const request = parseLiveQuery(query, definitions.get(collection));
-      return { collection, bind: (scope) => bind(collection, request, scope) };
+      // Rarely asked for, and this is the least that it can be kept as.
+      const text = JSON.stringify(query);
+      return {
+        collection,
+        bind: (scope) => bind(collection, request, scope),
+        asked: (scope) => askedIn(text, scope),
+      };
     },
   };
 }
@@ -77,6 +83,32 @@ function ruleFor(request: LiveRequest, scope: Scope) {
   if (isByIds(request)) return scope.filterOfIds();
   scope.demand("list");
   return scope.filter;
+}
+
+/** What somebody sent, as denials tell of it. */
+function askedIn(text: string, scope: Scope): AskedQuestion {
+  const { collection, get, ...other } = JSON.parse(text) as AskedQuery;
+  if (get === undefined) {
+    const [body] = Object.values(other);
+    return { action: "list", collection, text, ...(body?.filter !== undefined && { filter: body.filter }) };
+  }
+  const [id, ...more] = get.ids;
+  // Where a document's rule asks for more than the document, that of lists judges.
+  if (mayGet(scope)) return { action: "list", collection, text, filter: { _id: { $in: get.ids } } };
+  return { action: "get", collection, text, ...(id !== undefined && more.length === 0 && { id }) };
+}
+
+type AskedQuery = { readonly collection: string; readonly get?: { readonly ids: readonly string[] } } & {
+  readonly [kind: string]: { readonly filter?: unknown };
+};
+
+function mayGet(scope: Scope): boolean {
+  try {
+    scope.demand("get");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isByIds(request: LiveRequest): request is ListRequest {

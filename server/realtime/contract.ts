@@ -160,7 +160,8 @@ export type TellDenial = (
     readonly requestId: string;
     /** SHA-256 of what was sent, hex. Asked after the answer. */
     readonly payload: () => string;
-    readonly isLocal: boolean;
+    /** Whether whoever asks does so from this machine. */
+    readonly isLocal: () => boolean;
   },
 ) => Promise<GalleyError> | undefined;
 

@@ -1,17 +1,10 @@
 import type { FastifyRequest } from "fastify";
-import type { ErrorCode, GalleyError } from "#protocol/errors";
+import type { GalleyError } from "#protocol/errors";
+import { isDenial } from "../access/explaining/denials.ts";
 import type { Action } from "../access/scopes.ts";
 import type { DeniedRequest } from "../documents/explain-contract.ts";
 import { DeniedProfile } from "../documents/profiles.ts";
 import type { PathParams } from "./route.ts";
-
-/** What rules answer with where they deny. */
-const DENIED: ReadonlySet<ErrorCode> = new Set([
-  "unauthenticated",
-  "permission_denied",
-  "not_found",
-  "field_not_queryable",
-]);
 
 const COLLECTION = "/v1/documents/{collection}";
 /** What each route about documents does; of a batch its operations tell. */
@@ -36,7 +29,7 @@ type DeniedDocument = Omit<DeniedRequest, "principal">;
 /** What the rules denied to a user or to nobody; undefined if this is no such thing. */
 export function deniedRequest(request: FastifyRequest, error: GalleyError): DeniedRequest | undefined {
   const { caller } = request;
-  if ((caller?.kind !== "anonymous" && caller?.kind !== "user") || !DENIED.has(error.code)) return undefined;
+  if (!isDenial(caller, error)) return undefined;
   if (error.cause instanceof DeniedProfile) return error.cause.denied;
   const document = deniedDocument(request, error);
   return document && { principal: caller, ...document };

@@ -3,10 +3,11 @@ import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { Faults, GalleyError } from "#protocol/errors";
 import type { RequestLimits } from "../accounts/contract.ts";
+import { createDenialTeller, type DenialTellerOptions } from "../documents/denial-teller.ts";
 import type { Log } from "../log.ts";
 import { createAddresses } from "./address.ts";
 import type { Cors } from "./cors.ts";
-import { createDenialListener, createHint, type DenialListenerOptions } from "./denials.ts";
+import { createDenialListener, createHint } from "./denials.ts";
 import { createEntrance, type Entrance } from "./entrance.ts";
 import { createFailures, type Failures } from "./failures.ts";
 import { createHttpServer, endWith, type HttpServer } from "./http-server.ts";
@@ -34,7 +35,7 @@ export interface TransportOptions {
   /** Throws while there is nothing behind the routes yet; those that are open to all answer even so. */
   readonly demandOpen: () => void;
   /** What becomes of denials. */
-  readonly explaining: Omit<DenialListenerOptions, "log">;
+  readonly explaining: Omit<DenialTellerOptions, "log">;
   /** Makes request ids; never taken from a client. */
   readonly requestId: () => string;
   /** What is behind the WebSockets, and the names by which this server is reached. */
@@ -62,7 +63,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       log.info({ requestId: id, method, route: route?.path, status, ms: Math.round(ms) }, "slow request");
     },
   });
-  const failures = createFailures(replies, log, load.lingerMs, createDenialListener({ ...options.explaining, log }));
+  const teller = createDenialTeller({ ...options.explaining, log });
+  const failures = createFailures(replies, log, load.lingerMs, createDenialListener(teller));
   const fastify = createFastify(options, failures, (listener) => {
     http = createHttpServer(listener, load, (error) => {
       const id = options.requestId();
@@ -74,7 +76,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const server: HttpServer = http;
 
   answerWithoutRoute(fastify, cors, replies, failures);
-  const hint = createHint(options.explaining);
+  const hint = createHint(teller);
   const warnings: string[] = [];
   const addressOf = createAddresses(options.trustedProxies, (address) => {
     const warning = `${address} sends X-Forwarded-For and is not among GALLEY_TRUSTED_PROXIES: if it is a proxy of yours, name it there, since everybody behind it counts as one address`;

@@ -2,7 +2,7 @@
 import { applyDelta } from "#protocol/delta";
 import type { GalleyError } from "#protocol/errors";
 import type { Delta, Reset } from "#protocol/frames";
-import type { BoundQuestion, Change, Viewer, Window, Windows } from "../../server/realtime/contract.ts";
+import type { Asker, BoundQuestion, Change, Viewer, Window, Windows } from "../../server/realtime/contract.ts";
 
 /** A document as a frame holds it. */
 export interface Shown {
@@ -11,6 +11,7 @@ export interface Shown {
 }
 
 export class FoldingViewer implements Viewer {
+  readonly asker: Asker;
   readonly question: BoundQuestion;
   readonly resets: Reset[] = [];
   /** What no client could have followed, in words. */
@@ -28,7 +29,8 @@ export class FoldingViewer implements Viewer {
   #stands = "";
 
   /** @param position where the socket would stand */
-  constructor(windows: Windows, question: BoundQuestion, position: () => string) {
+  constructor(windows: Windows, question: BoundQuestion, position: () => string, asker = SOMEBODY) {
+    this.asker = asker;
     this.question = question;
     this.#position = position;
     this.#window = windows.join(question, this);
@@ -106,6 +108,8 @@ export class FoldingViewer implements Viewer {
     this.#window.leave(this);
   }
 }
+
+const SOMEBODY: Asker = { name: "user/somebody", isTrusted: false };
 
 function historyOf(position: string): string {
   return position.slice(0, position.lastIndexOf("."));

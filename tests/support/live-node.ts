@@ -4,6 +4,7 @@ import { parseRules } from "../../server/access/parsing/rules.ts";
 import type { Principal } from "../../server/access/principal.ts";
 import type { RuleSet } from "../../server/access/rule-tree.ts";
 import { createLiveQuestions } from "../../server/documents/live-questions.ts";
+import type { LiveCaller, TellDenial } from "../../server/realtime/contract.ts";
 import { createLiveTail } from "../../server/realtime/live-tail.ts";
 import type { Identified, Identities } from "../../server/realtime/sessions/identity.ts";
 import type { LiveLimits } from "../../server/realtime/sessions/live-limits.ts";
@@ -20,6 +21,9 @@ export interface LiveNodeSetting {
   readonly rules?: object;
   readonly limits?: Partial<LiveLimits>;
   readonly between?: (store: DocumentStore) => DocumentStore;
+  /** Nothing becomes of denials by default, and nobody asks too often. */
+  readonly tellDenial?: TellDenial;
+  readonly countRequest?: (principal: Principal) => void;
 }
 
 export async function startLiveNode(t: Teardown, setting: LiveNodeSetting = {}) {
@@ -47,6 +51,8 @@ export async function startLiveNode(t: Teardown, setting: LiveNodeSetting = {}) 
   const live = createLiveSessions({
     ...{ store: watched, tail, windows, access, clock, random, log, identities: people.identities },
     questions: createLiveQuestions({ store, definitions, secrets: ["s".repeat(32)], development: true }),
+    tellDenial: setting.tellDenial ?? (() => undefined),
+    countRequest: setting.countRequest ?? (() => {}),
     rulesRead: () => people.rulesRead,
     limits: { questionBurst: 1000, othersPerSecond: 1000, ...setting.limits },
     monotonic: clock,
@@ -68,8 +74,8 @@ export async function startLiveNode(t: Teardown, setting: LiveNodeSetting = {}) 
     open: (origin?: string) =>
       LiveOutlet.open((outlet) => live.open(outlet, { address: ADDRESS, ...(origin !== undefined && { origin }) })),
     /** A socket that was welcomed. */
-    async welcome(token?: string): Promise<LiveOutlet> {
-      const outlet = LiveOutlet.open((opened) => live.open(opened, { address: ADDRESS }));
+    async welcome(token?: string, from: Partial<LiveCaller> = {}): Promise<LiveOutlet> {
+      const outlet = LiveOutlet.open((opened) => live.open(opened, { address: ADDRESS, ...from }));
       outlet.hello(token);
       await outlet.welcomed();
       return outlet;

@@ -1,9 +1,11 @@
+import type { ErrorCode, GalleyError } from "#protocol/errors";
 import { idFault } from "#protocol/id";
 import { encodeValue } from "#protocol/values";
 import type { DocumentStore, Row, StoredCollection, Write } from "../../stores/document-store.ts";
 import { startSweep } from "../../stores/expired.ts";
 import { createNotes } from "../../stores/notes.ts";
 import type { RuledPrincipal } from "../caller.ts";
+import type { Principal } from "../principal.ts";
 import type { Action } from "../scopes.ts";
 
 const DENIALS: StoredCollection = { name: "_denials", indexes: [{ paths: ["expiresAt"] }] };
@@ -40,6 +42,19 @@ export interface KeptDenial extends Omit<Denial, "principal"> {
   };
   readonly at: Date;
   readonly rulesVersion: number;
+}
+
+/** What rules answer with where they deny. */
+const DENIED: ReadonlySet<ErrorCode> = new Set([
+  "unauthenticated",
+  "permission_denied",
+  "not_found",
+  "field_not_queryable",
+]);
+
+/** Whether an answer to what rules judge may be their denial: service keys and admins are limited by scopes. */
+export function isDenial(principal: Principal | undefined, { code }: GalleyError): principal is RuledPrincipal {
+  return (principal?.kind === "anonymous" || principal?.kind === "user") && DENIED.has(code);
 }
 
 /** Records of denials (access-rules.md 9): for those who wrote the rules, never for who was denied. */

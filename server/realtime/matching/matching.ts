@@ -16,10 +16,11 @@ export interface Matching<W extends Watcher> {
   /** Windows that no value can find and that every document of their collection is tried on. */
   readonly residual: number;
   /**
+   * @returns whether it is one of those
    * @throws GalleyError `index_required` if there are too many such windows already. Its `details.index` names a field
    *   of the filter, so of the rule perhaps: only who is exempt from rules may be told it
    */
-  add(window: W): void;
+  add(window: W): boolean;
   /** @param held the ids that it still holds */
   remove(window: W, held: Iterable<string>): void;
   /** From now on the window hears of this document whatever becomes of it. Nothing happens if it does already. */
@@ -64,7 +65,8 @@ export function createMatching<W extends Watcher>(most = RESIDUAL_WINDOWS): Matc
       return residual;
     },
     add(window) {
-      if (standings.has(window)) return;
+      const known = standings.get(window);
+      if (known) return isResidual(known);
       const index = collections.get(window.collection) ?? new CollectionIndex();
       const standing = index.place(window.filter);
       if (isResidual(standing)) {
@@ -74,6 +76,7 @@ export function createMatching<W extends Watcher>(most = RESIDUAL_WINDOWS): Matc
       standings.set(window, standing);
       collections.set(window.collection, index);
       index.add(standing, window);
+      return isResidual(standing);
     },
     remove(window, held) {
       const standing = standings.get(window);

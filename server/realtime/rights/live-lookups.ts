@@ -4,7 +4,7 @@ import { canonicalKey } from "#protocol/canonical";
 import { GalleyError } from "#protocol/errors";
 import { type Lookups, lookupFailed } from "../../access/lookups.ts";
 import type { Lookup } from "../../access/rule-tree.ts";
-import type { Commit, DocumentStore, Position } from "../../stores/document-store.ts";
+import type { Commit, DocumentStore, FindResult, Position, Query } from "../../stores/document-store.ts";
 import type { LiveTail } from "../live-tail.ts";
 import type { Matching } from "../matching/matching.ts";
 import type { LoadSlots } from "../windows/load-slots.ts";
@@ -12,8 +12,8 @@ import { LiveSet, type SetUser } from "./live-set.ts";
 
 /** Documents that a lookup may look at, and its time; as for requests. */
 const BUDGET = { candidates: 100_000, milliseconds: 5000 };
-/** Documents of one set; of more, only the values are held. */
-const MOST_DOCUMENTS = 10_000;
+/** Characters of the documents of one set while they are read; of more, only the values are held. */
+const MOST_CHARACTERS = 32 * 1024 * 1024;
 /** A read that fails is tried again, for about 5 s in all. */
 const TRIES = { most: 10, firstDelay: 50, mostDelay: 1000 };
 /** Sweeps for which a set is kept that nobody uses. */
@@ -21,11 +21,13 @@ const LINGER = 2;
 const BY_ID = Object.freeze([Object.freeze({ path: Object.freeze(["_id"]), descending: false })]);
 
 export interface LiveLookupsOptions {
-  readonly store: Pick<DocumentStore, "find" | "distinct">;
+  readonly store: Pick<DocumentStore, "find" | "distinct" | "count">;
   readonly tail: Pick<LiveTail, "position">;
   /** Of these sets alone. */
   readonly matching: Matching<LiveSet>;
   readonly slots: LoadSlots;
+  /** Documents of one set; of more, only the values are held. */
+  readonly documents: number;
 }
 
 /**
@@ -35,8 +37,8 @@ export interface LiveLookupsOptions {
 export interface LiveLookups {
   /** What verdicts ask, the sets that they used noted. */
   ask(): AskedLookups;
-  /** Reads those that are not read. @throws GalleyError `unavailable`, `timeout` */
-  read(sets: ReadonlySet<LiveSet>): Promise<void>;
+  /** Reads those that are not read, for somebody. @throws GalleyError `unavailable`, `timeout` */
+  read(sets: ReadonlySet<LiveSet>, asker: string): Promise<void>;
   /** The sets that a verdict went by are kept for its user, and those of the one before given back. */
   use(user: SetUser, before: ReadonlySet<LiveSet>, now: ReadonlySet<LiveSet>): void;
   commit(commit: Commit): void;
@@ -55,7 +57,8 @@ export interface AskedLookups extends Lookups {
   note(): ReadonlySet<LiveSet>;
 }
 
-export function createLiveLookups({ store, tail, matching, slots }: LiveLookupsOptions): LiveLookups {
+export function createLiveLookups(options: LiveLookupsOptions): LiveLookups {
+  const { store, tail, matching, slots, documents } = options;
   const sets = new Map<string, LiveSet>();
   const byCollection = new Map<string, Set<LiveSet>>();
   /** Of those, the ones that hear of every change: they are being read, or hold values alone. */
@@ -97,21 +100,23 @@ export function createLiveLookups({ store, tail, matching, slots }: LiveLookupsO
     set.forget(at);
   }
 
-  function read(set: LiveSet): Promise<void> {
+  function read(set: LiveSet, asker: string): Promise<void> {
+    set.place?.also(asker);
     set.reading ??= new Promise<void>((resolve, reject) => {
-      slots.enter(() =>
+      const run = () =>
         readInTime(set)
           .finally(() => {
             set.reading = undefined;
+            set.place = undefined;
           })
-          .then(resolve, reject),
-      );
+          .then(resolve, reject);
+      set.place = slots.enter(run, asker);
     });
     return set.reading;
   }
 
-  async function readAll(wanted: ReadonlySet<LiveSet>): Promise<void> {
-    await Promise.all([...wanted].filter((set) => !set.isRead).map(read));
+  async function readAll(wanted: ReadonlySet<LiveSet>, asker: string): Promise<void> {
+    await Promise.all([...wanted].filter((set) => !set.isRead).map((set) => read(set, asker)));
   }
 
   async function readInTime(set: LiveSet): Promise<void> {
@@ -124,9 +129,9 @@ export function createLiveLookups({ store, tail, matching, slots }: LiveLookupsO
         removeFrom(wide, set.collection, set);
         set.abandon();
         if (closed || i >= TRIES.most || !isPassing(error)) throw lookupFailed(error);
-        await wait(delay, undefined, { ref: false });
-        delay = Math.min(delay * 2, TRIES.mostDelay);
       }
+      await wait(delay, undefined, { ref: false });
+      delay = Math.min(delay * 2, TRIES.mostDelay);
     }
   }
 
@@ -135,8 +140,9 @@ export function createLiveLookups({ store, tail, matching, slots }: LiveLookupsO
     set.begin();
     const { lookup, filter } = set;
     const query = { collection: lookup.from, filter, budget: BUDGET, at: tail.position };
-    const found = await store.find({ ...query, sort: BY_ID, limit: MOST_DOCUMENTS });
-    if (!found.more) {
+    const found = await documentsOf(set, query);
+    set.wasCoarse = found === undefined;
+    if (found) {
       if (!set.take(found.rows, found.position)) return false;
       removeFrom(wide, set.collection, set);
       for (const id of set.ids) matching.hold(set, id);
@@ -145,6 +151,20 @@ export function createLiveLookups({ store, tail, matching, slots }: LiveLookupsO
     const { values, more, position } = await store.distinct({ ...query, path: lookup.select ?? [] });
     const told = values.filter((value) => value !== null);
     return set.takeValues(more || told.length > lookup.max ? null : Object.freeze(told), position);
+  }
+
+  /** Undefined: too many to hold. */
+  async function documentsOf(set: LiveSet, query: Query): Promise<FindResult | undefined> {
+    // Of one that had too many the last time, to count them is less than to read as many as may be.
+    if (set.wasCoarse && (await store.count({ ...query, cap: documents })).more) return undefined;
+    const budget = { ...BUDGET, characters: MOST_CHARACTERS };
+    try {
+      const found = await store.find({ ...query, budget, sort: BY_ID, limit: documents });
+      return found.more ? undefined : found;
+    } catch (error) {
+      if (error instanceof GalleyError && error.code === "payload_too_large") return undefined;
+      throw error;
+    }
   }
 
   return {
@@ -168,7 +188,7 @@ export function createLiveLookups({ store, tail, matching, slots }: LiveLookupsO
           throw new Error("a live query cannot be judged by a lookup for each document");
         },
         see() {},
-        settle: () => readAll(noted),
+        settle: () => readAll(noted, ""),
       };
     },
 

@@ -6,6 +6,7 @@ import { type Document, encodeValue, type ObjectValue, type Value } from "#proto
 import type { Lookup } from "../../access/rule-tree.ts";
 import type { Position, Row } from "../../stores/document-store.ts";
 import type { Watcher } from "../matching/matching.ts";
+import type { Place } from "../windows/load-slots.ts";
 
 /** Who was judged by the values of a set. */
 export interface SetUser {
@@ -37,8 +38,11 @@ export class LiveSet implements Watcher {
   readonly users = new Set<SetUser>();
   /** Sweeps that found nobody using it. */
   idle = 0;
-  /** While somebody reads it. */
+  /** While somebody reads it, and where that waits. */
   reading: Promise<void> | undefined;
+  place: Place | undefined;
+  /** When it was read last it had too many documents to hold. */
+  wasCoarse = false;
   readonly #test: (document: ObjectValue) => boolean;
   #state: "unread" | "reading" | "held" | "coarse" = "unread";
   /** What each document brings, as texts. */
@@ -116,6 +120,7 @@ export class LiveSet implements Watcher {
     this.#from = position;
     this.#state = "coarse";
     this.#values = values;
+    this.#kept = [];
     return true;
   }
 

@@ -1,4 +1,5 @@
 import type { Principal } from "../../access/principal.ts";
+import type { Asker } from "../contract.ts";
 
 /** Who a socket is, by what it brought. */
 export interface Identified {
@@ -31,6 +32,13 @@ export function isSame(one: Principal, other: Principal): boolean {
 /** Of whom sockets are counted: undefined of those who are nobody's, or a server's. */
 export function personOf(principal: Principal): string | undefined {
   return principal.kind === "user" || principal.kind === "admin" ? nameOf(principal) : undefined;
+}
+
+/** On whose account a principal's questions are read. @param network theirs, by which those who are nobody are counted */
+export function askerOf(principal: Principal, network: string): Asker {
+  const { kind } = principal;
+  if (kind === "anonymous") return { name: `network/${network}`, isTrusted: false };
+  return { name: nameOf(principal), isTrusted: kind !== "user" };
 }
 
 /** As `welcome` tells it. */

@@ -23,6 +23,8 @@ export interface LiveLimits {
   readonly snapshotsBelow: number;
   /** Seconds between two beats. */
   readonly beatSeconds: number;
+  /** Documents of one lookup that are followed one by one; of more, each write to their collection has it read anew. */
+  readonly lookupDocuments: number;
 }
 
 export const LIVE_LIMITS: LiveLimits = {
@@ -40,4 +42,5 @@ export const LIVE_LIMITS: LiveLimits = {
   snapshotBytes: 2 * 1024 * 1024,
   snapshotsBelow: 256 * 1024,
   beatSeconds: 25,
+  lookupDocuments: 10_000,
 };

@@ -1,4 +1,5 @@
 import type { Authorizer } from "../../access/authorize.ts";
+import type { Principal } from "../../access/principal.ts";
 import type { Log } from "../../log.ts";
 import type { Questions, Windows } from "../contract.ts";
 import type { LiveTail } from "../live-tail.ts";
@@ -8,6 +9,7 @@ import type { LiveLimits } from "./live-limits.ts";
 import type { Session } from "./session.ts";
 import type { SessionCounters } from "./session-counters.ts";
 import type { SessionIndex } from "./session-index.ts";
+import type { ErrorTexts } from "./told-errors.ts";
 import type { Wheel } from "./wheel.ts";
 
 /** What the sessions of a node have in common. */
@@ -28,8 +30,9 @@ export interface LiveNode {
   readonly clock: () => number;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
-  /** The frame that tells what went wrong; what is a fault of ours is logged. @param s the subscription that it ends */
-  readonly errorText: (error: unknown, s: number | undefined) => string;
+  readonly errors: ErrorTexts;
+  /** Counts a question against what somebody may ask in a minute, as a request. @throws GalleyError `rate_limited` */
+  readonly countRequest: (principal: Principal) => void;
   /** Sets of rules that have come into force so far. */
   readonly rulesTurn: () => number;
   /** Whether something may be sent: this node knows what others changed, and what it remembers is right. */

@@ -22,7 +22,7 @@ export function byeText(pos: Position, retry: number): string {
 }
 
 /** @param s the subscription that it ends; undefined: it answers a frame */
-export function errorText({ code, message, details }: GalleyError, requestId: string, s: number | undefined): string {
+export function errorText({ code, message, details }: GalleyError, s: number | undefined, requestId: string): string {
   const told = Object.keys(details).length === 0 ? {} : { details };
   return JSON.stringify({ t: "error", ...(s !== undefined && { s }), error: { code, message, ...told, requestId } });
 }

@@ -2,16 +2,18 @@ import { CLOSE } from "#protocol/frames";
 import type { Standing } from "../../access/authorize.ts";
 import type { Principal } from "../../access/principal.ts";
 import type { Position } from "../../stores/document-store.ts";
+import type { Asker, LiveCaller } from "../contract.ts";
 import type { AskedLookups } from "../rights/live-lookups.ts";
-import { type Identified, isSame, personOf } from "./identity.ts";
+import { askerOf, type Identified, isSame, personOf } from "./identity.ts";
 import type { LiveNode } from "./live-node.ts";
 import { Renewal } from "./renewal.ts";
 import type { Session } from "./session.ts";
+import type { Subscription } from "./subscription.ts";
 
 export interface SessionPrincipalOptions {
   readonly node: LiveNode;
   readonly session: Session;
-  readonly address: string;
+  readonly caller: LiveCaller;
   readonly asked: AskedLookups;
   /** Epoch milliseconds, for rules. */
   readonly now: () => number;
@@ -31,8 +33,8 @@ export class SessionPrincipal {
 
   constructor(options: SessionPrincipalOptions) {
     this.#options = options;
-    const { node, address, failed } = options;
-    this.#standing = this.#standingOf({ kind: "anonymous", address });
+    const { node, caller, failed } = options;
+    this.#standing = this.#standingOf({ kind: "anonymous", address: caller.address });
     this.#renewal = new Renewal({
       renew: () => {
         node.counters.renewals++;
@@ -50,6 +52,25 @@ export class SessionPrincipal {
   /** Whether it is not known at the moment what they may do. */
   get isHeld(): boolean {
     return this.#renewal.isOn;
+  }
+
+  /** On whose account questions are read. */
+  get asker(): Asker {
+    const { address, network = address } = this.#options.caller;
+    return askerOf(this.#standing.principal, network);
+  }
+
+  identify(token: string | undefined): Identified | Promise<Identified> {
+    const { node, caller } = this.#options;
+    return node.identities.identify(token, caller.address, caller.origin);
+  }
+
+  /** What a subscription is told that they may not have, or cannot; maybe a moment later. */
+  refusal(error: unknown, { s, question }: Pick<Subscription, "s" | "question">): string | Promise<string> {
+    const { node, caller } = this.#options;
+    const { principal } = this.#standing;
+    const asked = () => question.asked(this.#standing.scope(question.collection));
+    return node.errors.ofRefusal(error, { s, principal, isLocal: caller.isLocal ?? false, asked });
   }
 
   isSame(other: Principal): boolean {

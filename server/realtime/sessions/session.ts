@@ -1,7 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import { CLOSE, type ClientFrame } from "#protocol/frames";
 import type { Position } from "../../stores/document-store.ts";
-import type { LiveSession, Outlet } from "../contract.ts";
+import type { LiveCaller, LiveSession, Outlet } from "../contract.ts";
 import { reached } from "./ahead.ts";
 import { closeFor } from "./close-codes.ts";
 import type { Identified } from "./identity.ts";
@@ -31,8 +31,6 @@ export class Session implements LiveSession, Turning {
   #isAwake = false;
   readonly #node: LiveNode;
   readonly #outlet: Outlet;
-  readonly #address: string;
-  readonly #origin: string | undefined;
   readonly #inbox: SessionInbox;
   readonly #principal: SessionPrincipal;
   readonly #subscriptions: Subscriptions;
@@ -44,23 +42,23 @@ export class Session implements LiveSession, Turning {
   #isTimed = false;
   readonly #forgetDeadline: () => void;
 
-  constructor(node: LiveNode, outlet: Outlet, address: string, origin: string | undefined) {
+  constructor(node: LiveNode, outlet: Outlet, caller: LiveCaller) {
     const { limits, wheel, lookups, windows, counters } = node;
     this.#node = node;
     this.#outlet = outlet;
-    this.#address = address;
-    this.#origin = origin;
     this.#inbox = new SessionInbox(limits, node.monotonic());
     const asked = lookups.ask();
     const end = (code: number, reason: string) => this.#end(code, reason);
     this.#subscriptions = new Subscriptions({
       ...{ windows, lookups, asked, limits, counters, rulesTurn: node.rulesTurn },
       standing: () => this.#principal.standing,
+      asker: () => this.#principal.asker,
       session: this,
-      failed: node.errorText,
+      failed: node.errors.of,
+      refused: (error, subscription) => this.#principal.refusal(error, subscription),
     });
     this.#principal = new SessionPrincipal({
-      ...{ node, address, asked, end, session: this },
+      ...{ node, caller, asked, end, session: this },
       now: () => {
         this.#subscriptions.noteTime();
         return node.clock();
@@ -163,7 +161,7 @@ export class Session implements LiveSession, Turning {
     const { frame } = item;
     if (this.#state === "silent" && frame?.t !== "hello") {
       const error = frame ? new GalleyError("invalid_argument", "t: expects hello first") : item.error;
-      this.#outlet.send([this.#node.errorText(error, undefined)]);
+      this.#outlet.send([this.#node.errors.of(error, undefined)]);
       this.#end(CLOSE.policy, "the first frame must be a hello of version 1");
       return undefined;
     }
@@ -195,7 +193,7 @@ export class Session implements LiveSession, Turning {
     }
     this.#state = "greeting";
     this.#forgetDeadline();
-    const found = await this.#identified(token);
+    const found = await this.#principal.identify(token);
     try {
       await reached(after, this.#node);
     } catch (error) {
@@ -205,16 +203,12 @@ export class Session implements LiveSession, Turning {
   }
 
   async #authorize({ token }: Frame<"auth">): Promise<void> {
-    const found = await this.#identified(token ?? undefined);
+    const found = await this.#principal.identify(token ?? undefined);
     if (this.#isClosed) return;
     if (!this.#principal.isSame(found.principal)) {
       this.#subscriptions.endAll(new GalleyError("unauthenticated", "someone else has signed in on this socket"));
     }
     await this.#enter(found);
-  }
-
-  async #identified(token: string | undefined): Promise<Identified> {
-    return this.#node.identities.identify(token, this.#address, this.#origin);
   }
 
   /** Whoever was found is asked for once more: from here on every change of them is heard of. */
@@ -230,13 +224,14 @@ export class Session implements LiveSession, Turning {
   }
 
   #subscribe({ s, q, after, have }: Frame<"sub">): void {
-    const { limits, questions } = this.#node;
+    const { limits, questions, countRequest } = this.#node;
     if (!this.#isNew(s)) {
       const message = `s: expects a number above ${this.#lastS}, the last one, since none is used twice`;
       this.#fault(new GalleyError("invalid_argument", message), undefined);
       return;
     }
     try {
+      countRequest(this.#principal.standing.principal);
       if (this.#subscriptions.size >= limits.subscriptions) {
         throw new GalleyError("rate_limited", `a socket holds at most ${limits.subscriptions} subscriptions`);
       }
@@ -261,7 +256,7 @@ export class Session implements LiveSession, Turning {
   }
 
   #say(error: unknown, s: number | undefined): void {
-    this.#subscriptions.outbox.say(this.#node.errorText(error, s));
+    this.#subscriptions.outbox.say(this.#node.errors.of(error, s));
     this.wake();
   }
 

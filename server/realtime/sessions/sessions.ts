@@ -3,7 +3,7 @@ import { CLOSE } from "#protocol/frames";
 import type { Authorizer } from "../../access/authorize.ts";
 import type { Log } from "../../log.ts";
 import type { DocumentStore } from "../../stores/document-store.ts";
-import type { LiveService, LiveSession, Questions, Windows } from "../contract.ts";
+import type { LiveService, LiveSession, Questions, TellDenial, Windows } from "../contract.ts";
 import type { LiveTail } from "../live-tail.ts";
 import { createMatching } from "../matching/matching.ts";
 import { createLiveLookups } from "../rights/live-lookups.ts";
@@ -20,13 +20,16 @@ import { createErrorTexts } from "./told-errors.ts";
 import { createWheel, type EverySecond } from "./wheel.ts";
 
 export interface LiveServiceOptions {
-  readonly store: Pick<DocumentStore, "find" | "distinct" | "nodes">;
+  readonly store: Pick<DocumentStore, "find" | "count" | "distinct" | "nodes">;
   /** Sessions follow it as its steps `rights` and `sessions`. */
   readonly tail: LiveTail;
   readonly windows: Windows;
   readonly questions: Questions;
   readonly access: Pick<Authorizer, "standing">;
   readonly identities: Identities;
+  readonly tellDenial: TellDenial;
+  /** As of the node that sessions share. */
+  readonly countRequest: LiveNode["countRequest"];
   /** Resolves once the rules are those in force, where commits were missed. */
   readonly rulesRead: () => Promise<void>;
   readonly clock: () => number;
@@ -58,10 +61,13 @@ const OUT_OF_TOUCH = 250;
 
 /** The sockets of this node, and what each may be sent. */
 export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
-  const { store, tail, windows, questions, access, identities, rulesRead, clock, random, log } = options;
+  const { store, tail, windows, questions, access, identities, countRequest, rulesRead, clock, random, log } = options;
   const limits = { ...LIVE_LIMITS, ...options.limits };
   const wheel = createWheel(limits.beatSeconds, options.everySecond);
-  const lookups = createLiveLookups({ store, tail, matching: createMatching<LiveSet>(), slots: new LoadSlots(READS) });
+  const lookups = createLiveLookups({
+    ...{ store, tail, matching: createMatching<LiveSet>(), slots: new LoadSlots(READS) },
+    documents: limits.lookupDocuments,
+  });
   const index = new SessionIndex<Session>();
   const counters = createSessionCounters();
   const sessions = new Set<Session>();
@@ -79,10 +85,24 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
   let closed = false;
 
   const node: LiveNode = {
-    ...{ tail, windows, questions, lookups, access, identities, limits, log, wheel, index, counters, clock },
+    ...{
+      tail,
+      windows,
+      questions,
+      lookups,
+      access,
+      identities,
+      countRequest,
+      limits,
+      log,
+      wheel,
+      index,
+      counters,
+      clock,
+    },
     people: createPeople(limits.socketsPerUser),
     monotonic: options.monotonic ?? (() => performance.now()),
-    errorText: createErrorTexts(random, log),
+    errors: createErrorTexts({ random, log, tellDenial: options.tellDenial }),
     rulesTurn: () => rulesTurn,
     isOpen,
     wake(session) {
@@ -175,8 +195,8 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
   return {
     counters,
 
-    open(outlet, { address, origin }): LiveSession {
-      const session = new Session(node, outlet, address, origin);
+    open(outlet, caller): LiveSession {
+      const session = new Session(node, outlet, caller);
       sessions.add(session);
       counters.sockets++;
       if (closed || store.nodes.lag >= MOST_LAG) session.refuse(CLOSE.overloaded, "this server lags behind");

@@ -1,6 +1,6 @@
 import type { GalleyError } from "#protocol/errors";
 import type { Reset } from "#protocol/frames";
-import type { BoundQuestion, Change, Viewer, Window, Windows } from "../contract.ts";
+import type { Asker, BoundQuestion, Change, Viewer, Window, Windows } from "../contract.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Who shows windows: one socket. */
@@ -14,6 +14,7 @@ export interface Shower {
 
 /** A window as one socket shows it, however many subscriptions it feeds. */
 export class ShownWindow implements Viewer {
+  readonly asker: Asker;
   readonly question: BoundQuestion;
   readonly subscriptions = new Set<Subscription>();
   /** Raised when what is queued of it must not be sent any more. */
@@ -24,7 +25,8 @@ export class ShownWindow implements Viewer {
   readonly #shower: Shower;
   #window: Window | undefined;
 
-  constructor(question: BoundQuestion, shower: Shower) {
+  constructor(question: BoundQuestion, asker: Asker, shower: Shower) {
+    this.asker = asker;
     this.question = question;
     this.#shower = shower;
   }

@@ -3,7 +3,7 @@ import type { Have, Reset } from "#protocol/frames";
 import type { Standing } from "../../access/authorize.ts";
 import { Unsettled } from "../../access/rule-binder.ts";
 import type { Position } from "../../stores/document-store.ts";
-import type { BoundQuestion, Change, ParsedQuestion, Windows } from "../contract.ts";
+import type { Asker, BoundQuestion, Change, ParsedQuestion, Windows } from "../contract.ts";
 import type { AskedLookups, LiveLookups } from "../rights/live-lookups.ts";
 import type { LiveLimits } from "./live-limits.ts";
 import { Outbox } from "./outbox.ts";
@@ -21,8 +21,12 @@ export interface SubscriptionsOptions {
   readonly standing: () => Standing;
   /** It has something to do in the flush of this turn. */
   readonly session: { wake(): void };
+  /** On whose account windows are read. */
+  readonly asker: () => Asker;
   /** What a subscription is told when an error ends it. */
   readonly failed: (error: unknown, s: number) => string;
+  /** The same where its verdict was the error; of what rules deny, maybe a moment later. Never rejects. */
+  readonly refused: (error: unknown, subscription: Subscription) => string | Promise<string>;
   readonly counters: SessionCounters;
   /** Sets of rules that have come into force so far. */
   readonly rulesTurn: () => number;
@@ -87,10 +91,7 @@ export class Subscriptions implements Shower {
 
   /** An error ends it. */
   end(subscription: Subscription, error: unknown): void {
-    if (subscription.isGone) return;
-    this.#forget(subscription);
-    this.outbox.say(this.#options.failed(error, subscription.s));
-    this.#session.wake();
+    if (!subscription.isGone) this.#endWith(subscription, this.#options.failed(error, subscription.s));
   }
 
   endAll(error: GalleyError): void {
@@ -176,8 +177,26 @@ export class Subscriptions implements Shower {
       if (bound) this.#show(one, bound);
       else this.#settle(one);
     } catch (error) {
-      this.end(one, error);
+      this.#refuse(one, error);
     }
+  }
+
+  /** While that is explained, nothing of it is shown, and its rights may change again. */
+  #refuse(one: Subscription, error: unknown): void {
+    const told = this.#options.refused(error, one);
+    if (typeof told === "string") {
+      this.#endWith(one, told);
+      return;
+    }
+    this.#leave(one);
+    const { turn } = one;
+    void told.then((text) => turn === one.turn && this.#endWith(one, text));
+  }
+
+  #endWith(one: Subscription, text: string): void {
+    this.#forget(one);
+    this.outbox.say(text);
+    this.#session.wake();
   }
 
   /** Undefined: lookups have to be read first. @throws GalleyError */
@@ -200,7 +219,8 @@ export class Subscriptions implements Shower {
   #settle(one: Subscription): void {
     const { turn } = one;
     const isCurrent = () => turn === one.turn && !one.isGone;
-    this.#options.lookups.read(one.sets).then(
+    const { lookups, asker } = this.#options;
+    lookups.read(one.sets, asker().name).then(
       () => isCurrent() && this.#judgeSoon(one),
       (error) => isCurrent() && this.end(one, error),
     );
@@ -209,7 +229,7 @@ export class Subscriptions implements Shower {
   #show(one: Subscription, question: BoundQuestion): void {
     let shown = this.#shown.get(question.identity);
     if (!shown) {
-      shown = new ShownWindow(question, this);
+      shown = new ShownWindow(question, this.#options.asker(), this);
       shown.join(this.#options.windows);
       this.#shown.set(question.identity, shown);
     }

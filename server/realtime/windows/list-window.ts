@@ -54,6 +54,7 @@ export class ListWindow extends SharedWindow implements Watcher {
     this.#stood = shared.tail.position;
     this.#reads = new WindowReads({
       ...{ question, joins: shared.joins, capacity: this.list.capacity, spacing: shared.refill, retry: shared.retry },
+      askers: () => this.askers,
       end: { done: (joined) => this.#guarded(() => this.#take(joined)), failed: (error) => this.fail(error) },
     });
   }
@@ -137,6 +138,10 @@ export class ListWindow extends SharedWindow implements Watcher {
 
   load(): void {
     this.#reads.want("load");
+  }
+
+  protected also(asker: string): void {
+    this.#reads.also(asker);
   }
 
   protected clear(): void {

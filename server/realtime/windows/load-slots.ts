@@ -1,11 +1,25 @@
-/** Work of which only so much runs at once: first come, first served. */
+import { Running } from "./running.ts";
+import { Turns } from "./turns.ts";
+
+/** A piece of work that waits, or runs. */
+export interface Place {
+  /** Somebody else waits for it too: it is done at the turn that comes first. */
+  also(asker: string): void;
+  /** Forgets it, if it has not begun. */
+  leave(): void;
+}
+
+interface Work {
+  readonly run: () => Promise<void>;
+}
+
+/** Work of which only so much runs at once: of each asker in turn, first come, first served. */
 export class LoadSlots {
-  readonly #most: number;
-  readonly #waiting = new Set<() => Promise<void>>();
-  #running = 0;
+  readonly #waiting = new Turns<Work>();
+  readonly #running: Running;
 
   constructor(most: number) {
-    this.#most = most;
+    this.#running = new Running(most);
   }
 
   get waiting(): number {
@@ -15,24 +29,26 @@ export class LoadSlots {
   /**
    * Runs it as soon as there is room, not before the caller is done.
    * @param run settles, and never rejects
-   * @returns forgets it, if it has not begun
    */
-  enter(run: () => Promise<void>): () => void {
-    const entry = () => run();
-    this.#waiting.add(entry);
+  enter(run: () => Promise<void>, asker: string): Place {
+    const work = { run };
+    this.#waiting.add(work, asker);
     queueMicrotask(() => this.#next());
-    return () => void this.#waiting.delete(entry);
+    return {
+      also: (other) => {
+        if (!this.#waiting.has(work)) return;
+        this.#waiting.add(work, other);
+        queueMicrotask(() => this.#next());
+      },
+      leave: () => this.#waiting.delete(work),
+    };
   }
 
   #next(): void {
-    for (const entry of this.#waiting) {
-      if (this.#running >= this.#most) return;
-      this.#waiting.delete(entry);
-      this.#running++;
-      void entry().finally(() => {
-        this.#running--;
-        this.#next();
-      });
+    while (!this.#running.isFull) {
+      const next = this.#waiting.take({ serves: (asker) => this.#running.hasRoom(asker) });
+      if (!next) return;
+      void this.#running.run(next.asker, next.work.run).finally(() => this.#next());
     }
   }
 }

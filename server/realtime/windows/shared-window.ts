@@ -10,6 +10,8 @@ export interface WindowSurroundings {
   readonly log: Log;
   /** Milliseconds before one that nobody watches ends. */
   readonly linger: number;
+  /** Somebody shows it no more. */
+  left(window: SharedWindow, viewer: Viewer): void;
   /** It is known no more. */
   ended(window: SharedWindow): void;
   readonly counters: Pick<WindowCounters, "matches" | "serialisations" | "resets">;
@@ -56,21 +58,30 @@ export abstract class SharedWindow implements Window {
     return this.viewers.size > 0;
   }
 
+  /** Whose work its reads are: of its first viewers. */
+  get askers(): Iterable<string> {
+    return this.viewers.askers;
+  }
+
   abstract snapshot(): WindowState | Promise<void>;
   /** Begins to read: at first, and after a reset. */
   abstract load(): void;
+  /** Somebody else waits for what is read, if something is. */
+  protected abstract also(asker: string): void;
   /** Stops what is under way and forgets what it holds. */
   protected abstract clear(): void;
 
   add(viewer: Viewer): void {
     clearTimeout(this.#lingering);
     this.viewers.add(viewer);
+    this.also(viewer.asker.name);
     if (this.isLive) this.tellReady();
   }
 
   leave(viewer: Viewer): void {
-    this.viewers.delete(viewer);
-    if (this.hasViewers || this.#state === "ended") return;
+    if (!this.viewers.delete(viewer) || this.#state === "ended") return;
+    this.#surroundings.left(this, viewer);
+    if (this.hasViewers) return;
     if (this.#state === "loading") this.end();
     else {
       clearTimeout(this.#lingering);

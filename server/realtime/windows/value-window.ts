@@ -2,7 +2,7 @@ import type { DocumentStore, Position } from "../../stores/document-store.ts";
 import type { ValueQuestion, Viewer, WindowState } from "../contract.ts";
 import type { LiveTail } from "../live-tail.ts";
 import { valueMember, WindowChange } from "./change-frame.ts";
-import type { LoadSlots } from "./load-slots.ts";
+import type { LoadSlots, Place } from "./load-slots.ts";
 import { SharedWindow, type WindowSurroundings } from "./shared-window.ts";
 import type { Values } from "./values.ts";
 import { isPassing, retryAfter } from "./window-reads.ts";
@@ -28,7 +28,8 @@ export class ValueWindow extends SharedWindow {
   #touched: Position | undefined;
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
-  #forget = () => {};
+  /** Of its first computation. */
+  #place: Place | undefined;
 
   constructor(name: string, question: ValueQuestion, shared: ValueSurroundings) {
     super(name, shared);
@@ -65,7 +66,9 @@ export class ValueWindow extends SharedWindow {
   }
 
   load(): void {
-    this.#forget = this.#shared.slots.enter(() => this.compute());
+    const [asker = "", ...others] = this.askers;
+    this.#place = this.#shared.slots.enter(() => this.compute(), asker);
+    for (const other of others) this.#place.also(other);
   }
 
   /** Computes it at the tail's position. Settles, and never rejects. */
@@ -82,8 +85,13 @@ export class ValueWindow extends SharedWindow {
     }
   }
 
+  protected also(asker: string): void {
+    this.#place?.also(asker);
+    this.#shared.values.also(this, asker);
+  }
+
   protected clear(): void {
-    this.#forget();
+    this.#place?.leave();
     clearTimeout(this.#retry);
     this.#shared.values.forget(this);
     this.#joined.clear();

@@ -1,8 +1,13 @@
+import { Running } from "./running.ts";
+import { Turns } from "./turns.ts";
+
 /** Computed at once; others wait. */
 const AT_ONCE = 4;
 
 /** A value that can be computed again. */
 export interface Computed {
+  /** Who waits for it. */
+  readonly askers: Iterable<string>;
   /** Settles, and never rejects. */
   compute(): Promise<void>;
 }
@@ -13,15 +18,17 @@ export interface ValuesOptions {
   readonly interval: number;
 }
 
-/** Stale values of a node: computed again oldest first, none too often, and not too many in a second. */
+/** Stale values of a node: computed again for each asker in turn, oldest first, none too often, and not too many in a second. */
 export class Values {
   readonly #options: ValuesOptions;
-  /** In the order in which they became stale. */
-  readonly #stale = new Set<Computed>();
-  readonly #running = new Set<Computed>();
+  readonly #stale = new Turns<Computed>();
+  readonly #running = new Running(AT_ONCE);
+  readonly #computing = new Set<Computed>();
   /** When each was computed last; only of those that may not be computed yet. */
   readonly #last = new WeakMap<Computed, number>();
   #timer: NodeJS.Timeout | undefined;
+  /** When it goes off. */
+  #wakes = 0;
   #next = 0;
   #computed = 0;
 
@@ -40,8 +47,15 @@ export class Values {
   /** It has become stale. */
   want(value: Computed): void {
     if (this.#stale.has(value)) return;
-    this.#stale.add(value);
-    this.#arm();
+    for (const asker of value.askers) this.#stale.add(value, asker);
+    this.#wakeFor(value);
+  }
+
+  /** Somebody else waits for it, if it is stale. */
+  also(value: Computed, asker: string): void {
+    if (!this.#stale.has(value)) return;
+    this.#stale.add(value, asker);
+    this.#wakeFor(value);
   }
 
   forget(value: Computed): void {
@@ -53,39 +67,50 @@ export class Values {
     this.#stale.clear();
   }
 
+  #wakeFor(value: Computed): void {
+    if (this.#timer && Math.max(this.#due(value), this.#next) < this.#wakes) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    this.#arm();
+  }
+
   #arm(): void {
-    if (this.#timer || this.#stale.size === 0 || this.#running.size >= AT_ONCE) return;
+    if (this.#timer || this.#running.isFull) return;
     let soonest = Number.POSITIVE_INFINITY;
-    for (const value of this.#stale) {
+    for (const value of this.#stale.open(this.#serves)) {
       soonest = Math.min(soonest, this.#due(value));
       if (soonest <= this.#next) break;
     }
     if (soonest === Number.POSITIVE_INFINITY) return;
-    const wait = Math.max(0, Math.max(soonest, this.#next) - performance.now());
-    this.#timer = setTimeout(() => this.#run(), wait).unref();
+    this.#wakes = Math.max(soonest, this.#next);
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#wakes - performance.now())).unref();
   }
+
+  readonly #serves = (asker: string): boolean => this.#running.hasRoom(asker);
 
   /** Infinity while it is computed: what it was stale for may be in that already, or not. */
   #due(value: Computed): number {
-    if (this.#running.has(value)) return Number.POSITIVE_INFINITY;
+    if (this.#computing.has(value)) return Number.POSITIVE_INFINITY;
     return (this.#last.get(value) ?? 0) + this.#options.spacing;
   }
 
   #run(): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const value of this.#stale) {
-      if (this.#due(value) > now) continue;
-      this.#stale.delete(value);
-      this.#running.add(value);
+    const next = this.#stale.take({ serves: this.#serves, takes: (value) => this.#due(value) <= now });
+    if (next) {
+      const { work: value, asker } = next;
+      this.#computing.add(value);
       this.#last.set(value, now);
       this.#next = now + this.#options.interval;
       this.#computed++;
-      void value.compute().finally(() => {
-        this.#running.delete(value);
-        this.#arm();
-      });
-      break;
+      void this.#running
+        .run(asker, () => value.compute())
+        .finally(() => {
+          this.#computing.delete(value);
+          this.#arm();
+        });
     }
     this.#arm();
   }

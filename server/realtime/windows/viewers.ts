@@ -2,6 +2,9 @@ import type { GalleyError } from "#protocol/errors";
 import type { Reset } from "#protocol/frames";
 import type { Change, Viewer } from "../contract.ts";
 
+/** Viewers of one window that are looked at for whose they are: others would only add to those who may be served first. */
+const MOST_LOOKED_AT = 32;
+
 /** Those who show a window. Who has not been told `ready` hears of no change and no reset. */
 export class Viewers {
   readonly #joining = new Set<Viewer>();
@@ -17,13 +20,26 @@ export class Viewers {
     return this.#ready.size;
   }
 
+  /** Whose they are, of the first few; one at least. */
+  get askers(): Iterable<string> {
+    const names = new Set<string>();
+    let looked = 0;
+    for (const viewers of [this.#joining, this.#ready]) {
+      for (const { asker } of viewers) {
+        if (looked++ === MOST_LOOKED_AT) return names;
+        names.add(asker.name);
+      }
+    }
+    return names.size > 0 ? names : NOBODY;
+  }
+
   add(viewer: Viewer): void {
     this.#joining.add(viewer);
   }
 
-  delete(viewer: Viewer): void {
-    this.#joining.delete(viewer);
-    this.#ready.delete(viewer);
+  /** @returns whether it was there */
+  delete(viewer: Viewer): boolean {
+    return this.#joining.delete(viewer) || this.#ready.delete(viewer);
   }
 
   /** Tells those who wait that it is live, in a later turn, if they may be told then. */
@@ -60,3 +76,5 @@ export class Viewers {
     for (const viewer of all) viewer.failed(error);
   }
 }
+
+const NOBODY: readonly string[] = [""];

@@ -19,6 +19,9 @@ export interface Audit {
   close(): void;
 }
 
+/** Audits are one asker among the others. */
+const NOBODY: readonly string[] = [""];
+
 export function createAudit({ joins, log, live, random, interval }: AuditOptions): Audit {
   const counts = { same: 0, different: 0, given_up: 0 };
   const timer = setInterval(() => void run(), interval).unref();
@@ -43,19 +46,25 @@ export function createAudit({ joins, log, live, random, interval }: AuditOptions
         counts.given_up++;
         resolve(undefined);
       };
-      joins.start(question, window.list.capacity, "audit", {
-        done(joined) {
-          if (!window.isLive || window.resets !== resets) return givenUp();
-          const same = window.agrees(joined);
-          counts[same ? "same" : "different"]++;
-          if (!same) {
-            log.error({ collection: question.collection }, "a live query did not show what is stored: it is read anew");
-            window.reset("audit");
-          }
-          resolve(same);
+      joins.start(
+        { question, capacity: window.list.capacity, reason: "audit", askers: NOBODY },
+        {
+          done(joined) {
+            if (!window.isLive || window.resets !== resets) return givenUp();
+            const same = window.agrees(joined);
+            counts[same ? "same" : "different"]++;
+            if (!same) {
+              log.error(
+                { collection: question.collection },
+                "a live query did not show what is stored: it is read anew",
+              );
+              window.reset("audit");
+            }
+            resolve(same);
+          },
+          failed: givenUp,
         },
-        failed: givenUp,
-      });
+      );
     });
   }
 

@@ -24,14 +24,28 @@ export interface JoinEnd {
   failed(error: unknown): void;
 }
 
+/** What is to be read. */
+export interface Wanted {
+  readonly question: ListQuestion;
+  /** Rows to read. */
+  readonly capacity: number;
+  readonly reason: LoadReason;
+  /** Who waits for it; one at least. */
+  readonly askers: Iterable<string>;
+}
+
+/** A read that is under way, or waits. */
+export interface Reading {
+  /** Somebody else waits for it. */
+  also(asker: string): void;
+  /** Gives it up: its end is not told. */
+  stop(): void;
+}
+
 /** Reads results at the tail's position, and keeps what is committed meanwhile; live-queries.md 4. */
 export interface Joins {
-  /**
-   * Exactly one of `end` is called, in a later turn.
-   * @param capacity rows to read
-   * @returns gives it up: then neither is called
-   */
-  start(question: ListQuestion, capacity: number, reason: LoadReason, end: JoinEnd): () => void;
+  /** Exactly one of `end` is called, in a later turn. */
+  start(wanted: Wanted, end: JoinEnd): Reading;
   /** To be told of each commit. */
   commit(commit: Commit): void;
   readonly counts: Readonly<Record<LoadReason | "again", number>>;
@@ -86,15 +100,21 @@ export function createJoins({ store, tail, slots, keptCommits }: JoinsOptions): 
   }
 
   return {
-    start(question, capacity, reason, end) {
+    start({ question, capacity, reason, askers }, end) {
       const signal: Signal = { aborted: false };
-      const forget = slots.enter(() => {
+      const [asker = "", ...others] = askers;
+      const run = () => {
         counts[reason]++;
         return join({ question, capacity, end, signal });
-      });
-      return () => {
-        signal.aborted = true;
-        forget();
+      };
+      const { also, leave } = slots.enter(run, asker);
+      for (const other of others) also(other);
+      return {
+        also,
+        stop() {
+          signal.aborted = true;
+          leave();
+        },
       };
     },
     commit(commit) {

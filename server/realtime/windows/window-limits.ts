@@ -2,6 +2,8 @@
 export interface WindowLimits {
   /** Loads and refills at once. */
   readonly loads: number;
+  /** Questions of one asker that no value can find; live-queries.md 5. */
+  readonly residualEach: number;
   /** Values that are computed for the first time at once: slow ones hold up no list. */
   readonly firstValues: number;
   /** Characters of documents' texts that are kept. */
@@ -21,6 +23,7 @@ export interface WindowLimits {
 
 export const WINDOW_LIMITS: WindowLimits = {
   loads: 16,
+  residualEach: 100,
   firstValues: 4,
   texts: 64 * 1024 * 1024,
   keptCommits: 1000,

@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import type { ListQuestion } from "../contract.ts";
-import type { JoinEnd, Joins, LoadReason } from "./window-join.ts";
+import type { JoinEnd, Joins, LoadReason, Reading } from "./window-join.ts";
 
 const LAST_RETRY_MILLISECONDS = 5000;
 /** How often in a row a question may take too long before that is its answer. */
@@ -9,6 +9,8 @@ const MOST_TIMEOUTS = 3;
 export interface WindowReadsOptions {
   readonly joins: Joins;
   readonly question: ListQuestion;
+  /** Who waits for what is read. */
+  readonly askers: () => Iterable<string>;
   /** Rows of a read. */
   readonly capacity: number;
   /** Milliseconds between two refills. */
@@ -22,7 +24,7 @@ export interface WindowReadsOptions {
 /** The reads of one window: one at a time, not too often, and again after a while where the store is away. */
 export class WindowReads {
   readonly #options: WindowReadsOptions;
-  #giveUp: (() => void) | undefined;
+  #reading: Reading | undefined;
   #timer: NodeJS.Timeout | undefined;
   #last = Number.NEGATIVE_INFINITY;
   #failures = 0;
@@ -33,15 +35,20 @@ export class WindowReads {
 
   /** Reads, unless it is about to. */
   want(reason: LoadReason): void {
-    if (this.#giveUp || this.#timer) return;
+    if (this.#reading || this.#timer) return;
     const { spacing } = this.#options;
     this.#later(reason === "load" ? 0 : this.#last + spacing - performance.now(), reason);
   }
 
+  /** Somebody else waits for it. */
+  also(asker: string): void {
+    this.#reading?.also(asker);
+  }
+
   /** Gives up what is under way or planned. */
   stop(): void {
-    this.#giveUp?.();
-    this.#giveUp = undefined;
+    this.#reading?.stop();
+    this.#reading = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#failures = 0;
@@ -53,22 +60,25 @@ export class WindowReads {
   }
 
   #begin(reason: LoadReason): void {
-    const { joins, question, capacity, retry, end } = this.#options;
+    const { joins, question, askers, capacity, retry, end } = this.#options;
     this.#timer = undefined;
     this.#last = performance.now();
-    this.#giveUp = joins.start(question, capacity, reason, {
-      done: (joined) => {
-        this.#giveUp = undefined;
-        this.#failures = 0;
-        end.done(joined);
+    this.#reading = joins.start(
+      { question, capacity, reason, askers: askers() },
+      {
+        done: (joined) => {
+          this.#reading = undefined;
+          this.#failures = 0;
+          end.done(joined);
+        },
+        failed: (error) => {
+          this.#reading = undefined;
+          this.#failures++;
+          if (isPassing(error, this.#failures)) this.#later(retryAfter(retry, this.#failures), reason);
+          else end.failed(error);
+        },
       },
-      failed: (error) => {
-        this.#giveUp = undefined;
-        this.#failures++;
-        if (isPassing(error, this.#failures)) this.#later(retryAfter(retry, this.#failures), reason);
-        else end.failed(error);
-      },
-    });
+    );
   }
 }
 

@@ -1,11 +1,12 @@
 import { GalleyError } from "#protocol/errors";
 import type { Log } from "../../log.ts";
 import type { Change, Commit, DocumentStore } from "../../stores/document-store.ts";
-import type { BoundQuestion, Windows } from "../contract.ts";
+import type { BoundQuestion, Viewer, Windows } from "../contract.ts";
 import type { LiveTail } from "../live-tail.ts";
 import { createMatching } from "../matching/matching.ts";
 import { ListWindow } from "./list-window.ts";
 import { LoadSlots } from "./load-slots.ts";
+import { ResidualShares } from "./residual-shares.ts";
 import type { SharedWindow } from "./shared-window.ts";
 import { Texts } from "./texts.ts";
 import { ValueWindow } from "./value-window.ts";
@@ -52,6 +53,7 @@ export function createWindows(options: WindowsOptions): LiveWindows {
   const firstValues = new LoadSlots(limits.firstValues);
   const joins = createJoins({ store, tail, slots, keptCommits: limits.keptCommits });
   const matching = createMatching<ListWindow>();
+  const shares = new ResidualShares<ListWindow>(limits.residualEach);
   const texts = new Texts(limits.texts);
   const values = new Values({ spacing: limits.value, interval: limits.values });
   const windows = new Map<string, SharedWindow>();
@@ -59,7 +61,7 @@ export function createWindows(options: WindowsOptions): LiveWindows {
   const audit = createAudit({ joins, log, live: liveLists, random, interval: limits.audit });
   const parts = { texts, joins, slots, values, matching, audit, windows: () => windows.values() };
   const counters = createCounters(parts);
-  const surroundings = { log, linger: limits.linger, ended, counters };
+  const surroundings = { log, linger: limits.linger, left, ended, counters };
   const lists = { ...surroundings, tail, joins, matching, texts, refill: limits.refill, retry: limits.retry };
   const computed = { ...surroundings, store, tail, slots: firstValues, values, retry: limits.retry };
 
@@ -82,16 +84,31 @@ export function createWindows(options: WindowsOptions): LiveWindows {
     }
     watched.set(collection, beside);
     windows.set(keyOf(question), window);
-    window.load();
     return window;
   }
 
   function register(list: ListWindow): void {
     try {
-      matching.add(list);
+      if (placed(list)) shares.add(list);
     } catch (error) {
       throw error instanceof GalleyError ? list.question.told(error) : error;
     }
+  }
+
+  /** One that only lingers makes room. @returns whether no value can find it. @throws GalleyError `index_required` */
+  function placed(list: ListWindow): boolean {
+    try {
+      return matching.add(list);
+    } catch (error) {
+      const { spare } = shares;
+      if (!spare) throw error;
+      spare.end();
+      return matching.add(list);
+    }
+  }
+
+  function left(window: SharedWindow, { asker }: Viewer): void {
+    if (window instanceof ListWindow) shares.leave(window, asker);
   }
 
   function ended(window: SharedWindow): void {
@@ -99,6 +116,7 @@ export function createWindows(options: WindowsOptions): LiveWindows {
     const beside = watched.get(collection);
     if (window instanceof ListWindow) {
       matching.remove(window, []);
+      shares.delete(window);
       beside?.lists.delete(window);
     } else if (window instanceof ValueWindow) beside?.values.delete(window);
     if (beside?.lists.size === 0 && beside.values.size === 0) watched.delete(collection);
@@ -146,8 +164,17 @@ export function createWindows(options: WindowsOptions): LiveWindows {
       if (!store.nodes.inTouch || store.nodes.lag >= MOST_LAG) {
         throw new GalleyError("unavailable", "this node is behind what is committed: try again");
       }
-      const window = windows.get(keyOf(question)) ?? open(question);
+      const known = windows.get(keyOf(question));
+      const window = known ?? open(question);
+      try {
+        if (window instanceof ListWindow) shares.enter(window, viewer.asker);
+      } catch (error) {
+        if (!known) window.end();
+        throw error;
+      }
       window.add(viewer);
+      // Read for whoever shows it.
+      if (!known) window.load();
       return window;
     },
     counters,

@@ -5,8 +5,9 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { GalleyError } from "#protocol/errors";
 import { limitedNetwork } from "../../accounts/limits/network-limits.ts";
 import type { Log } from "../../log.ts";
-import type { LiveService } from "../../realtime/contract.ts";
+import type { LiveCaller, LiveService } from "../../realtime/contract.ts";
 import type { LoadLimits } from "../load.ts";
+import { isFromThisMachine } from "../loopback.ts";
 import { type Beats, createBeats } from "./beats.ts";
 import { createFrameBundles } from "./frame-bundles.ts";
 import { demandHandshake, type HandshakeRules, SUBPROTOCOL } from "./handshake.ts";
@@ -71,12 +72,13 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
     return { address, network };
   }
 
-  function accept(ws: WebSocket, socket: Socket, address: string, network: string, origin: string | undefined): void {
+  function accept(ws: WebSocket, socket: Socket, caller: LiveCaller & { readonly network: string }): void {
+    const { network } = caller;
     networks.set(network, (networks.get(network) ?? 0) + 1);
     const live = new LiveSocket(ws, socket, parts);
     open.add(live);
     live.start(
-      (outlet) => service.open(outlet, { address, ...(origin !== undefined && { origin }) }),
+      (outlet) => service.open(outlet, caller),
       () => {
         open.delete(live);
         const left = (networks.get(network) ?? 1) - 1;
@@ -95,11 +97,10 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
       // The peer may go at any time, and until there is a WebSocket nobody else listens.
       socket.on("error", () => socket.destroy());
       try {
-        const { address, network } = admit(request);
+        const admitted = admit(request);
         const { origin } = request.headers;
-        server.handleUpgrade(request, socket, head, (ws) =>
-          accept(ws, socket as Socket, address, network, typeof origin === "string" ? origin : undefined),
-        );
+        const caller = { ...admitted, isLocal: isFromThisMachine(request), ...(origin !== undefined && { origin }) };
+        server.handleUpgrade(request, socket, head, (ws) => accept(ws, socket as Socket, caller));
       } catch (error) {
         options.refuse(socket, error);
       }
