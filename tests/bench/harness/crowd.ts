@@ -2,9 +2,8 @@
  * Many WebSockets of one process, each as light as it can be: a library's would cost this process more for a frame than a
  * server takes to send it, and both share a machine. It reads what the benchmarks' servers send: whole frames, unmasked.
  */
-import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import { frameOf, HANDSHAKE } from "../../support/raw-socket.ts";
+import { HANDSHAKE } from "../../support/raw-socket.ts";
 import { until } from "../../support/until.ts";
 import { comesFrom } from "./people.ts";
 
@@ -28,6 +27,9 @@ const BYTES = Buffer.allocUnsafe(256 * 1024);
 const TEXT = 1;
 const CLOSE = 8;
 const PING = 9;
+const PONG = 10;
+const END_OF_HEAD = Buffer.from("\r\n\r\n");
+const ENTERED = Buffer.from("HTTP/1.1 101");
 
 export class Crowd {
   readonly members: readonly Member[];
@@ -38,7 +40,14 @@ export class Crowd {
 
   /** Resolves when all are open, and have said what they say. @throws Error if one is refused */
   static async open(options: CrowdOptions): Promise<Crowd> {
-    const members = Array.from({ length: options.count }, (_, n) => new Member(n, options));
+    const { hostname, port, host } = new URL(options.url);
+    // A key of chance would tell nobody anything here.
+    const key = `sec-websocket-key: ${Buffer.alloc(16, "galley").toString("base64")}`;
+    const place = {
+      ...{ host: hostname, port: Number(port) },
+      head: ["GET /v1/live HTTP/1.1", `host: ${host}`, ...HANDSHAKE, key, ""].join("\r\n"),
+    };
+    const members = Array.from({ length: options.count }, (_, n) => new Member(n, options, place));
     let next = 0;
     const openSome = async () => {
       for (let member = members[next++]; member; member = members[next++]) await member.open();
@@ -54,41 +63,45 @@ export class Crowd {
   }
 }
 
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  /** The lines of a handshake that are the same for all. */
+  readonly head: string;
+}
+
 class Member {
   isGone = false;
   readonly #n: number;
   readonly #options: CrowdOptions;
+  readonly #place: Place;
   #socket: Socket | undefined;
   #held: Buffer | undefined;
   #isOpen = false;
   #opened: () => void = () => {};
   #refused: (error: Error) => void = () => {};
 
-  constructor(n: number, options: CrowdOptions) {
+  constructor(n: number, options: CrowdOptions, place: Place) {
     this.#n = n;
     this.#options = options;
+    this.#place = place;
   }
 
   open(): Promise<void> {
-    const { hostname, port, host } = new URL(this.#options.url);
-    const headers = Object.entries(comesFrom(this.#n)).map(([name, value]) => `${name}: ${value}`);
-    const key = `sec-websocket-key: ${randomBytes(16).toString("base64")}`;
+    const { host, port, head } = this.#place;
+    const headers = Object.entries(comesFrom(this.#n)).map(([name, value]) => `${name}: ${value}\r\n`);
     const socket = connect({
-      ...{ host: hostname, port: Number(port), noDelay: true },
+      ...{ host, port, noDelay: true },
       onread: { buffer: BYTES, callback: (length, bytes) => this.#receive(bytes as Buffer, length) },
     });
     this.#socket = socket;
-    socket.write(["GET /v1/live HTTP/1.1", `host: ${host}`, ...HANDSHAKE, key, ...headers, "", ""].join("\r\n"));
+    socket.write(`${head}${headers.join("")}\r\n`, "latin1");
     socket.on("error", () => {});
     socket.on("close", () => this.#end(LOST));
     return new Promise((resolve, reject) => {
       this.#opened = resolve;
       this.#refused = reject;
     });
-  }
-
-  say(frame: object): void {
-    this.#socket?.write(frameOf(0x81, Buffer.from(JSON.stringify(frame))));
   }
 
   /** From now on it takes nothing from the network. */
@@ -112,16 +125,16 @@ class Member {
 
   /** @returns where the answer of the handshake ends */
   #enter(bytes: Buffer, length: number): number {
-    const end = bytes.subarray(0, length).indexOf("\r\n\r\n");
-    if (end < 0) return 0;
-    const head = bytes.toString("latin1", 0, end);
-    if (!head.startsWith("HTTP/1.1 101")) {
-      this.#refused(new Error(`a socket was refused: ${head}`));
+    const end = bytes.indexOf(END_OF_HEAD);
+    if (end < 0 || end > length - END_OF_HEAD.length) return 0;
+    if (bytes.compare(ENTERED, 0, ENTERED.length, 0, ENTERED.length) !== 0) {
+      this.#refused(new Error(`a socket was refused: ${bytes.toString("latin1", 0, end)}`));
       this.cut();
       return 0;
     }
     this.#isOpen = true;
-    for (const frame of this.#options.says(this.#n)) this.say(frame);
+    const texts = this.#options.says(this.#n).map((frame) => frameOf(TEXT, Buffer.from(JSON.stringify(frame))));
+    this.#socket?.write(Buffer.concat(texts));
     this.#opened();
     return end + 4;
   }
@@ -145,10 +158,10 @@ class Member {
 
   #frame(opcode: number, bytes: Buffer, start: number, end: number): void {
     if (opcode === TEXT) this.#options.take(this.#n, bytes, start, end);
-    else if (opcode === PING) this.#socket?.write(frameOf(0x8a, bytes.subarray(start, end)));
+    else if (opcode === PING) this.#socket?.write(frameOf(PONG, bytes.subarray(start, end)));
     else if (opcode === CLOSE) {
       this.#end(bytes.readUInt16BE(start));
-      this.#socket?.end(frameOf(0x88, bytes.subarray(start, start + 2)));
+      this.#socket?.end(frameOf(CLOSE, bytes.subarray(start, start + 2)));
     }
   }
 
@@ -158,4 +171,16 @@ class Member {
     this.#refused(new Error(`a socket was closed: ${code}`));
     if (this.#isOpen) this.#options.closed?.(this.#n, code);
   }
+}
+
+/** A whole frame as clients send it. Under a mask of zeros, which is one like any other to a server, bytes stay as they are. */
+function frameOf(opcode: number, payload: Buffer): Buffer {
+  const { length } = payload;
+  const head = length < 126 ? 2 : 4;
+  const frame = Buffer.alloc(head + 4 + length);
+  frame[0] = 0x80 | opcode;
+  frame[1] = 0x80 | (length < 126 ? length : 126);
+  if (head === 4) frame.writeUInt16BE(length, 2);
+  payload.copy(frame, head + 4);
+  return frame;
 }

@@ -2,17 +2,14 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { type BuildOptions, build } from "esbuild";
 import { ROOT } from "../../support/own-modules.ts";
 import { startProcess } from "../../support/server-process.ts";
+import { bundleGalley } from "./galley-bundle.ts";
 import { BENCH_KEY, type Served, whenReady } from "./process.ts";
 
-const SERVER = join(ROOT, "server");
-/** As deep as what is shipped, and in this repository, whose packages it needs. */
-const BUNDLE = join(SERVER, "dist/profile");
+const NAME = "profile";
 /** A file, because the writer's thread would inherit what is given as text. */
-const START = join(BUNDLE, "start.mjs");
+const START = join(ROOT, "server/dist", NAME, "start.mjs");
 /** Of the data folder. */
 const PROFILES = "profiles";
 
@@ -39,13 +36,10 @@ export interface CallFrame {
 }
 
 export async function bundleForProfile(): Promise<void> {
-  const pack = (await import(pathToFileURL(join(SERVER, "pack.mjs")).href)) as {
-    bundleOptions(folder: string): BuildOptions;
-  };
-  await build({ ...pack.bundleOptions(SERVER), outdir: BUNDLE, sourcemap: "linked", sourcesContent: false });
+  await bundleGalley(NAME, join(ROOT, "server/cli/index.ts"), { sourcemap: "linked", sourcesContent: false });
   writeFileSync(
     START,
-    `import { runCommandLine } from "./galley.js";
+    `import { runCommandLine } from "./${NAME}.js";
 process.exitCode = await runCommandLine(["start"], process.env, "profile");
 `,
   );

@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type BuildOptions, build } from "esbuild";
+import { ROOT } from "../../support/own-modules.ts";
+
+const SERVER = join(ROOT, "server");
+
+/**
+ * Bundles a program with Galley in it as what is shipped is bundled, the writer's thread beside it.
+ *
+ * @param name of the folder, which is as deep as what is shipped, and in this repository, whose packages it needs
+ * @param program its source
+ * @returns the folder, in which the program is called as its source is
+ */
+export async function bundleGalley(name: string, program: string, more: BuildOptions = {}): Promise<string> {
+  const pack = (await import(pathToFileURL(join(SERVER, "pack.mjs")).href)) as {
+    bundleOptions(folder: string): BuildOptions & { readonly entryPoints: Readonly<Record<string, string>> };
+  };
+  const { entryPoints, ...options } = pack.bundleOptions(SERVER);
+  const thread = "writer-thread";
+  const outdir = join(SERVER, "dist", name);
+  await build({
+    ...{ ...options, outdir, ...more },
+    entryPoints: { [name]: program, [thread]: entryPoints[thread] as string },
+  });
+  return outdir;
+}
