@@ -172,7 +172,8 @@ export function createMachine(parts: LiveParts): Machine {
     release(entry);
     if (error.retryable) {
       mark(entry);
-      entry.again = setTimeout(() => welcome && subscribe(entry), AGAIN * (0.5 + Math.random()));
+      const least = Math.max(AGAIN / 2, Number(error.details.retryAfter ?? 0) * 1000);
+      entry.again = setTimeout(() => welcome && subscribe(entry), least + AGAIN * Math.random());
     } else end(entry, error);
   }
 

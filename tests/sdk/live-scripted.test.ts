@@ -255,11 +255,13 @@ t.test("equal questions share a subscription, which outlives the last who asks b
 
 t.test("a refusal ends a subscription; what passes is asked again", async (t) => {
   let answers = 0;
-  const error = (code: string) => ({ code, message: "no", requestId: "r1" });
+  const error = (code: string, details = {}) => ({ code, message: "no", details, requestId: "r1" });
+  const times: number[] = [];
   const { live, last } = await play(t, (frame, connection) => {
     if (frame.t === "hello") connection.send(welcome());
     if (frame.t !== "sub") return;
-    if (answers++ === 0) connection.send({ t: "error", s: frame.s, error: error("unavailable") });
+    times.push(performance.now());
+    if (answers++ === 0) connection.send({ t: "error", s: frame.s, error: error("rate_limited", { retryAfter: 2 }) });
     else connection.send({ t: "error", s: frame.s, error: error("permission_denied") });
   });
   const fault = await live.ready.then(
@@ -269,6 +271,7 @@ t.test("a refusal ends a subscription; what passes is asked again", async (t) =>
   t.ok(ApiError.is(fault, "permission_denied"));
   t.match(fault, { status: 403, requestId: "r1" });
   t.equal(answers, 2);
+  t.ok((times[1] ?? 0) - (times[0] ?? 0) >= 1990, "no sooner than the server wants");
   t.match(last(), { synced: false, data: undefined });
   const seen: unknown[] = [];
   for await (const state of live) seen.push(state);
