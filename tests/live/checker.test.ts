@@ -1,5 +1,6 @@
 /** Live queries on real sockets, held against the commits of the store at every position: promises.md P5 to P9, T6. */
 import t from "tap";
+import { CLOSE } from "#protocol/frames";
 import { onEachEngine, SQLITE } from "../support/engines.ts";
 import { check } from "../support/live-checker/check.ts";
 import { checkedApp } from "../support/live-checker/in-process.ts";
@@ -40,8 +41,10 @@ onEachEngine(t, async (t, engine) => {
     t.comment(`seed ${seed}`);
     const checked = await checkedApp(t, engine);
     const holders = await makeHolders(checked.send, 3, checked.key);
-    const { faults, tally, commits, states } = await runChecked(checked, { seed, commits: COMMITS, holders, sdk: 2 });
+    const options = { seed, commits: COMMITS, holders, sdk: 2, outruns: 1 };
+    const { faults, tally, commits, states } = await runChecked(checked, options);
     t.comment(`${commits} commits, ${states} states of the SDK, ${JSON.stringify(tally)}`);
     t.same(faults.slice(0, 5), [], `no differences, seed ${seed}`);
+    t.ok((tally.closes[CLOSE.slow] ?? 0) > 0, "who was too slow was closed, and has missed nothing");
   });
 });

@@ -2,6 +2,7 @@
 import type { Change } from "../../../sdk/types/live.ts";
 import type { FaultList } from "./faults.ts";
 import type { Question } from "./question.ts";
+import { sameJson } from "./same-json.ts";
 import { stableText } from "./stable-text.ts";
 import type { Shown } from "./transcript.ts";
 import type { View } from "./view.ts";
@@ -75,9 +76,10 @@ export class CheckedSdk {
 
   #compare(what: string): void {
     const { question } = this.#transcript;
-    const expected = this.#view.rows.slice(0, question.limit).map((entry) => this.#view.textOf(entry));
-    const told = this.#rows.map(stableText);
-    if (told.join() !== expected.join()) this.#fault(`${what} ${told.join()} in place of ${expected.join()}`);
+    const expected = this.#view.rows.slice(0, question.limit).map((entry) => this.#view.shownOf(entry));
+    const told = this.#rows;
+    const isRight = told.length === expected.length && expected.every((right, i) => sameJson(told[i] ?? {}, right));
+    if (!isRight) this.#fault(`${what} ${stableText(told)} in place of ${stableText(expected)}`);
   }
 
   #fault(text: string): void {

@@ -38,6 +38,8 @@ export class CheckedSocket {
   /** What can only be told once all of the log is known. */
   readonly #later: (() => void)[] = [];
   #next = 0;
+  /** The place of an event, which is asked for at each commit. */
+  #placed: { readonly event: TranscriptEvent; readonly order: string } | undefined;
   #position: string | undefined;
 
   constructor(transcript: Transcript, parts: SocketParts) {
@@ -67,8 +69,12 @@ export class CheckedSocket {
 
   /** Empty for what has no place of its own. */
   #orderOf(event: TranscriptEvent): string {
-    if (event.kind !== "frame" || !("pos" in event.frame)) return "";
-    return this.#parts.world.orderOf(event.frame.pos) ?? "~";
+    if (this.#placed?.event === event) return this.#placed.order;
+    const order = event.kind === "frame" && "pos" in event.frame ? this.#parts.world.orderOf(event.frame.pos) : "";
+    // What the log has not come to yet is looked for again.
+    if (order === undefined) return "~";
+    this.#placed = { event, order };
+    return order;
   }
 
   #take(event: TranscriptEvent): void {

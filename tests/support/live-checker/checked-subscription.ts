@@ -3,6 +3,7 @@ import { applyDelta } from "#protocol/delta";
 import type { Delta, Reset, WindowChange } from "#protocol/frames";
 import type { FaultList } from "./faults.ts";
 import type { Question } from "./question.ts";
+import { sameJson } from "./same-json.ts";
 import { stableText } from "./stable-text.ts";
 import type { Frame, Shown } from "./transcript.ts";
 import type { View } from "./view.ts";
@@ -34,7 +35,7 @@ export class CheckedSubscription {
   #rows: readonly Shown[];
   #more = false;
   #short = false;
-  #value: { readonly value: unknown; readonly at: string } | undefined;
+  #value: { readonly text: string; readonly at: string } | undefined;
   /** Where its window's last delta stood, or its answer. */
   #stands = "";
   #deltas = 0;
@@ -104,7 +105,7 @@ export class CheckedSubscription {
 
   /** Its socket has reached the position of the world. */
   reached(): void {
-    if (this.state !== "told" || this.question.kind === "count") return;
+    if (this.state !== "told" || this.question.kind === "value") return;
     const { world } = this.#parts;
     const text = this.#difference();
     if (text) {
@@ -147,10 +148,9 @@ export class CheckedSubscription {
   finish(): void {
     if (this.state === "asked") this.#fault("was never answered");
     if (this.state !== "told") return;
-    if (this.question.kind === "count") {
-      const expected = this.view.refusal ? undefined : this.view.rows.length;
-      const told = (this.#value?.value as { count?: unknown } | undefined)?.count;
-      if (told !== expected) this.#fault(`ends with the count ${told} in place of ${expected}`);
+    if (this.question.kind === "value") {
+      const [told, expected] = [this.#value?.text, this.view.valueAt(this.#parts.world.order)];
+      if (told !== expected) this.#fault(`ends with ${told} in place of ${expected}`);
       return;
     }
     const text = this.#difference();
@@ -182,13 +182,12 @@ export class CheckedSubscription {
       this.#fault(`was told a value at ${at}, at ${position}`);
       return;
     }
-    const told = (value as { count?: unknown }).count;
-    const expected = this.view.countAt(order);
-    if (told !== expected) this.#fault(`was told the count ${told} at ${at} in place of ${expected}`);
+    const [text, expected] = [stableText(value), this.view.valueAt(order)];
+    if (text !== expected) this.#fault(`was told ${text} at ${at} in place of ${expected}`);
     if (this.#value && at < this.#value.at && order < (world.orderOf(this.#value.at) ?? "")) {
       this.#fault(`its value went back to ${at}`);
     }
-    this.#value = { value, at };
+    this.#value = { text, at };
   }
 
   /** Deltas of a window are a chain. */
@@ -200,7 +199,7 @@ export class CheckedSubscription {
 
   /** In what it differs from what it should be; undefined if in nothing. */
   #difference(): string | undefined {
-    if (this.question.kind === "count") return undefined;
+    if (this.question.kind === "value") return undefined;
     const { view } = this;
     if (this.#judged.revision === view.revision && !this.#judged.isChanged && !this.#wrong) return undefined;
     const text = this.#compare();
@@ -223,8 +222,8 @@ export class CheckedSubscription {
       if (row._id !== entry.id || row._v !== entry.version) {
         return `row ${i} is ${row._id} at ${row._v} in place of ${entry.id} at ${entry.version}`;
       }
-      const [told, right] = [stableText(row), view.textOf(entry)];
-      if (told !== right) return `row ${i} shows ${told} in place of ${right}`;
+      const right = view.shownOf(entry);
+      if (!sameJson(row, right)) return `row ${i} shows ${stableText(row)} in place of ${stableText(right)}`;
     }
     if (!this.#more && expected.length > question.limit) return "it says that no rows follow";
     return undefined;

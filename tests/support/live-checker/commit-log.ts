@@ -38,7 +38,9 @@ export const isWatched = (collection: string) =>
 /** Follows a store in this process. Begin before anything is written. */
 export function followStore(store: Pick<DocumentStore, "tail" | "position" | "passed">): CommitLog {
   const commits: LoggedCommit[] = [];
+  const order = createOrder();
   const tail = store.tail(undefined, ({ position, changes, dropped }) => {
+    order.came(position);
     commits.push({
       position,
       changes: changes
@@ -47,36 +49,33 @@ export function followStore(store: Pick<DocumentStore, "tail" | "position" | "pa
       ...(dropped && { dropped }),
     });
   });
+  order.came(tail.position);
   return {
     commits,
-    orderOf: createOrder(() => [tail.position, ...commits.map(({ position }) => position)]),
+    orderOf: order.of,
     settled: () => store.passed(store.position()),
     close: () => tail.close(),
   };
 }
 
-/**
- * Orders positions by the histories in which they came, and then by their places.
- *
- * @param positions known so far, in order
- */
-export function createOrder(positions: () => readonly string[]): (position: string) => string | undefined {
-  const histories = new Map<string, string>();
-  const find = (history: string) => histories.get(history);
-  return (position) => {
-    const [history, place] = partsOf(position);
-    if (find(history) === undefined) {
-      for (const known of positions()) {
-        const [name] = partsOf(known);
-        if (!histories.has(name)) histories.set(name, String(histories.size).padStart(4, "0"));
-      }
-    }
-    const number = find(history);
-    return number === undefined ? undefined : `${number}.${place}`;
-  };
+/** Orders positions by the histories in which they came, and then by their places. */
+export interface Order {
+  /** To be told of each position, in order. */
+  came(position: string): void;
+  of(position: string): string | undefined;
 }
 
-function partsOf(position: string): [history: string, place: string] {
-  const dot = position.lastIndexOf(".");
-  return [position.slice(0, dot), position.slice(dot + 1)];
+export function createOrder(): Order {
+  const histories = new Map<string, string>();
+  return {
+    came(position) {
+      const history = position.slice(0, position.lastIndexOf("."));
+      if (!histories.has(history)) histories.set(history, String(histories.size).padStart(4, "0"));
+    },
+    of(position) {
+      const dot = position.lastIndexOf(".");
+      const number = histories.get(position.slice(0, dot));
+      return number === undefined ? undefined : number + position.slice(dot);
+    },
+  };
 }

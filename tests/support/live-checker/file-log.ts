@@ -21,7 +21,7 @@ const LOOK_MS = 20;
 
 export function followFile(path: string): CommitLog {
   const commits: LoggedCommit[] = [];
-  const positions: string[] = [];
+  const order = createOrder();
   const file = openSync(path, "a+");
   const buffer = Buffer.alloc(1 << 20);
   let at = 0;
@@ -38,14 +38,14 @@ export function followFile(path: string): CommitLog {
       for (const line of lines) {
         const commit = commitOf(JSON.parse(Buffer.from(line, "latin1").toString("utf8")) as LoggedLine);
         commits.push(commit);
-        positions.push(commit.position);
+        order.came(commit.position);
       }
     }
   };
   const timer = setInterval(read, LOOK_MS);
   return {
     commits,
-    orderOf: createOrder(() => positions),
+    orderOf: order.of,
     // It is written before the writer is answered.
     settled: async () => read(),
     close() {

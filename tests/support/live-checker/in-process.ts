@@ -2,24 +2,20 @@ import { setTimeout as wait } from "node:timers/promises";
 import { request } from "undici";
 import { startApp } from "../app.ts";
 import type { Engine } from "../engines.ts";
-import { NO_LIMITS } from "../no-limits.ts";
 import type { Teardown } from "../teardown.ts";
 import { followStore } from "./commit-log.ts";
-import { demand, type Send, setUp } from "./load.ts";
+import { CHECKED_LIMITS, CHECKED_LOAD } from "./limits.ts";
+import { type Send, setUp } from "./load.ts";
 import type { Checked } from "./run.ts";
 
 const BACK_OFF_MS = 50;
 
 /** A Galley in this process, checked by the tail of its own store. */
 export async function checkedApp(t: Teardown, engine: Engine): Promise<Checked> {
-  const app = await startApp({
-    engine,
-    live: { questionBurst: 1000, questionsPerSecond: 1000, othersPerSecond: 1000 },
-  });
+  const app = await startApp({ engine, live: CHECKED_LIMITS, load: CHECKED_LOAD });
   t.teardown(() => app.close());
   const log = followStore(app.app.store);
   const send = sender(() => app.url, app.key);
-  await demand(send("PATCH", "/v1/admin/settings", NO_LIMITS));
   await setUp(send);
   return { urls: () => [app.url], key: app.key, log, send };
 }

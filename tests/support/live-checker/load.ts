@@ -1,6 +1,7 @@
 /** Writers of the checked Galley: documents of all kinds, batches, unique clashes, roles, memberships and rules. */
 import { encodeValue, type ObjectValue } from "#protocol/values";
 import { randomDocument } from "../filter-generator.ts";
+import { NO_LIMITS } from "../no-limits.ts";
 import type { Random } from "../trap-pool.ts";
 import { IDS, idOf, TEAMS } from "./question.ts";
 import { rulesOf } from "./rules.ts";
@@ -26,9 +27,10 @@ const MANY = 24;
 const MEMBERS = 12;
 const MOST_TRIES = 20;
 
-/** Makes the collections and puts the first rules into force. */
+/** Lifts limits of people and networks, makes the collections and puts the first rules into force. */
 export async function setUp(send: Send): Promise<void> {
-  for (const name of ["drafts", "mixed", "members"])
+  await demand(insistently(send)("PATCH", "/v1/admin/settings", NO_LIMITS));
+  for (const name of ["drafts", "mixed", "members", "bulk"])
     await demand(insistently(send)("POST", "/v1/admin/collections", { name }));
   const slugs = { name: "notes", indexes: [{ paths: ["slug"], unique: true }] };
   await demand(insistently(send)("POST", "/v1/admin/collections", slugs));

@@ -70,6 +70,20 @@ const ofRows =
     return frame && events.with(at, told({ ...frame, rows: change(frame.rows) }));
   };
 
+interface ToldValue {
+  readonly count?: number;
+  readonly values?: readonly unknown[];
+  readonly groups?: readonly unknown[];
+}
+
+const ofValue =
+  (change: (value: ToldValue) => ToldValue | false | 0 | undefined): Mistake =>
+  (events, at) => {
+    const frame = frameAt(events, at);
+    const value = frame?.t === "value" && change(frame.value as ToldValue);
+    return value ? events.with(at, told({ ...(frame as Value), value })) : undefined;
+  };
+
 export const MISTAKES: Readonly<Record<string, Mistake>> = {
   "a frame is dropped": ofCommit((_, next) => [next]),
   "a frame is repeated": ofCommit((frame, next) => [told(frame), told(frame), next]),
@@ -122,12 +136,9 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     const frame = snapshotAt(events, at, 0);
     return frame && events.toSpliced(at + 1, 0, told({ ...frame, reset: "audit" }));
   },
-  "a wrong count": (events, at) => {
-    const frame = frameAt(events, at);
-    if (frame?.t !== "value") return undefined;
-    const { count } = (frame as Value).value as { count: number };
-    return events.with(at, told({ ...frame, value: { count: count + 1, more: false } }));
-  },
+  "a wrong count": ofValue(({ count, ...rest }) => count !== undefined && { count: count + 1, ...rest }),
+  "a value too many": ofValue(({ values, ...rest }) => values && { values: [...values, "zz"], ...rest }),
+  "a group too few": ofValue(({ groups, ...rest }) => groups?.length && { groups: groups.slice(1), ...rest }),
 };
 
 /** The transcript with a mistake somewhere; undefined if it has no place for it. */

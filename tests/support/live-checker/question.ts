@@ -6,13 +6,16 @@ import type { LiveQuery } from "#protocol/frames";
 import { parseSort } from "#protocol/sort";
 import { randomFilter } from "../filter-generator.ts";
 import type { Random } from "../trap-pool.ts";
+import { type AggregateBody, aggregateOf, type Computation, countAll, distinctOf } from "./computations.ts";
 
 export interface Question {
   readonly query: LiveQuery;
   /** Equal texts are equal questions. */
   readonly text: string;
   readonly collection: string;
-  readonly kind: "list" | "count";
+  readonly kind: "list" | "value";
+  /** Of a value: what it is. */
+  readonly computation: Computation | undefined;
   readonly filter: Node;
   readonly sort: readonly SortKey[];
   readonly limit: number;
@@ -33,17 +36,25 @@ const LIMIT = 50;
 
 export function findQuestion(collection: string, find: FindBody): Question {
   const { filter = {}, sort, limit = LIMIT, select } = find;
-  return { ...common({ collection, find }, filter, sort), kind: "list", limit, select, ids: undefined };
+  return { ...common({ collection, find }, filter, sort), ...LIST, limit, select, ids: undefined };
 }
 
-function getQuestion(collection: string, ids: readonly string[]): Question {
+export function getQuestion(collection: string, ids: readonly string[]): Question {
   const limit = new Set(ids).size;
-  return { ...common({ collection, get: { ids } }, {}, undefined), kind: "list", limit, select: undefined, ids };
+  return { ...common({ collection, get: { ids } }, {}, undefined), ...LIST, limit, select: undefined, ids };
 }
 
-export function countQuestion(collection: string, filter: object): Question {
-  const query = { collection, count: { filter } };
-  return { ...common(query, filter, undefined), kind: "count", limit: 0, select: undefined, ids: undefined };
+const LIST = { kind: "list", computation: undefined } as const;
+
+function valueQuestion(query: LiveQuery, filter: object, computation: Computation): Question {
+  return {
+    ...common(query, filter, undefined),
+    kind: "value",
+    computation,
+    limit: 0,
+    select: undefined,
+    ids: undefined,
+  };
 }
 
 function common(query: LiveQuery, filter: object, sort: string | undefined) {
@@ -74,7 +85,7 @@ export function randomQuestion(random: Random, people: readonly string[]): Quest
     return getQuestion(collection, ids);
   }
   const filter = collection === "mixed" ? randomFilter(random, 2) : filterOf(random, people);
-  if (random.chance(12)) return countQuestion(collection, filter);
+  if (random.chance(20)) return randomValueQuestion(random, collection, filter);
   const sort = random.pick(SORTS[collection] ?? []);
   return findQuestion(collection, {
     filter,
@@ -84,12 +95,41 @@ export function randomQuestion(random: Random, people: readonly string[]): Quest
   });
 }
 
+/** Fields whose values plain code orders and counts as it finds them. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  notes: ["rank", "n", "team", "title", "open", "ownerId"],
+  drafts: ["rank", "n", "title", "open"],
+  members: ["team", "userId"],
+};
+const GROUPS: readonly (readonly string[])[] = [[], ["rank"], ["open"], ["rank", "open"], ["title"]];
+const OUTPUTS: AggregateBody["out"] = {
+  all: { count: true },
+  ...{ total: { sum: "n" }, mean: { avg: "n" }, least: { min: "n" }, most: { max: "n" } },
+};
+
+function randomValueQuestion(random: Random, collection: string, filter: object): Question {
+  const field = random.pick(VALUES[collection] ?? [""]);
+  const kind = random.below(3);
+  if (kind === 0 || field === "") return valueQuestion({ collection, count: { filter } }, filter, countAll);
+  if (kind === 1) {
+    return valueQuestion({ collection, distinct: { filter, path: field } }, filter, distinctOf(field));
+  }
+  const names = random.some(Object.keys(OUTPUTS), 1 + random.below(3));
+  const body = {
+    group: random.pick(GROUPS),
+    out: Object.fromEntries(names.map((name) => [name, OUTPUTS[name] ?? { count: true as const }])),
+    ...(random.chance(40) && { sort: `${random.pick(["", "-"])}${names[0]}` }),
+    ...(random.chance(30) && { limit: 1 + random.below(3) }),
+  };
+  return valueQuestion({ collection, aggregate: { filter, ...body } }, filter, aggregateOf(body));
+}
+
 function filterOf(random: Random, people: readonly string[]): object {
   const one = () =>
     random.pick<() => object>([
       () => ({}),
       () => ({ open: true }),
-      () => ({ ownerId: random.pick(people) }),
+      () => ({ ownerId: random.pick(people.length > 0 ? people : ["somebody"]) }),
       () => ({ team: { $in: random.some(TEAMS, 2) } }),
       () => ({ n: { $gte: random.below(20) } }),
       () => ({ rank: random.below(4) }),

@@ -42,6 +42,7 @@ export function rulesOf(variant: 1 | 2): object {
       drafts: { list: isFirst ? EDITOR : { $or: [EDITOR, { open: true }] }, get: MINE },
       mixed: { list: true, get: true, ...(isFirst ? {} : { fields: { c: { read: EDITOR } } }) },
       members: { list: { userId: "$auth.id" }, get: "list" },
+      bulk: { list: true, get: true },
     },
   };
 }

@@ -1,5 +1,5 @@
 /** One run: writers and subscribers of a seed on a Galley, until so many commits are made; then the check. */
-import type { Reset } from "#protocol/frames";
+import { CLOSE, type Reset } from "#protocol/frames";
 import { Random } from "../trap-pool.ts";
 import { until } from "../until.ts";
 import { type CheckInput, type CheckReport, check } from "./check.ts";
@@ -7,6 +7,7 @@ import type { CommitLog } from "./commit-log.ts";
 import { demand, publish, type Send, writeOne } from "./load.ts";
 import { findQuestion, randomQuestion } from "./question.ts";
 import { openSdkSubscriber, type SdkSubscriber } from "./sdk-subscriber.ts";
+import { outrun } from "./slow-reader.ts";
 import { Subscriber } from "./subscriber.ts";
 import { KEY, NOBODY, type Who, type World } from "./world.ts";
 
@@ -38,6 +39,8 @@ export interface RunOptions {
   /** Beside the writers, from the start; the run goes on until it is over. */
   readonly meanwhile?: (run: { readonly subscribers: readonly Subscriber[] }) => Promise<void>;
   readonly publishes?: number;
+  /** Times that a subscriber reads too slowly. */
+  readonly outruns?: number;
   /** Questions that each socket asks at first. */
   readonly questions?: number;
   readonly quietMs?: number;
@@ -68,7 +71,7 @@ export async function runChecked(checked: Checked, options: RunOptions): Promise
 
 /** Runs it, and takes what was written down out of the log. */
 export async function record(checked: Checked, options: RunOptions): Promise<CheckInput> {
-  const { seed, commits, holders, writers = 6, sockets = 8, publishes = 4, questions = 3 } = options;
+  const { seed, commits, holders, writers = 6, sockets = 8, publishes = 4, outruns = 0, questions = 3 } = options;
   const random = new Random(seed);
   const { log, send } = checked;
   const people = holders.flatMap(({ who }) => (who === KEY || who === NOBODY ? [] : [who]));
@@ -93,12 +96,19 @@ export async function record(checked: Checked, options: RunOptions): Promise<Che
   });
   const made = () => log.commits.length - first;
   let published = 0;
+  let outrunSoFar = 0;
+  /** Whether so many of those that are spread over the run are due. */
+  const isDue = (done: number, all: number) => done < all && made() > ((done + 1) * commits) / (all + 1);
   const life = async (own: Random) => {
     while (made() < commits || !isOver) {
       await writeOne({ send, random: own, people });
       if (random.chance(CHURN)) random.pick(subscribers).churn();
       if (sdk.length > 0 && random.chance(1)) random.pick(sdk).blink();
-      if (published < publishes && made() > ((published + 1) * commits) / (publishes + 1)) {
+      if (isDue(outrunSoFar, outruns)) {
+        outrunSoFar++;
+        await outrun(random.pick(subscribers), send);
+      }
+      if (isDue(published, publishes)) {
         published++;
         await publish(send, published % 2 === 1 ? 2 : 1);
       }
@@ -107,14 +117,14 @@ export async function record(checked: Checked, options: RunOptions): Promise<Che
   await Promise.all(Array.from({ length: writers }, (_, n) => life(new Random(seed + 1 + n))));
   await over;
   await finish(checked, subscribers, sdk, options.quietMs ?? QUIET_MS);
-  const { resets, errors, closes } = options;
+  const { resets, errors, closes = [] } = options;
   return {
     ...{ commits: log.commits.splice(0), orderOf: log.orderOf, transcripts: subscribers },
     ...(options.world && { world: options.world }),
     sdk: sdk.flatMap(({ transcripts }) => transcripts),
     ...(resets && { resets }),
     ...(errors && { errors }),
-    ...(closes && { closes }),
+    closes: outruns > 0 ? [...closes, CLOSE.slow] : closes,
   };
 }
 
@@ -142,7 +152,7 @@ function openSdk({ urls, key }: Checked, count: number): Promise<SdkSubscriber[]
   return Promise.all(
     Array.from({ length: count }, async (_, n) => {
       const as = n % 2 === 0 ? { serviceKey: key, who: KEY } : undefined;
-      const client = await openSdkSubscriber(`sdk ${n}`, urls()[0] as string, as);
+      const client = await openSdkSubscriber(`sdk ${n}`, urls()[n % urls().length] as string, as);
       for (const question of questions) client.watch(question);
       return client;
     }),

@@ -29,6 +29,8 @@ interface Held {
 const MOST_SUBSCRIPTIONS = 8;
 /** Between tries to come back. */
 const AGAIN_MS = [10, 150] as const;
+/** After so many without news, nothing more was on its way. */
+const NEWS_MS = 2000;
 /** Pings while it waits for the end: a socket may send 20 a second of them. */
 const PING_MS = 100;
 
@@ -45,6 +47,8 @@ export class Subscriber implements Transcript {
   #lastS = 0;
   #ended = false;
   #lastNews = 0;
+  /** It reads nothing until it is closed. */
+  #isOutrun = false;
   #timers = new Set<NodeJS.Timeout>();
 
   constructor(options: SubscriberOptions) {
@@ -92,7 +96,7 @@ export class Subscriber implements Transcript {
   /** Asks, ends, drops the connection, or reads nothing for a while. */
   churn(): void {
     const { random } = this.#options;
-    if (!this.#welcome) return;
+    if (!this.#welcome || this.#isOutrun) return;
     const numbers = [...this.#held.keys()];
     const kind = random.below(100);
     if (kind < 55 || numbers.length === 0) {
@@ -122,7 +126,38 @@ export class Subscriber implements Transcript {
     const socket = this.#socket;
     if (!socket || socket.readyState !== WebSocket.OPEN) return;
     socket.pause();
-    this.#later(() => socket.resume(), milliseconds);
+    this.#later(() => {
+      if (!this.#isOutrun) socket.resume();
+    }, milliseconds);
+  }
+
+  /**
+   * Reads nothing while more is written of what it asks than a server keeps for anybody. Then it reads what was on its way,
+   * and that it was closed; it comes back, and ends the question.
+   */
+  async beOutrun(question: Question, write: () => Promise<void>): Promise<void> {
+    if (this.#isOutrun || !this.#welcome || this.#ended) return;
+    this.#isOutrun = true;
+    this.#ask(question);
+    const found = () => [...this.#held].find(([, held]) => held.question === question);
+    await until(
+      () => !found() || found()?.[1].window !== undefined,
+      60,
+      () => `the answer of ${this.name}`,
+    );
+    const socket = this.#socket;
+    if (socket?.readyState === WebSocket.OPEN) socket.pause();
+    await write();
+    socket?.resume();
+    this.#lastNews = performance.now();
+    await until(
+      () => this.#socket !== socket || performance.now() - this.#lastNews > NEWS_MS,
+      60,
+      "an end of the news",
+    );
+    this.#isOutrun = false;
+    const [s] = found() ?? [];
+    if (s !== undefined) this.#unsub(s);
   }
 
   /**
@@ -158,11 +193,6 @@ export class Subscriber implements Transcript {
     const socket = this.#socket;
     this.#socket = undefined;
     socket.close(1000);
-  }
-
-  /** What was noted so far, which it forgets. */
-  takeEvents(): TranscriptEvent[] {
-    return this.events.splice(0);
   }
 
   #ask(question: Question, before?: Pick<Held, "rows" | "shape" | "short">): void {

@@ -3,10 +3,11 @@ import type { Key } from "#protocol/compare";
 import { compareKeys, sortKeyOf } from "#protocol/sort";
 import { referenceMatch } from "../reference-matcher.ts";
 import type { LoggedChange } from "./commit-log.ts";
+import type { Held } from "./held.ts";
 import type { Question } from "./question.ts";
-import { hiddenIn, isVisible, type Refusal, refusalOf } from "./rules.ts";
+import { hiddenIn, isVisible, type Person, type Refusal, refusalOf } from "./rules.ts";
 import { stableText } from "./stable-text.ts";
-import type { Held, Who, World } from "./world.ts";
+import type { Who, World } from "./world.ts";
 
 export interface Entry {
   readonly id: string;
@@ -14,7 +15,7 @@ export interface Entry {
   readonly key: readonly Key[];
   readonly held: Held;
   /** As they may see it; made when it is asked for. */
-  text: string | undefined;
+  shown: object | undefined;
 }
 
 export class View {
@@ -27,13 +28,18 @@ export class View {
   /** Where it was refused last. */
   refusedAt = "";
   readonly #world: World;
-  /** All that match, in order. */
+  #person: Person;
+  /** The documents that were judged, whatever came of it. */
+  readonly #judged = new Map<string, Held>();
+  /** All that match, whoever asks, and those of them that are shown; in order. */
+  readonly #matching: Entry[] = [];
   #rows: Entry[] = [];
-  /** How many matched, from each position on where that changed. */
-  readonly #counts: { readonly from: string; readonly count: number | undefined }[] = [];
+  /** What it comes to, from each position on where that changed; undefined where it is refused. */
+  #values: { readonly from: string; readonly text: string | undefined }[] = [];
 
   constructor(world: World, question: Question, who: Who) {
     this.#world = world;
+    this.#person = world.personOf(who);
     this.question = question;
     this.who = who;
     this.rebuild();
@@ -43,84 +49,93 @@ export class View {
     return this.#rows;
   }
 
-  /** Judges every document by the rights of now. */
+  /** Nobody has looked at it for a while. */
+  renew(): void {
+    this.#values = [];
+    this.refusedAt = "";
+    this.rebuild();
+  }
+
+  /** Judges all that is another than before, and who may see it by the rights of now. */
   rebuild(): void {
-    const { collection, ids, sort } = this.question;
-    const person = this.#world.personOf(this.who);
-    this.refusal = refusalOf(collection, ids !== undefined, person, this.#world.variant);
-    this.#rows = [];
-    if (!this.refusal) {
-      for (const held of this.#world.documentsOf(collection).values()) {
-        if (this.#shows(held)) this.#rows.push(this.#entryOf(held));
-      }
-      this.#rows.sort((a, b) => compareKeys(sort, a.key, b.key));
+    const { collection, ids } = this.question;
+    const documents = this.#world.documentsOf(collection);
+    for (const [id, held] of documents) if (this.#judged.get(id) !== held) this.#judge(id, held);
+    if (this.#judged.size > documents.size) {
+      for (const id of this.#judged.keys()) if (!documents.has(id)) this.#judge(id, undefined);
     }
+    this.#person = this.#world.personOf(this.who);
+    this.refusal = refusalOf(collection, ids !== undefined, this.#person, this.#world.variant);
+    for (const entry of this.#matching) entry.shown = undefined;
+    this.#rows = this.refusal ? [] : this.#matching.filter(({ held }) => this.#mayShow(held));
     this.#changed();
   }
 
   follow(changes: readonly LoggedChange[]): void {
-    if (this.refusal) {
-      this.refusedAt = this.#world.order;
-      return;
-    }
-    const { collection, sort } = this.question;
+    const { collection } = this.question;
     let changed = false;
     for (const change of changes) {
       if (change.collection !== collection) continue;
-      const old = this.#rows.findIndex(({ id }) => id === change.id);
-      if (old >= 0) this.#rows.splice(old, 1);
-      const held = this.#world.documentsOf(collection).get(change.id);
-      const shown = held && this.#shows(held);
-      if (shown) {
-        const entry = this.#entryOf(held);
-        const at = this.#rows.findIndex(({ key }) => compareKeys(sort, key, entry.key) > 0);
-        this.#rows.splice(at < 0 ? this.#rows.length : at, 0, entry);
-      }
-      changed ||= shown === true || old >= 0;
+      const { old, entry } = this.#judge(change.id, this.#world.documentsOf(collection).get(change.id));
+      if (this.refusal) continue;
+      const at = old ? this.#rows.indexOf(old) : -1;
+      if (at >= 0) this.#rows.splice(at, 1);
+      const isShown = entry !== undefined && this.#mayShow(entry.held);
+      if (isShown) this.#insert(this.#rows, entry);
+      changed ||= isShown || at >= 0;
     }
-    if (changed) this.#changed();
+    if (this.refusal) this.refusedAt = this.#world.order;
+    else if (changed) this.#changed();
   }
 
-  /** How many matched at a position; undefined if it was refused there. */
-  countAt(order: string): number | undefined {
-    return this.#counts.findLast(({ from }) => from <= order)?.count;
+  /** Text of what it came to at a position; undefined if it was refused there, or is a list. */
+  valueAt(order: string): string | undefined {
+    return this.#values.findLast(({ from }) => from <= order)?.text;
   }
 
-  textOf(entry: Entry): string {
-    if (entry.text !== undefined) return entry.text;
+  shownOf(entry: Entry): object {
+    const { held } = entry;
     const { collection, select } = this.question;
-    const { fields } = entry.held;
-    const hidden = hiddenIn(collection, fields, this.#world.personOf(this.who), this.#world.variant);
-    const shown = Object.entries(fields).filter(
-      ([name]) => !hidden.includes(name) && (!select || ALWAYS.includes(name) || select.includes(name)),
-    );
-    entry.text = stableText(Object.fromEntries(shown));
-    return entry.text;
+    entry.shown ??= held.shown(hiddenIn(collection, held.fields, this.#person, this.#world.variant), select);
+    return entry.shown;
   }
 
-  #shows({ row, fields }: Held): boolean {
-    const { collection, ids, filter } = this.question;
-    if (!isVisible(collection, ids !== undefined, fields, this.#world.personOf(this.who), this.#world.variant)) {
-      return false;
+  #mayShow({ fields }: Held): boolean {
+    const { collection, ids } = this.question;
+    return isVisible(collection, ids !== undefined, fields, this.#person, this.#world.variant);
+  }
+
+  /** Puts what a document is now in place of what it was. */
+  #judge(id: string, held: Held | undefined): { readonly old: Entry | undefined; readonly entry: Entry | undefined } {
+    const { ids, filter, sort } = this.question;
+    const at = this.#judged.has(id) ? this.#matching.findIndex((entry) => entry.id === id) : -1;
+    const [old] = at >= 0 ? this.#matching.splice(at, 1) : [];
+    if (!held) {
+      this.#judged.delete(id);
+      return { old, entry: undefined };
     }
-    return ids ? ids.includes(row.id) : referenceMatch(filter, row.value);
+    this.#judged.set(id, held);
+    const { version, value } = held.row;
+    const matches = ids ? ids.includes(id) : referenceMatch(filter, value);
+    if (!matches) return { old, entry: undefined };
+    const entry = { id, version, key: sortKeyOf(sort, value) ?? [], held, shown: undefined };
+    this.#insert(this.#matching, entry);
+    return { old, entry };
   }
 
-  #entryOf(held: Held): Entry {
-    const { id, version, value } = held.row;
-    return { id, version, key: sortKeyOf(this.question.sort, value) ?? [], held, text: undefined };
+  #insert(entries: Entry[], entry: Entry): void {
+    const at = entries.findIndex(({ key }) => compareKeys(this.question.sort, key, entry.key) > 0);
+    entries.splice(at < 0 ? entries.length : at, 0, entry);
   }
 
   #changed(): void {
     const { order } = this.#world;
     this.revision++;
     if (this.refusal) this.refusedAt = order;
-    if (this.question.kind !== "count") return;
-    const count = this.refusal ? undefined : this.#rows.length;
-    const last = this.#counts.at(-1);
-    if (!last || last.count !== count) this.#counts.push({ from: order, count });
+    const { computation } = this.question;
+    if (!computation) return;
+    const text = this.refusal ? undefined : stableText(computation(this.#rows.map(({ held }) => held.fields)));
+    const last = this.#values.at(-1);
+    if (!last || last.text !== text) this.#values.push({ from: order, text });
   }
 }
-
-/** What every document shows, whatever was selected. */
-const ALWAYS: readonly string[] = ["_id", "_v"];

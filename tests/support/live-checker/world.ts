@@ -1,7 +1,8 @@
 /** The state of the store at one position, made of its commits alone, and what each question would show there. */
-import type { LoggedCommit, LoggedDocument } from "./commit-log.ts";
+import type { LoggedCommit } from "./commit-log.ts";
+import { Held } from "./held.ts";
 import type { Question } from "./question.ts";
-import { type Fields, MOST_TEAMS, type Person, type Variant, variantIn } from "./rules.ts";
+import { MOST_TEAMS, type Person, type Variant, variantIn } from "./rules.ts";
 import { View } from "./view.ts";
 
 /** Who holds a socket: the id of a user, the full key, or nobody. */
@@ -9,11 +10,8 @@ export type Who = string | typeof KEY | typeof NOBODY;
 export const KEY = " key";
 export const NOBODY = " nobody";
 
-/** A document, and how it reads in JSON. */
-export interface Held {
-  readonly row: LoggedDocument;
-  readonly fields: Fields;
-}
+/** Views kept that nobody uses: who comes back asks the same questions. */
+const MOST_IDLE = 200;
 
 export class World {
   /** Of the last commit; empty before the first. */
@@ -25,6 +23,8 @@ export class World {
   readonly #orderOf: (position: string) => string | undefined;
   readonly #documents = new Map<string, Map<string, Held>>();
   readonly #views = new Map<string, View>();
+  /** Those that nobody uses, the longest first. They stay as they are. */
+  readonly #idle = new Map<string, View>();
   readonly #people = new Map<Who, Person>();
   /** Where rights of somebody may have changed last, and where a collection went. */
   readonly #touched = new Map<string, string>();
@@ -65,15 +65,29 @@ export class World {
   /** What a question shows to somebody, kept true until all who asked for it have released it. */
   view(question: Question, who: Who): View {
     const name = `${who} ${question.text}`;
-    const known = this.#views.get(name);
-    const view = known ?? new View(this, question, who);
-    if (!known) this.#views.set(name, view);
+    const view = this.#views.get(name) ?? this.#woken(name) ?? new View(this, question, who);
+    this.#views.set(name, view);
     view.users++;
     return view;
   }
 
   release(view: View): void {
-    if (--view.users === 0) this.#views.delete(`${view.who} ${view.question.text}`);
+    if (--view.users > 0) return;
+    const name = `${view.who} ${view.question.text}`;
+    this.#views.delete(name);
+    this.#idle.set(name, view);
+    if (this.#idle.size <= MOST_IDLE) return;
+    for (const [oldest] of this.#idle) {
+      this.#idle.delete(oldest);
+      break;
+    }
+  }
+
+  #woken(name: string): View | undefined {
+    const view = this.#idle.get(name);
+    this.#idle.delete(name);
+    view?.renew();
+    return view;
   }
 
   apply({ position, changes, dropped = [], anew }: LoggedCommit): void {
@@ -93,7 +107,7 @@ export class World {
     for (const { collection, id, document } of changes) {
       const rows = this.#of(collection);
       const before = rows.get(id);
-      const held = document && { row: document, fields: JSON.parse(document.text) as Fields };
+      const held = document && new Held(document);
       if (held) rows.set(id, held);
       else rows.delete(id);
       for (const who of this.#concerned(collection, id, before, held)) judged.add(who);
