@@ -2,7 +2,8 @@
 export interface WindowLimits {
   /** Loads and refills at once. */
   readonly loads: number;
-  /** Questions of one asker that no value can find; live-queries.md 5. */
+  /** Questions that no value can find, of all and of one asker; live-queries.md 5. */
+  readonly residual: number;
   readonly residualEach: number;
   /** Values that are computed for the first time at once: slow ones hold up no list. */
   readonly firstValues: number;
@@ -23,6 +24,7 @@ export interface WindowLimits {
 
 export const WINDOW_LIMITS: WindowLimits = {
   loads: 16,
+  residual: 2000,
   residualEach: 100,
   firstValues: 4,
   texts: 64 * 1024 * 1024,

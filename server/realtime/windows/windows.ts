@@ -52,7 +52,7 @@ export function createWindows(options: WindowsOptions): LiveWindows {
   const slots = new LoadSlots(limits.loads);
   const firstValues = new LoadSlots(limits.firstValues);
   const joins = createJoins({ store, tail, slots, keptCommits: limits.keptCommits });
-  const matching = createMatching<ListWindow>();
+  const matching = createMatching<ListWindow>(limits.residual);
   const shares = new ResidualShares<ListWindow>(limits.residualEach);
   const texts = new Texts(limits.texts);
   const values = new Values({ spacing: limits.value, interval: limits.values });
