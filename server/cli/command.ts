@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import type { ParseArgsConfig } from "node:util";
 
 /** One command of the command line. Its file is loaded only when it is called, so that `galley dev` starts fast. */
@@ -18,7 +19,17 @@ export interface Call {
   /** `--json`: machine output, one JSON value a line. */
   readonly json: boolean;
   readonly env: NodeJS.ProcessEnv;
+  readonly output: Output;
+  /** A line of standard output. */
   print(line: string): void;
+  /** A line that is not among those that another program may read. */
+  warn(line: string): void;
+}
+
+/** Where words go: a process is one. */
+export interface Output {
+  readonly stdout: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
 }
 
 /** A failure that the user can mend: printed as one line, exit code 1. */

@@ -21,7 +21,7 @@ galley import takes back.
       if (reply.status !== 200) throw new CommandError(errorMessage(await readText(reply.body), reply.status));
       const out = textOption(call, "out");
       try {
-        if (out === undefined) await pipeline(reply.body, process.stdout, { end: false });
+        if (out === undefined) await pipeline(reply.body, call.output.stdout, { end: false });
         else await pipeline(reply.body, createWriteStream(out));
       } catch (error) {
         throw new CommandError(`the export broke off: ${breakReason(error)}`);

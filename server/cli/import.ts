@@ -2,7 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import { type Call, type Command, CommandError, needed } from "./command.ts";
+import { type Call, type Command, CommandError, needed, type Output } from "./command.ts";
 import { jsonElements } from "./json-elements.ts";
 import { breakReason, errorMessage, type Reach, reach, readText } from "./reach.ts";
 
@@ -155,6 +155,7 @@ function told(message: string, line: number): string {
 
 /** A progress bar on a terminal, redrawn at most ten times a second; nothing elsewhere. */
 class Progress {
+  readonly #screen: Output["stderr"];
   readonly #shown: boolean;
   readonly #total: number;
   #bytes = 0;
@@ -162,7 +163,8 @@ class Progress {
   #drawn = 0;
 
   constructor(call: Call, total: number) {
-    this.#shown = process.stderr.isTTY === true && !call.json;
+    this.#screen = call.output.stderr;
+    this.#shown = this.#screen.isTTY === true && !call.json;
     this.#total = total;
   }
 
@@ -176,10 +178,10 @@ class Progress {
     this.#drawn = Date.now();
     const share = this.#total === 0 ? 1 : Math.min(1, this.#bytes / this.#total);
     const filled = Math.round(share * 30);
-    process.stderr.write(`\r[${"#".repeat(filled)}${" ".repeat(30 - filled)}] ${this.#rows} rows`);
+    this.#screen.write(`\r[${"#".repeat(filled)}${" ".repeat(30 - filled)}] ${this.#rows} rows`);
   }
 
   end(): void {
-    if (this.#shown) process.stderr.write(`\r${" ".repeat(60)}\r`);
+    if (this.#shown) this.#screen.write(`\r${" ".repeat(60)}\r`);
   }
 }

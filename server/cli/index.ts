@@ -1,5 +1,6 @@
+import { Console } from "node:console";
 import { parseArgs } from "node:util";
-import { type Call, type Command, CommandError } from "./command.ts";
+import { type Call, type Command, CommandError, type Output } from "./command.ts";
 
 const COMMANDS: readonly { name: string; summary: string; load: () => Promise<{ command: Command }> }[] = [
   { name: "dev", summary: "run Galley on this machine, in development mode", load: () => import("./dev.ts") },
@@ -33,19 +34,21 @@ export async function runCommandLine(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
   version: string,
+  output: Output = process,
 ): Promise<number> {
+  const { log: print, error: warn } = new Console(output.stdout, output.stderr);
   const [name, ...rest] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    console.log(overview());
+    print(overview());
     return name === undefined ? 2 : 0;
   }
   if (name === "--version" || name === "-v") {
-    console.log(version);
+    print(version);
     return 0;
   }
   const entry = COMMANDS.find((c) => c.name === name);
   if (!entry) {
-    console.error(`galley: no command "${name}". Commands: ${COMMANDS.map((c) => c.name).join(", ")}`);
+    warn(`galley: no command "${name}". Commands: ${COMMANDS.map((c) => c.name).join(", ")}`);
     return 2;
   }
   const { command } = await entry.load();
@@ -53,26 +56,26 @@ export async function runCommandLine(
   try {
     parsed = parseArgs({ args: rest, options: { ...COMMON, ...command.options }, allowPositionals: true });
   } catch (error) {
-    console.error(`galley ${name}: ${(error as Error).message.split(/\.? To specify|\n/, 1)[0]}`);
+    warn(`galley ${name}: ${(error as Error).message.split(/\.? To specify|\n/, 1)[0]}`);
     return 2;
   }
   if (parsed.values.help) {
-    console.log(`Usage: galley ${command.usage}\n\n${command.help.trim()}\n\n${COMMON_HELP}`);
+    print(`Usage: galley ${command.usage}\n\n${command.help.trim()}\n\n${COMMON_HELP}`);
     return 0;
   }
   const extra = parsed.positionals[command.positionals];
   if (extra !== undefined) {
-    console.error(`galley ${name}: expects no argument ${JSON.stringify(extra)}; usage: galley ${command.usage}`);
+    warn(`galley ${name}: expects no argument ${JSON.stringify(extra)}; usage: galley ${command.usage}`);
     return 2;
   }
   const values = parsed.values as Call["values"];
-  const call: Call = { positionals: parsed.positionals, values, json: values.json === true, env, print: console.log };
+  const call: Call = { positionals: parsed.positionals, values, json: values.json === true, env, output, print, warn };
   try {
     await command.run(call);
     return 0;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    console.error(call.json ? JSON.stringify({ error: error.message }) : `galley ${name}: ${error.message}`);
+    warn(call.json ? JSON.stringify({ error: error.message }) : `galley ${name}: ${error.message}`);
     return 1;
   }
 }

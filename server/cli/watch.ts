@@ -51,8 +51,7 @@ async function follow(
   const stop = () => live.close();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
   const unwatch = connection.onChange(() => {
-    // Not among the lines that another program may read.
-    if (connection.status === "waiting") console.error("the connection is lost: trying again");
+    if (connection.status === "waiting") call.warn("the connection is lost: trying again");
   });
   try {
     for await (const { changes, error, position } of live) {
