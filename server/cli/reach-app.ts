@@ -1,5 +1,5 @@
 import { createApp, inspectDatabase } from "../app.ts";
-import { type Config, readConfig } from "../config.ts";
+import { type Config, ConfigError, readConfig } from "../config.ts";
 import { type Call, CommandError } from "./command.ts";
 import type { Reach } from "./reach.ts";
 
@@ -28,9 +28,13 @@ export function databaseOf(call: Call, folder: string): ReturnType<typeof inspec
 }
 
 function configOf(call: Call, folder: string): Config {
-  return readConfig({
-    mode: "production",
-    flags: { "data-dir": folder },
-    env: { ...call.env, GALLEY_LOG_LEVEL: call.env.GALLEY_LOG_LEVEL ?? "error" },
-  });
+  try {
+    return readConfig({
+      mode: "production",
+      flags: { "data-dir": folder },
+      env: { ...call.env, GALLEY_LOG_LEVEL: call.env.GALLEY_LOG_LEVEL ?? "error" },
+    });
+  } catch (error) {
+    throw error instanceof ConfigError ? new CommandError(error.message) : error;
+  }
 }
