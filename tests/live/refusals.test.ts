@@ -16,7 +16,10 @@ const WebSocket = NodeSocket as unknown as typeof globalThis.WebSocket;
 const OWN = { ownerId: "$auth.id" };
 const RULES = {
   format: 1,
+  shared: { lookups: { myTeams: { from: "members", where: { userId: "$auth.id" }, select: "team" } } },
   collections: {
+    members: { list: false },
+    plans: { list: { team: { $in: "$lookup.myTeams" } }, get: "list" },
     news: { list: true, get: true, fields: { draft: { read: OWN } } },
     mine: { list: OWN, get: OWN },
     drafts: { list: { "$auth.roles": "editor" }, get: { "$auth.roles": "editor" } },
@@ -25,7 +28,8 @@ const RULES = {
 
 async function start(t: Test, engine: Engine, mode: "development" | "production") {
   const time = { now: Date.now() };
-  const app = await startApp({ engine, mode, clock: () => time.now, env: { GALLEY_TRUSTED_PROXIES: "127.0.0.1" } });
+  const env = { GALLEY_TRUSTED_PROXIES: "127.0.0.1" };
+  const app = await startApp({ engine, mode, clock: () => time.now, env, live: { lookupDocuments: 2 } });
   t.teardown(() => app.close());
   const people = peopleOf(app, time);
   for (const path of ["news/a", "drafts/a"])
@@ -58,6 +62,7 @@ onEachEngine(t, async (t, engine) => {
     await denials(t, world);
     await endings(t, world);
     await requestsAMinute(t, world);
+    await largeLookups(t, world);
     if (engine.name === "mongodb") await foreignVersions(t, world);
   });
   t.test("development: the error says why at once, to this machine only", async (t) => {
@@ -154,6 +159,35 @@ async function requestsAMinute(t: Test, { app, time, people, someone, enter }: W
   guest.say({ t: "sub", s: 100, q: { collection: "news", find: {} } });
   t.equal((await guest.answered(100)).error, undefined, "as soon as it was said");
   await people.settings({ limits: { user: null } });
+}
+
+/** More documents than are held one by one. */
+async function largeLookups(t: Test, { app, someone, enter }: World): Promise<void> {
+  const { user, accessToken } = await someone();
+  const put = (path: string, body: object) => app.send("PUT", `/v1/documents/${path}`, { body });
+  for (const team of ["a", "b", "c"]) await put(`plans/${team}`, { team });
+  for (const [n, team] of ["a", "a", "b"].entries()) await put(`members/m${n}`, { userId: user.id, team });
+  const guest = await enter(accessToken);
+  const s = guest.find("plans");
+  const shows = (ids: string) =>
+    until(
+      () => guest.ids(s).join() === ids,
+      10,
+      () => `${ids}: ${guest.ids(s)}`,
+    );
+  await shows("a,b");
+  await put("members/m3", { userId: user.id, team: "c" });
+  await shows("a,b,c");
+  for (const [id, ids] of [
+    ["m2", "a,c"],
+    ["m0", "a,c"],
+    ["m1", "c"],
+  ] as const) {
+    await app.send("DELETE", `/v1/documents/members/${id}`);
+    await shows(ids);
+  }
+  t.same(guest.complaints, []);
+  t.equal(guest.of(s).error, undefined);
 }
 
 /** @see versionOf */
