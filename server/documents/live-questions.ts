@@ -1,11 +1,14 @@
 import { createHmac, hkdfSync } from "node:crypto";
-import type { SortKey } from "#protocol/ast";
+import type { Node, SortKey } from "#protocol/ast";
 import { canonicalKey } from "#protocol/canonical";
 import type { GalleyError } from "#protocol/errors";
+import type { LiveQuery } from "#protocol/frames";
 import type { Scope } from "../access/authorize.ts";
-import type { AskedQuestion, BoundQuestion, Questions } from "../realtime/contract.ts";
+import type { ReadMasks } from "../access/read-masks.ts";
+import type { AskedQuestion, BoundQuestion, ParsedQuestion, Questions } from "../realtime/contract.ts";
+import { Recent } from "../recent.ts";
 import type { Row } from "../stores/document-store.ts";
-import type { Definitions } from "./definitions.ts";
+import type { Definition, Definitions } from "./definitions.ts";
 import { seen } from "./judgement.ts";
 import { type ComputingStore, type ListRequest, type LiveRequest, parseLiveQuery } from "./live-requests.ts";
 import { demandQueryable } from "./queryable.ts";
@@ -14,6 +17,9 @@ import { mostCharacters, show } from "./views.ts";
 
 /** Characters of a shape: 96 bits. */
 const SHAPE = 16;
+/** What is asked by many is read once, as long as it was asked of late: so many questions, each of at most so many characters. */
+const ASKED_OF_LATE = { questions: 500, characters: 2000 };
+const SHAPES = 500;
 
 export interface LiveQuestionsOptions {
   readonly store: ComputingStore;
@@ -31,18 +37,28 @@ export function createLiveQuestions(options: LiveQuestionsOptions): Questions {
   if (newest === undefined) throw new Error("shapes need a secret");
   // What hides fields may be guessed from its hash, but not without a key.
   const key = Buffer.from(hkdfSync("sha256", newest, "", "live shape", 32));
+  const shapes = new Recent<string, string>(SHAPES);
+  const lately = new Recent<string, Asked>(ASKED_OF_LATE.questions);
 
-  function bind(collection: string, request: LiveRequest, scope: Scope): BoundQuestion {
-    const rule = ruleFor(request, scope);
-    const { masks, key: hidden } = scope.readMasks;
+  function shapeOf(look: string): string {
+    const known = shapes.get(look);
+    if (known !== undefined) return known;
+    const shape = createHmac("sha256", key).update(look).digest("base64url").slice(0, SHAPE);
+    shapes.set(look, shape);
+    return shape;
+  }
+
+  function bind(collection: string, request: LiveRequest, rights: Rights): BoundQuestion {
+    const { rule, exempt } = rights;
+    const { masks, key: hidden } = rights.masks;
     demandQueryable({ masks }, request.paths);
     const filter = judged(request.filter, rule);
-    const candidates = scope.exempt ? Number.POSITIVE_INFINITY : CANDIDATES;
-    const bare = scope.exempt || development;
+    const candidates = exempt ? Number.POSITIVE_INFINITY : CANDIDATES;
+    const bare = exempt || development;
     const told = (error: GalleyError) => (bare ? error : (withoutIndex(error) as GalleyError));
     const bound = { collection, filter, candidates, told };
     // Who is told more, or may look at more, shares no window with those who are not.
-    const asked = [collection, canonicalKey(filter), bare, scope.exempt];
+    const asked = [collection, canonicalKey(filter), bare, exempt];
     if (request.kind === "value") {
       const budget = { candidates, milliseconds: QUERY_MILLISECONDS };
       return {
@@ -56,27 +72,58 @@ export function createLiveQuestions(options: LiveQuestionsOptions): Questions {
       ...{ ...bound, kind: "list", sort, limit, characters: mostCharacters(view, !masks.none) },
       identity: JSON.stringify([...asked, sort.map(textOf), limit, ...look]),
       // Versions are never given twice, so what else a document looks like hangs on these alone.
-      shape: createHmac("sha256", key)
-        .update(JSON.stringify([collection, ...look]))
-        .digest("base64url")
-        .slice(0, SHAPE),
+      shape: shapeOf(JSON.stringify([collection, ...look])),
       show: (row: Row) => show(view, seen({ masks }, row)),
+    };
+  }
+
+  function read(query: LiveQuery, text: string, definition: Definition | undefined): ParsedQuestion {
+    const { collection } = query;
+    const request = parseLiveQuery(query, definition);
+    let last: { readonly rights: Rights; readonly bound: BoundQuestion } | undefined;
+    return {
+      collection,
+      bind(scope) {
+        const rights = { rule: ruleFor(request, scope), masks: scope.readMasks, exempt: scope.exempt };
+        // Those who may do the same share more than a window: none of them has a question of its own in memory.
+        if (!last || !isSame(last.rights, rights)) last = { rights, bound: bind(collection, request, rights) };
+        return last.bound;
+      },
+      asked: (scope) => askedIn(text, scope),
     };
   }
 
   return {
     parse(query) {
-      const { collection } = query;
-      const request = parseLiveQuery(query, definitions.get(collection));
-      // Rarely asked for, and this is the least that it can be kept as.
+      const definition = definitions.get(query.collection);
+      // What is denied is told by it, too: the least that it can be kept as.
       const text = JSON.stringify(query);
-      return {
-        collection,
-        bind: (scope) => bind(collection, request, scope),
-        asked: (scope) => askedIn(text, scope),
-      };
+      const known = lately.get(text);
+      if (known && known.definition === definition) return known.question;
+      const question = read(query, text, definition);
+      if (text.length <= ASKED_OF_LATE.characters && !MAY_HIDE.test(text)) lately.set(text, { definition, question });
+      return question;
     },
   };
+}
+
+interface Asked {
+  readonly definition: Definition | undefined;
+  readonly question: ParsedQuestion;
+}
+
+/** A number that JSON cannot hold is written as null, and what is refused must not be taken for what is not. */
+const MAY_HIDE = /null/;
+
+/** What is right for somebody, as far as it decides what a question shows them. */
+interface Rights {
+  readonly rule: Node;
+  readonly masks: ReadMasks;
+  readonly exempt: boolean;
+}
+
+function isSame(one: Rights, other: Rights): boolean {
+  return one.rule === other.rule && one.masks === other.masks && one.exempt === other.exempt;
 }
 
 function ruleFor(request: LiveRequest, scope: Scope) {

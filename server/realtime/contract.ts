@@ -66,6 +66,8 @@ export interface Window {
   /** As frames name it: random, opaque. */
   readonly name: string;
   readonly question: BoundQuestion;
+  /** Which rows a list has, now, whether their texts are at hand or not; undefined of a value. Only while it is live. */
+  readonly outline: ListOutline | undefined;
   /**
    * The whole result as it is now, after the last commit that the tail told. A promise where texts have to be read first:
    * ask again when it is resolved, for meanwhile the result may have changed. Only while the window is live.
@@ -75,15 +77,16 @@ export interface Window {
   leave(viewer: Viewer): void;
 }
 
+export interface ListOutline {
+  /** Of its ids and versions, as clients reckon it. */
+  readonly hash: string;
+  readonly more: boolean;
+  /** It is an exact beginning only; the rest is being read, and comes as a change. */
+  readonly short: boolean;
+}
+
 export type WindowState =
-  | {
-      readonly kind: "list";
-      readonly rows: readonly string[];
-      readonly ids: readonly { readonly id: string; readonly version: number }[];
-      readonly more: boolean;
-      /** It is an exact beginning only; the rest is being read, and comes as a change. */
-      readonly short: boolean;
-    }
+  | ({ readonly kind: "list"; readonly rows: readonly string[] } & Pick<ListOutline, "more" | "short">)
   /** `position`: where it is exact. */
   | { readonly kind: "value"; readonly text: string; readonly position: Position };
 

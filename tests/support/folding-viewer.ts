@@ -1,5 +1,5 @@
 /** Someone who shows a window as a client does: takes the result once, then folds what is told. */
-import { applyDelta } from "#protocol/delta";
+import { applyDelta, resultHash } from "#protocol/delta";
 import type { GalleyError } from "#protocol/errors";
 import type { Delta, Reset } from "#protocol/frames";
 import type { Asker, BoundQuestion, Change, Viewer, Window, Windows } from "../../server/realtime/contract.ts";
@@ -60,9 +60,8 @@ export class FoldingViewer implements Viewer {
     }
     this.rows = state.rows.map((text) => JSON.parse(text));
     ({ more: this.more, short: this.short } = state);
-    const told = this.rows.map(({ _id, _v }) => `${_id} ${_v}`).join();
-    if (told !== state.ids.map(({ id, version }) => `${id} ${version}`).join())
-      this.faults.push("ids are not the rows'");
+    const hash = resultHash(this.rows.map(({ _id, _v }) => ({ id: _id, version: _v })));
+    if (this.#window.outline?.hash !== hash) this.faults.push("the outline is not the rows'");
   }
 
   changed(change: Change): void {

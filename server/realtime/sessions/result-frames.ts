@@ -1,35 +1,45 @@
-import { resultHash } from "#protocol/delta";
 import { GalleyError } from "#protocol/errors";
 import type { Position } from "../../stores/document-store.ts";
-import type { BoundQuestion, WindowState } from "../contract.ts";
+import type { BoundQuestion, Window, WindowState } from "../contract.ts";
 import { currentText, listText, valueText } from "./server-frames.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** How a result was told. */
-export type ResultKind = "resumed" | "not_resumed" | "snapshots";
+type Asked = Pick<Subscription, "s" | "have" | "reset">;
 
 /**
- * The frame that tells a subscription the whole result, or that the client's own is it, if it is.
+ * The frame that tells a subscription that what its client holds is the whole result; undefined if it is not.
+ *
+ * @param position that the socket reaches by it
+ */
+export function currentFrame(
+  { s, have }: Asked,
+  { name, question, outline }: Window,
+  position: Position,
+): string | undefined {
+  if (!have || question.kind !== "list" || have.shape !== question.shape) return undefined;
+  if (!outline || have.hash !== outline.hash) return undefined;
+  return currentText({ s, window: name, position, reset: undefined }, question.shape, outline);
+}
+
+/**
+ * The frame that tells a subscription the whole result.
  *
  * @param position that the socket reaches by it
  * @throws GalleyError `payload_too_large`
  */
 export function resultFrame(
-  { s, have, reset }: Pick<Subscription, "s" | "have" | "reset">,
+  { s, have, reset }: Asked,
   window: string,
   question: BoundQuestion,
   state: WindowState,
   position: Position,
   mostBytes: number,
-): { readonly kind: ResultKind; readonly text: string } {
+): string {
   const told = { s, window, position, reset: reset ?? (have && ("resume" as const)) };
   const shape = question.kind === "list" ? question.shape : "";
-  if (state.kind === "list" && have && have.shape === shape && have.hash === resultHash(state.ids)) {
-    return { kind: "resumed", text: currentText(told, shape, state) };
-  }
   const text = state.kind === "list" ? listText(told, shape, state) : valueText(told, state);
   demandSize(text, mostBytes);
-  return { kind: have ? "not_resumed" : "snapshots", text };
+  return text;
 }
 
 function demandSize(text: string, most: number): void {

@@ -1,7 +1,7 @@
 import type { Position } from "../../stores/document-store.ts";
 import type { WindowState } from "../contract.ts";
 import type { LiveLimits } from "./live-limits.ts";
-import { resultFrame } from "./result-frames.ts";
+import { currentFrame, resultFrame } from "./result-frames.ts";
 import type { SessionCounters } from "./session-counters.ts";
 import type { ShownWindow } from "./shown-window.ts";
 import type { Subscription } from "./subscription.ts";
@@ -47,6 +47,8 @@ export class ResultQueue {
       this.delete(one);
       if (!shown?.isLive) continue;
       try {
+        const current = currentFrame(one, shown.window, position);
+        if (current !== undefined) return this.#told(one, shown, "resumed", current);
         const state = shown.window.snapshot();
         if (!(state instanceof Promise)) return this.#tell(one, shown, state, position);
         this.#wait(one, state);
@@ -75,10 +77,14 @@ export class ResultQueue {
   }
 
   #tell(one: Subscription, shown: ShownWindow, state: WindowState, position: Position): string {
-    const { limits, counters } = this.#options;
+    const { limits } = this.#options;
     const { name } = shown.window;
-    const { kind, text } = resultFrame(one, name, shown.question, state, position, limits.snapshotBytes);
-    counters[kind]++;
+    const text = resultFrame(one, name, shown.question, state, position, limits.snapshotBytes);
+    return this.#told(one, shown, one.have ? "not_resumed" : "snapshots", text);
+  }
+
+  #told(one: Subscription, shown: ShownWindow, how: "resumed" | "not_resumed" | "snapshots", text: string): string {
+    this.#options.counters[how]++;
     one.have = undefined;
     one.reset = undefined;
     one.wasTold = true;

@@ -36,6 +36,7 @@ export interface Told {
 }
 
 type ListState = Extract<WindowState, { kind: "list" }>;
+type Ending = Pick<ListState, "more" | "short">;
 
 export function listText(told: Told, shape: string, state: ListState): string {
   const rows = `"shape":${JSON.stringify(shape)},"rows":[${state.rows.join(",")}]`;
@@ -46,7 +47,7 @@ export function valueText(told: Told, { text, position }: Extract<WindowState, {
   return `${headOf("value", told)},"value":${text},"at":${JSON.stringify(position)}${resetOf(told)}}`;
 }
 
-export function currentText(told: Told, shape: string, state: ListState): string {
+export function currentText(told: Told, shape: string, state: Ending): string {
   return `${headOf("current", told)},"shape":${JSON.stringify(shape)}${endOf(state)}}`;
 }
 
@@ -64,7 +65,7 @@ function headOf(t: string, { s, window, position }: Told): string {
 }
 
 /** What is behind the rows, and whether all of them are there. */
-function endOf({ more, short }: ListState): string {
+function endOf({ more, short }: Ending): string {
   return `,"more":${more}${short ? ',"short":true' : ""}`;
 }
 

@@ -165,10 +165,7 @@ export class Session implements LiveSession, Turning {
       this.#end(CLOSE.policy, "the first frame must be a hello of version 1");
       return undefined;
     }
-    if (!frame) {
-      this.#fault(item.error, item.s !== undefined && this.#isNew(item.s) ? item.s : undefined);
-      return undefined;
-    }
+    if (!frame) return this.#fault(item.error, item.s !== undefined && this.#isNew(item.s) ? item.s : undefined);
     switch (frame.t) {
       case "hello":
         return this.#greet(frame);
@@ -186,14 +183,21 @@ export class Session implements LiveSession, Turning {
     }
   }
 
-  async #greet({ token, after }: Frame<"hello">): Promise<void> {
+  #greet({ token, after }: Frame<"hello">): Promise<void> | undefined {
     if (this.#state !== "silent") {
-      this.#fault(new GalleyError("invalid_argument", "t: hello comes once"), undefined);
-      return;
+      return this.#fault(new GalleyError("invalid_argument", "t: hello comes once"), undefined);
     }
     this.#state = "greeting";
     this.#forgetDeadline();
-    const found = await this.#principal.identify(token);
+    const found = this.#principal.identify(token);
+    if (found instanceof Promise || after !== undefined) return this.#greetLater(found, after);
+    // Known in this turn, from which on every change of them is heard of.
+    if (this.#principal.become(found)) this.#welcome(found);
+    return undefined;
+  }
+
+  async #greetLater(finding: Identified | Promise<Identified>, after: string | undefined): Promise<void> {
+    const found = await finding;
     try {
       await reached(after, this.#node);
     } catch (error) {
@@ -215,7 +219,10 @@ export class Session implements LiveSession, Turning {
   async #enter(found: Identified): Promise<void> {
     if (!this.#principal.become(found)) return;
     await this.#principal.renew(undefined);
-    if (this.#isClosed) return;
+    if (!this.#isClosed) this.#welcome(found);
+  }
+
+  #welcome(found: Identified): void {
     this.#state = "open";
     const { tail, limits, clock } = this.#node;
     const text = (reached: Position) => welcomeText(found, reached, limits.beatSeconds, clock());
@@ -248,7 +255,7 @@ export class Session implements LiveSession, Turning {
     return true;
   }
 
-  #fault(error: GalleyError, s: number | undefined): void {
+  #fault(error: GalleyError, s: number | undefined): undefined {
     this.#say(error, s);
     if (++this.#faults < this.#node.limits.faults) return;
     this.flush();

@@ -1,7 +1,8 @@
+import { resultHash } from "#protocol/delta";
 import { compileFilter } from "#protocol/match";
 import type { ObjectValue } from "#protocol/values";
 import type { Change as DocumentChange, Position, Row } from "../../stores/document-store.ts";
-import type { ListQuestion, WindowState } from "../contract.ts";
+import type { ListOutline, ListQuestion, WindowState } from "../contract.ts";
 import type { LiveTail } from "../live-tail.ts";
 import type { Matching, Watcher } from "../matching/matching.ts";
 import { listMember, WindowChange } from "./change-frame.ts";
@@ -43,6 +44,7 @@ export class ListWindow extends SharedWindow implements Watcher {
   #waiting: (() => void)[] = [];
   /** The whole result as it is: in a storm it is asked for many times in one turn. */
   #memo: WindowState | undefined;
+  #outline: ListOutline | undefined;
 
   constructor(name: string, question: ListQuestion, shared: ListSurroundings) {
     super(name, shared);
@@ -75,6 +77,11 @@ export class ListWindow extends SharedWindow implements Watcher {
     return this.#blank ? [] : this.list.visible;
   }
 
+  override get outline(): ListOutline {
+    this.#outline ??= { hash: resultHash(this.visible), more: this.#more, short: this.isShort };
+    return this.#outline;
+  }
+
   snapshot(): WindowState | Promise<void> {
     if (this.#memo) return this.#memo;
     const rows: string[] = [];
@@ -83,8 +90,7 @@ export class ListWindow extends SharedWindow implements Watcher {
       if (text === undefined) return this.#readAgain();
       rows.push(text);
     }
-    const ids = this.visible.map(({ id, version }) => ({ id, version }));
-    this.#memo = { kind: "list", rows, ids, more: this.#more, short: this.isShort };
+    this.#memo = { kind: "list", rows, more: this.#more, short: this.isShort };
     // It holds all texts, so it is for those of one turn.
     setImmediate(() => {
       this.#memo = undefined;
@@ -99,7 +105,7 @@ export class ListWindow extends SharedWindow implements Watcher {
       const rows = new Map<string, Row>();
       const { delta, ...membership } = this.list.apply(this.#judge(changes, rows));
       this.#shared.counters.matches += rows.size;
-      this.#memo = undefined;
+      this.#forget();
       this.#hold(membership);
       if (this.hasViewers) {
         // Those who have waited for a read find all of it, also what changed since.
@@ -146,11 +152,17 @@ export class ListWindow extends SharedWindow implements Watcher {
 
   protected clear(): void {
     this.#reads.stop();
-    this.#memo = undefined;
+    this.#forget();
     this.#hold(this.list.load([], false));
     this.#blank = false;
     this.#fresh = new Map();
     this.#release();
+  }
+
+  /** The result is another one now. */
+  #forget(): void {
+    this.#memo = undefined;
+    this.#outline = undefined;
   }
 
   get #more(): boolean {
@@ -167,7 +179,7 @@ export class ListWindow extends SharedWindow implements Watcher {
       since,
     );
     this.#hold(membership);
-    this.#memo = undefined;
+    this.#forget();
     this.#blank = false;
     this.#fresh = new Map();
     for (const row of read.values()) if (this.list.has(row.id)) this.#texts.keep(row, this.#fresh);
@@ -223,6 +235,7 @@ export class ListWindow extends SharedWindow implements Watcher {
   #cut(index: number): void {
     this.#hold(this.list.load(this.list.visible.slice(0, index), true));
     this.#blank = index === 0;
+    this.#forget();
   }
 
   #judge(changes: readonly DocumentChange[], rows: Map<string, Row>): ListChange[] {
