@@ -35,17 +35,25 @@ export function memberReader(paths: readonly Path[]): (text: string) => ObjectVa
   return (text) => {
     const members: Record<string, Value> = {};
     for (let at = 1, left = keys.length; left > 0 && text.charCodeAt(at) === QUOTE; ) {
-      const which = keys.findIndex((key) => text.startsWith(key, at));
-      const from = endOfString(text, at) + 1;
+      let which = keys.length - 1;
+      while (which >= 0 && !text.startsWith(keys[which] as string, at)) which--;
+      const from = which === -1 ? endOfString(text, at) + 1 : at + (keys[which] as string).length;
       const to = endOfValue(text, from);
       if (which !== -1) {
-        members[names[which] as string] = parseText(text.slice(from, to));
+        members[names[which] as string] = readValue(text, from, to);
         left -= 1;
       }
       at = to + 1;
     }
     return members;
   };
+}
+
+function readValue(text: string, from: number, to: number): Value {
+  const value = text.slice(from, to);
+  // Most of what is asked for are strings that escape nothing, and those stand there as they are.
+  const plain = value.charCodeAt(0) === QUOTE && !value.includes("\\");
+  return plain ? value.slice(1, -1) : parseText(value);
 }
 
 /** Behind the closing quote of the string that starts here. */
@@ -59,6 +67,7 @@ function endOfString(text: string, start: number): number {
 }
 
 function endOfValue(text: string, start: number): number {
+  if (text.charCodeAt(start) === QUOTE) return endOfString(text, start);
   let depth = 0;
   for (let at = start; at < text.length; at++) {
     switch (text.charCodeAt(at)) {

@@ -1,5 +1,6 @@
 import { FALSE, type Leaf, type Node, type Term, type Variable } from "#protocol/ast";
 import { compileFilter } from "#protocol/match";
+import { compileTextFilter } from "#protocol/members-of-text";
 import { normalise } from "#protocol/normalise";
 import type { Document, ObjectValue } from "#protocol/values";
 import { bind, HAS, isClosed } from "./bind.ts";
@@ -15,6 +16,8 @@ export interface Images {
 /** Its value is read from its text only where it is asked for. */
 interface Valued {
   readonly value: Document;
+  /** Its canonical text, as long as its value was not read. */
+  readonly unread?: string | undefined;
 }
 
 /** Answers exists lookups of one request. Undefined: not read yet, and noted to be; null: poisoned. */
@@ -27,6 +30,7 @@ export class BoundRule {
   readonly node: RuleNode;
   #filter: Node | undefined;
   #test: ((document: ObjectValue) => boolean) | undefined;
+  #testText: ((text: string) => boolean) | undefined;
 
   constructor(rule: Rule, node: RuleNode) {
     this.rule = rule;
@@ -55,6 +59,11 @@ export class BoundRule {
     if (this.always) return true;
     if (this.never) return false;
     if (isClosed(this.node)) {
+      const { unread } = images.image;
+      if (unread !== undefined) {
+        this.#testText ??= compileTextFilter(this.filter);
+        return this.#testText(unread);
+      }
       this.#test ??= compileFilter(this.filter);
       return this.#test(images.image.value);
     }

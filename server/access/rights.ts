@@ -134,7 +134,7 @@ class RightsNow implements RequestRights {
     if (this.#caller) return this.#caller;
     const { store, cache, clock } = this.#sources;
     this.#lookups = new RequestLookups(store, cache);
-    this.#caller = { facts: factsOf(ruled(this.principal)), now: clock(), lookups: this.#lookups };
+    this.#caller = { facts: factsOf(ruled(this.principal)), now: clock(), lookups: this.#lookups, last: {} };
     return this.#caller;
   }
 
@@ -154,7 +154,7 @@ class RightsNow implements RequestRights {
     this.#commonAt = commonTurn;
     if (!same && this.#caller) {
       this.#lookups?.renew();
-      this.#caller = { ...this.#caller, facts: factsOf(ruled(fresh)) };
+      this.#caller = { ...this.#caller, facts: factsOf(ruled(fresh)), last: {} };
     }
     return same;
   }

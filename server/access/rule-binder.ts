@@ -21,6 +21,14 @@ export interface Caller {
   /** Epoch milliseconds of the request. */
   readonly now: number;
   readonly lookups: Lookups;
+  /** Where none of this ever changes: the rule that was bound last, since a request asks for the same several times. */
+  readonly last?: LastBound;
+}
+
+export interface LastBound {
+  rule?: Rule;
+  ticks?: boolean;
+  bound?: BoundRule;
 }
 
 /** Thrown where lookups have to be read before a verdict can be given: `Lookups.settle`, then ask again. */
@@ -37,10 +45,22 @@ const masks = new WeakMap<CollectionRules, Map<string, Masks>>();
  * @throws Unsettled
  */
 export function bindRule(rule: Rule, caller: Caller, ticks = false): BoundRule {
+  const { last } = caller;
+  if (last?.bound && last.rule === rule && last.ticks === ticks) return last.bound;
+  const bound = boundOnce(rule, caller, ticks);
+  // What a lookup finds may change while a request waits.
+  if (last && rule.lookups.size === 0) Object.assign(last, { rule, ticks, bound });
+  return bound;
+}
+
+function boundOnce(rule: Rule, caller: Caller, ticks: boolean): BoundRule {
   const key = keyOf(rule, caller, ticks);
   if (key === undefined) return made(rule, caller, ticks);
-  const kept = rules.get(rule) ?? new Map<string, BoundRule>();
-  rules.set(rule, kept);
+  let kept = rules.get(rule);
+  if (!kept) {
+    kept = new Map();
+    rules.set(rule, kept);
+  }
   return keptIn(kept, key, () => made(rule, caller, ticks));
 }
 
@@ -197,7 +217,12 @@ function keyOf(rule: Rule, caller: Caller, ticks: boolean): string | undefined {
   const { variables } = rule;
   if (variables.length === 0) return "";
   if (!ticks && variables.includes("$now")) return undefined;
-  if (variables.length === 1) return keyOfVariable(variables[0] as string, caller, ticks, rule);
+  if (variables.length === 1) {
+    const [name] = variables as readonly [string];
+    const id = name === "$auth.id" ? (caller.facts.$auth as ObjectValue).id : undefined;
+    // What most rules ask for. No JSON begins like this, so it is taken for no other value.
+    return typeof id === "string" ? `=${id}` : keyOfVariable(name, caller, ticks, rule);
+  }
   return variables.map((name) => keyOfVariable(name, caller, ticks, rule)).join("\n");
 }
 

@@ -7,13 +7,16 @@ import { type Masks, NO_MASKS } from "./masks/masks.ts";
 import { bindReadMasks, NO_READ_MASKS, type ReadMasks } from "./read-masks.ts";
 import { RequestedCollection } from "./requested-collection.ts";
 import { bindMasks, bindRule, existsFor, isForbidden, Unsettled } from "./rule-binder.ts";
-import type { CollectionRules, Rule } from "./rule-tree.ts";
+import type { CollectionRules, Rule, RuleSet } from "./rule-tree.ts";
 import type { Action } from "./scopes.ts";
 
 /** One collection as the rules open it to one request. Errors deny: whatever throws here allows nothing. */
 export class RuledCollection extends RequestedCollection {
   readonly exempt = false;
   readonly mayDeclare = false;
+  #from: RuleSet | undefined;
+  #found: CollectionRules | undefined;
+
   demand(action: Action): void {
     this.#demandRule(action, this.#rule(action, false));
     if (action === "update") this.#demandRule(action, this.#rule(action, true));
@@ -68,8 +71,14 @@ export class RuledCollection extends RequestedCollection {
     return rules ? bindReadMasks(rules, this.request.caller) : NO_READ_MASKS;
   }
 
+  /** A request asks for them several times, and may be judged by others in the end. */
   get #rules(): CollectionRules | undefined {
-    return isCollectionName(this.collection) ? this.request.rules.collections.get(this.collection) : undefined;
+    const { rules } = this.request;
+    if (rules !== this.#from) {
+      this.#from = rules;
+      this.#found = isCollectionName(this.collection) ? rules.collections.get(this.collection) : undefined;
+    }
+    return this.#found;
   }
 
   #rule(action: Action, after: boolean): Rule | undefined {

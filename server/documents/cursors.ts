@@ -38,7 +38,7 @@ export function createCursors(secrets: readonly string[]): Cursors {
   return {
     write(question, tuple) {
       const hash = hashes.of(question);
-      const payload = encodeCursor(tuple, hash);
+      const payload = encodeCursor(tuple, hash, base64Url);
       const text = `${payload}.${sign(newest, payload)}`;
       written.set(text, { keys: tuple, hash });
       return text;
@@ -60,6 +60,10 @@ export function createCursors(secrets: readonly string[]): Cursors {
     const good = keys.some((key) => timingSafeEqual(Buffer.from(sign(key, payload), "latin1"), given));
     return good ? decodeCursor(payload) : undefined;
   }
+}
+
+function base64Url(text: string): string {
+  return Buffer.from(text).toString("base64url");
 }
 
 /**

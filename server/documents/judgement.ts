@@ -14,9 +14,15 @@ const ATTEMPTS = 10;
  * lookups that a verdict needs are read in between.
  */
 export async function underRights<T>(scope: Scope, ask: () => Promise<T>): Promise<T> {
-  for (let tried = 1; tried <= ATTEMPTS; tried++) {
-    const answer = await settled(scope, ask);
-    if (scope.current || (await scope.confirm())) return answer;
+  for (let tried = 1; tried <= ATTEMPTS; ) {
+    try {
+      const answer = await ask();
+      if (scope.current || (await scope.confirm())) return answer;
+      tried++;
+    } catch (error) {
+      if (!(error instanceof Unsettled)) throw error;
+      await scope.settle();
+    }
   }
   throw new GalleyError("contention", "rights change too often at the moment: try again", { outcome: "not_applied" });
 }
@@ -30,6 +36,16 @@ export async function settled<T>(scope: Pick<Scope, "settle">, run: () => T | Pr
       if (!(error instanceof Unsettled)) throw error;
       await scope.settle();
     }
+  }
+}
+
+/** As {@link settled}, without a promise where every lookup is read: most verdicts need none. */
+export function settledAtOnce<T>(scope: Pick<Scope, "settle">, judge: () => T): T | Promise<T> {
+  try {
+    return judge();
+  } catch (error) {
+    if (!(error instanceof Unsettled)) throw error;
+    return scope.settle().then(() => settled(scope, judge));
   }
 }
 

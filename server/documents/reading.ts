@@ -2,19 +2,19 @@ import { aggregatePaths, type Group } from "#protocol/aggregate";
 import type { Node } from "#protocol/ast";
 import { GalleyError } from "#protocol/errors";
 import { pathsOf } from "#protocol/filter-paths";
-import { memberReader } from "#protocol/members-of-text";
 import { and } from "#protocol/normalise";
 import type { Path } from "#protocol/paths";
-import { sortKeyOf } from "#protocol/sort";
 import { encodeValue, type Value } from "#protocol/values";
 import type { Scope } from "../access/authorize.ts";
-import type { Budget, DocumentStore, Row } from "../stores/document-store.ts";
+import { RecentPairs } from "../recent.ts";
+import type { Budget, DocumentStore } from "../stores/document-store.ts";
 import type { Advisor } from "./advice.ts";
 import type { DocumentService, ReadRequest } from "./contract.ts";
 import type { Cursors } from "./cursors.ts";
 import type { Definitions } from "./definitions.ts";
 import { expand } from "./expansion.ts";
-import { seen, settled, underRights } from "./judgement.ts";
+import { seen, settledAtOnce, underRights } from "./judgement.ts";
+import { createPageEnds } from "./page-ends.ts";
 import { encodePlain } from "./plain.ts";
 import { demandQueryable } from "./queryable.ts";
 import { parseCount, parseDistinct, parseFind, parseGrouping, parseView } from "./requests.ts";
@@ -38,6 +38,7 @@ export type Reading = Pick<DocumentService, "get" | "find" | "count" | "distinct
 /** Reads. A rule is a filter: it is ANDed into the question, and nothing is fetched that it does not allow. */
 export function createReading(options: ReadingOptions): Reading {
   const { store, definitions, cursors, advisor, development } = options;
+  const ends = createPageEnds(cursors);
 
   return {
     async get(scope, id, request) {
@@ -45,7 +46,9 @@ export function createReading(options: ReadingOptions): Reading {
       const view = parseView(request, definitions.get(scope.collection));
       return await underRights(scope, async () => {
         const [row] = await store.get(scope.collection, [id]);
-        if (!row || !(await settled(scope, () => scope.allows("get", { image: row })))) return undefined;
+        if (!row) return undefined;
+        const allowed = settledAtOnce(scope, () => scope.allows("get", { image: row }));
+        if (!(allowed instanceof Promise ? await allowed : allowed)) return undefined;
         const image = seen(scope, row);
         const shape = shapeOf(view, scope.masks.none ? [] : scope.masks.hidden(row.value));
         const found = { id, version: row.version, shape, text: show(view, image) };
@@ -63,11 +66,12 @@ export function createReading(options: ReadingOptions): Reading {
       const question = { collection, filter, sort };
       const after = request.after === undefined ? undefined : cursors.read(question, request.after);
       return await judgedRead(scope, async () => {
-        demandQueryable(scope, [...pathsOf(filter), ...sort.map(({ path }) => path)]);
+        const { masks } = scope;
+        if (!masks.none) demandQueryable(scope, [...pathsOf(filter), ...sort.map(({ path }) => path)]);
         const query = {
           collection,
           filter: judged(filter, scope.filter),
-          budget: budgetOf(scope, request, mostCharacters(view, !scope.masks.none)),
+          budget: budgetOf(scope, request, mostCharacters(view, !masks.none)),
           sort,
           limit,
           after,
@@ -84,7 +88,7 @@ export function createReading(options: ReadingOptions): Reading {
         return {
           documents,
           position: result.position,
-          ...(result.more ? nextOf(result.rows, (keys) => cursors.write(question, keys), sort) : {}),
+          ...(result.more ? ends.next(question, query.filter, result.rows) : {}),
           ...(request.expand === undefined ? {} : { expansion: await expand(store, scope, images, view, size) }),
           ...(advice ? { advice } : {}),
         };
@@ -128,9 +132,12 @@ export function createReading(options: ReadingOptions): Reading {
   };
 
   /** The rule is part of what was asked: the index it lacks would tell what stands in it. */
-  function judgedRead<T>(scope: Scope, read: () => Promise<T>): Promise<T> {
-    const answer = underRights(scope, read);
-    return scope.exempt || development ? answer : answer.catch((error: unknown) => Promise.reject(withoutIndex(error)));
+  async function judgedRead<T>(scope: Scope, read: () => Promise<T>): Promise<T> {
+    try {
+      return await underRights(scope, read);
+    } catch (error) {
+      throw scope.exempt || development ? error : withoutIndex(error);
+    }
   }
 }
 
@@ -147,9 +154,21 @@ function ask(scope: Scope, filter: Node, paths: readonly Path[], request: ReadRe
   return { collection: scope.collection, filter: judged(filter, scope.filter), budget: budgetOf(scope, request) };
 }
 
+/**
+ * What filters and rules were joined to, since both come again as the same frozen values, and what is planned is known by
+ * them. A rule is bound to the values that it asks for, so nobody's question is joined with what others may do.
+ */
+const joins = new RecentPairs<Node, Node, Node>(2000);
+
 /** A question joined with the rule. */
 export function judged(filter: Node, rule: Node): Node {
-  return rule.kind === "true" ? filter : and(filter, rule);
+  if (rule.kind === "true") return filter;
+  let joined = joins.get(rule, filter);
+  if (!joined) {
+    joined = and(filter, rule);
+    joins.set(rule, filter, joined);
+  }
+  return joined;
 }
 
 function budgetOf(scope: Scope, { signal }: ReadRequest, characters?: number): Budget {
@@ -159,32 +178,6 @@ function budgetOf(scope: Scope, { signal }: ReadRequest, characters?: number): B
     characters,
     signal,
   };
-}
-
-type Sort = Parameters<typeof sortKeyOf>[0];
-
-/** What reads the members that a sort looks into, `_id` aside; of sorts that come again. */
-const readers = new WeakMap<Sort, ReturnType<typeof memberReader>>();
-
-function readerOf(sort: Sort): ReturnType<typeof memberReader> {
-  let reader = readers.get(sort);
-  if (!reader) {
-    reader = memberReader(sort.slice(0, -1).map(({ path }) => path));
-    readers.set(sort, reader);
-  }
-  return reader;
-}
-
-/** Of the last row only what it is sorted by is read: what is merely forwarded is not made anew. */
-function nextOf(
-  rows: readonly Row[],
-  write: (keys: NonNullable<ReturnType<typeof sortKeyOf>>) => string,
-  sort: Sort,
-): { next?: string } {
-  const last = rows.at(-1);
-  if (!last) return {};
-  const keys = sortKeyOf(sort, { ...readerOf(sort)(last.text), _id: last.id });
-  return keys ? { next: write(keys) } : {};
 }
 
 function encoder({ plain }: ReadRequest): (value: Value) => string {

@@ -153,6 +153,8 @@ export interface Row {
   readonly version: number;
   readonly text: string;
   readonly value: Document;
+  /** The text, as long as the value was not made of it: who asks little of a document reads it there. */
+  readonly unread?: string | undefined;
 }
 
 /** How much a query may cost before it is refused. */

@@ -16,6 +16,9 @@ export interface Verifiers {
 }
 
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
+/** How nearly everybody writes that, which takes a third of the time to see. */
+const USUAL = "Bearer ";
+const VISIBLE = /^[\x21-\x7e]+$/;
 /** Anything in a query that could be a key, also with its characters percent-encoded; then, what could be an access token. */
 const KEY_IN_QUERY = /[?&=](?:g|%67)(?:s|%73)(?:k|%6b)(?:_|%5f)[A-Za-z0-9_%]{16,}/i;
 const TOKEN_IN_QUERY = /[?&=]ey[\w-]{8,}\.ey[\w-]{8,}\.[\w-]{16,}/;
@@ -32,16 +35,23 @@ export function identify(
   { keys, tokens }: Verifiers,
 ): Principal | Promise<Principal> {
   if (url.includes("?")) {
-    if (KEY_IN_QUERY.test(url)) throw keyInBrowser("in a URL");
-    if (TOKEN_IN_QUERY.test(url)) throw unauthenticated("a token came in a URL: send it in `Authorization`");
+    // What each of them must hold is found in a fraction of the time.
+    if ((url.includes("_") || url.includes("%5")) && KEY_IN_QUERY.test(url)) throw keyInBrowser("in a URL");
+    if (url.includes(".ey") && TOKEN_IN_QUERY.test(url))
+      throw unauthenticated("a token came in a URL: send it in `Authorization`");
   }
   const { authorization, origin } = headers;
   if (authorization === undefined) return anonymous(address, origin);
-  const token = BEARER.exec(authorization)?.[1];
+  const token = tokenOf(authorization);
   if (token === undefined) throw unauthenticated("expects `Authorization: Bearer <access token or service key>`");
   if (!isKey(token)) return tokens.verify(token, address, origin);
   demandNoPage(origin);
   return keys.verify(token, address);
+}
+
+function tokenOf(authorization: string): string | undefined {
+  const token = authorization.startsWith(USUAL) ? authorization.slice(USUAL.length) : "";
+  return VISIBLE.test(token) ? token : BEARER.exec(authorization)?.[1];
 }
 
 /** Whether a credential is a service key; all others are access tokens. */

@@ -76,6 +76,11 @@ function text(description: string): Parameter {
 
 const NONE: Parameters = Object.freeze({});
 
+/** What whole queries were read to, for which route. Those with a cursor do not come again. */
+const recent = new Recent<string, { readonly allowed: readonly ParameterName[]; readonly found: Parameters }>(
+  REMEMBERED,
+);
+
 /**
  * Reads the parameters of a URL: each decoded once, known to the route and given once.
  * @throws GalleyError `invalid_argument` with every fault
@@ -85,9 +90,19 @@ export function readParameters(url: string, allowed: readonly ParameterName[]): 
   if (url.includes("#")) throw new GalleyError("invalid_argument", "the path is not valid: # must be sent as %23");
   const start = url.indexOf("?");
   if (start === -1 || start === url.length - 1) return NONE;
+  const query = url.slice(start + 1);
+  if (query.length > REMEMBERED_CHARACTERS) return readQuery(query, allowed);
+  const known = recent.get(query);
+  if (known?.allowed === allowed) return known.found;
+  const found = readQuery(query, allowed);
+  if (found.after === undefined) recent.set(query, { allowed, found });
+  return found;
+}
+
+function readQuery(query: string, allowed: readonly ParameterName[]): Parameters {
   const faults = new Faults();
   const found: Record<string, unknown> = {};
-  for (const pair of url.slice(start + 1).split("&")) {
+  for (const pair of query.split("&")) {
     if (pair === "") continue;
     const equals = pair.indexOf("=");
     const name = decode(equals === -1 ? pair : pair.slice(0, equals));
@@ -105,7 +120,7 @@ export function readParameters(url: string, allowed: readonly ParameterName[]): 
     }
   }
   faults.throwIfAny();
-  return found;
+  return Object.freeze(found);
 }
 
 function decode(text: string): string | undefined {

@@ -61,10 +61,12 @@ export function createReplies({ secure, allowsOrigin, closing, slow }: ReplyOpti
 
   return {
     json(reply, status, text, more) {
+      const bytes = Buffer.byteLength(text);
       const list = headers(reply, more, API_CSP);
-      list.push("content-type", JSON_TYPE, "content-length", `${Buffer.byteLength(text)}`);
+      list.push("content-type", JSON_TYPE, "content-length", `${bytes}`);
       reply.hijack();
-      reply.raw.writeHead(status, list).end(text);
+      // What is all ASCII has the same bytes in Latin-1, which is written in a third of the time and room.
+      reply.raw.writeHead(status, list).end(text, bytes === text.length ? "latin1" : "utf8");
       const took = performance.now() - reply.request.began;
       if (took > SLOW_MS) slow(reply.request, status, took);
     },

@@ -1,9 +1,14 @@
 import t from "tap";
+import type { Node } from "#protocol/ast";
 import { Faults } from "#protocol/errors";
+import { memberReader } from "#protocol/members-of-text";
+import { encodeValue, type ObjectValue, type Value } from "#protocol/values";
 import type { Definition } from "../../server/documents/definitions.ts";
+import { createPageEnds } from "../../server/documents/page-ends.ts";
 import { parseFind } from "../../server/documents/requests.ts";
 import { parseSchema } from "../../server/documents/schema/schema.ts";
-import { Recent } from "../../server/recent.ts";
+import { Recent, RecentPairs } from "../../server/recent.ts";
+import type { Row } from "../../server/stores/document-store.ts";
 import { createPlanMemo } from "../../server/stores/plan-memo.ts";
 import { readParameters } from "../../server/transport/parameters.ts";
 
@@ -18,6 +23,84 @@ t.test("recent entries stay, old ones go, and there are never more than two gene
   t.ok(held.length <= 20, `${held.length} are held`);
   t.equal(recent.get(999), 999);
   t.equal(recent.get(500), undefined);
+});
+
+t.test("recent pairs belong together, and old ones go", async (t) => {
+  const recent = new RecentPairs<object, object, number>(10);
+  const [a, b, other] = [{}, {}, {}];
+  recent.set(a, b, 1);
+  t.equal(recent.get(a, b), 1);
+  t.equal(recent.get(b, a), undefined);
+  t.equal(recent.get(a, other), undefined);
+  const pairs = Array.from({ length: 100 }, () => [{}, {}] as const);
+  for (const [n, [one, two]] of pairs.entries()) {
+    recent.set(one, two, n);
+    recent.get(a, b);
+  }
+  t.equal(recent.get(a, b), 1, "what is asked for often stays");
+  const held = pairs.filter(([one, two]) => recent.get(one, two) !== undefined);
+  t.ok(held.length <= 20, `${held.length} are held`);
+});
+
+t.test("a page that ends where it did has its cursor at hand, and no other question has", async (t) => {
+  let written = 0;
+  const ends = createPageEnds({ write: ({ collection }, keys) => `${++written} ${collection} ${keys.join()}` });
+  const { filter, sort } = parseFind({ filter: { a: 1 }, sort: ["n"] }, undefined);
+  const rule = parseFind({ filter: { a: 1 } }, undefined).filter;
+  const question = { collection: "posts", filter, sort };
+  const rowOf = (n: number, more = "") => {
+    const text = `{"_id":"x${n}","_v":1,"n":${n},"text":"${more}"}`;
+    return { id: `x${n}`, version: 1, text, value: { _id: `x${n}`, _v: 1, n, text: more } } as unknown as Row;
+  };
+  const next = (asked: Partial<typeof question>, judged: Node, n: number, more?: string) =>
+    ends.next({ ...question, ...asked }, judged, [rowOf(0), rowOf(n, more)]).next;
+  t.equal(next({}, filter, 1), "1 posts 1,x1");
+  t.equal(next({}, filter, 1), "1 posts 1,x1");
+  t.equal(next({}, filter, 2), "2 posts 2,x2", "another row");
+  t.equal(next({}, rule, 2), "3 posts 2,x2", "other rights");
+  t.equal(next({ filter: rule }, rule, 2), "4 posts 2,x2", "another filter that comes to the same");
+  t.equal(next({ collection: "others" }, rule, 2), "5 others 2,x2", "another collection");
+  const descending = parseFind({ sort: ["-n"] }, undefined).sort;
+  t.equal(next({ sort: descending }, rule, 2), "6 posts 2,x2", "another sort");
+  const long = "x".repeat(2000);
+  t.equal(next({}, filter, 3, long), "7 posts 3,x3");
+  t.equal(next({}, filter, 3, long), "8 posts 3,x3", "a long document is not kept");
+  t.same(ends.next(question, filter, []), {});
+});
+
+t.test("a query that came before is known for its route alone", async (t) => {
+  const list = ["filter", "sort", "after"] as const;
+  const one = ["select"] as const;
+  const known = readParameters("/v1/documents/posts?sort=a", list);
+  t.equal(readParameters("/v1/documents/others?sort=a", list), known);
+  t.ok(Object.isFrozen(known));
+  t.throws(() => readParameters("/v1/documents/posts/1?sort=a", one), { code: "invalid_argument" });
+  t.throws(() => readParameters("/v1/documents/posts?sort=a&sort=a", list), { code: "invalid_argument" });
+  const behind = readParameters("/v1/documents/posts?sort=a&after=x", list);
+  t.not(readParameters("/v1/documents/posts?sort=a&after=x", list), behind, "a cursor is used once");
+  t.throws(() => readParameters("/v1/documents/posts?sort=a#b", list), { code: "invalid_argument" });
+});
+
+t.test("members are read from a text as the whole document has them", async (t) => {
+  const documents: ObjectValue[] = [
+    { _id: "a", author: 'a "quoted" \\ name', n: 1, at: new Date(0), list: [{ author: "no" }, "],}"], s: "\\" },
+    { _id: "b", n: -1.5e300, author: "", at: null, list: [], nested: { author: "inner", s: "}" } },
+    { _id: "c", list: [[1], { a: { b: "]" } }], author: { s: "x" }, s: "é\u2028", at: 9007199254740993n },
+    { "7": "first", _id: "d", author: true, at: new Uint8Array([1, 2]), n: "1" },
+  ];
+  const names = ["author", "n", "at", "list", "s"];
+  const differing = documents.flatMap((document) =>
+    names.concat("7").filter((name) => {
+      const read = memberReader([[name]])(encodeValue(document));
+      return encodeValue(read) !== encodeValue(name in document ? { [name]: document[name] as Value } : {});
+    }),
+  );
+  t.same(differing, []);
+  const all = memberReader(names.map((name) => [name]));
+  for (const document of documents) {
+    const read = all(encodeValue(document));
+    t.same(Object.keys(read).sort(), names.filter((name) => name in document).sort());
+  }
 });
 
 t.test("the same text of a parameter gives the same frozen value", async (t) => {

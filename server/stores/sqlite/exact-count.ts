@@ -1,5 +1,5 @@
 import type { Access, IndexUse, Plan, PrimaryUse } from "../plan-shape.ts";
-import { indexRows } from "./candidates.ts";
+import { indexRows, MOST } from "./candidates.ts";
 import type { StoredIndex } from "./catalog.ts";
 import { idScan, indexScan } from "./ranges.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
@@ -61,7 +61,7 @@ function* countEach(run: CountRun, uses: readonly Use[], most: number): Work<num
   let since = 0;
   for (const use of uses) {
     for (const { sql, bounds } of statements(run, use)) {
-      const select = run.session.prepare<unknown[], [number]>(`SELECT count(*) FROM (${sql} LIMIT ?)`);
+      const select = run.session.prepare<unknown[], [number]>(`SELECT count(*) FROM (${sql} ${MOST})`);
       const found = select.get(...bounds, most - count)?.[0] ?? 0;
       count += found;
       if (count >= most) return count;

@@ -45,8 +45,8 @@ export function createQuickPages({
   /** The state in which the writer was last seen at rest. */
   let rest: (State & { readonly stamp: number }) | undefined;
 
-  function decided(query: FindQuery, from: Catalog | undefined): Use | undefined {
-    const collection = from?.collections.get(query.collection);
+  function decided(query: FindQuery, from: Catalog): Use | undefined {
+    const collection = from.collections.get(query.collection);
     return collection && useOf(plans.plan(query.filter, query.sort, collection.indexes));
   }
 
@@ -59,24 +59,25 @@ export function createQuickPages({
     return reader;
   }
 
-  /** Undefined if the index does not decide it, by this catalog. */
-  function read(query: FindQuery, { catalog, sequence }: State): FindResult | undefined {
-    const use = decided(query, catalog);
-    if (!use) return undefined;
+  /** @param use of the catalog of that state */
+  function read(query: FindQuery, use: Use, { sequence }: State): FindResult {
     const most = query.limit + 1;
     const { sort, after } = query;
     const texts = readerOf(query, use).texts(after && { sort, after }, most);
     checkPageSize(query.budget, charactersOf(texts));
-    const rows = texts.slice(0, query.limit).map((text) => new StoredRow(undefined, undefined, text, meter));
-    return { rows, more: texts.length === most, position: at(sequence), examined: texts.length };
+    const examined = texts.length;
+    const more = examined === most;
+    if (more) texts.pop();
+    const rows = texts.map((text) => new StoredRow(undefined, undefined, text, meter));
+    return { rows, more, position: at(sequence), examined };
   }
 
   /** Reads without a transaction, if the writer rests and the state is known: undefined if either is not so. */
-  function readAtRest(query: FindQuery): FindResult | undefined {
+  function readAtRest(query: FindQuery, use: Use, from: Catalog): FindResult | undefined {
     const stamp = stampOf(activity);
-    if (stamp === undefined || stamp !== rest?.stamp) return undefined;
+    if (stamp === undefined || stamp !== rest?.stamp || rest.catalog !== from) return undefined;
     try {
-      const page = read(query, rest);
+      const page = read(query, use, rest);
       return stampOf(activity) === stamp ? page : undefined;
     } catch (error) {
       // What changed meanwhile may be why.
@@ -91,7 +92,8 @@ export function createQuickPages({
       session.begin();
       const state = { catalog: catalog(session), sequence: session.sequence };
       if (stamp !== undefined && stampOf(activity) === stamp) rest = { ...state, stamp };
-      return read(query, state);
+      const use = decided(query, state.catalog);
+      return use && read(query, use, state);
     } finally {
       session.end();
     }
@@ -100,7 +102,9 @@ export function createQuickPages({
   return {
     find(query) {
       if (query.limit >= AT_ONCE || query.limit >= query.budget.candidates) return undefined;
-      return decided(query, known()) && (readAtRest(query) ?? readInTransaction(query));
+      const from = known();
+      const use = from && decided(query, from);
+      return use && (readAtRest(query, use, from) ?? readInTransaction(query));
     },
   };
 }

@@ -33,6 +33,10 @@ export class StoredRow implements Row {
     return this.#version ?? Number(HEAD.exec(this.text)?.[2] ?? this.value._v);
   }
 
+  get unread(): string | undefined {
+    return this.#value === undefined ? this.text : undefined;
+  }
+
   get value(): Document {
     if (this.#value === undefined) {
       this.#value = parseText(this.text) as Document;

@@ -1,6 +1,6 @@
 import type { Statement } from "better-sqlite3";
 import type { IndexUse, PrimaryUse } from "../plan-shape.ts";
-import { idStatement, indexBounds, indexStatement } from "./candidates.ts";
+import { idStatement, indexBounds, indexStatement, MOST } from "./candidates.ts";
 import type { StoredIndex } from "./catalog.ts";
 import { type Cursor, type IndexScan, type IndexStep, idScan, indexScan, withEquals } from "./ranges.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
@@ -97,7 +97,7 @@ export class UseReader {
   #prepared(kind: IndexStep["kind"] | "behind", sql: () => string): Select {
     let select = this.#selects.get(kind);
     if (!select) {
-      select = this.#session.prepareColumn(`${sql()} LIMIT ?`);
+      select = this.#session.prepareColumn(`${sql()} ${MOST}`);
       this.#selects.set(kind, select);
     }
     return select;
