@@ -15,6 +15,7 @@ const SOURCE_FILES = /\.(?:[cm]?[jt]s|json|css|html|svg|md)$|LICENSE$/;
 const RESULTS = [
   "server/dist/program/galley.cjs",
   "server/dist/program/writer-thread.js",
+  "server/dist/program/hash-process.js",
   "sdk/dist/index.js",
   "sdk/dist/galley.tgz",
   "admin-ui/dist/index.html",

@@ -23,10 +23,11 @@ const BANNER =
  */
 export function bundleOptions(folder) {
   return {
-    // All in one folder: the store finds its thread beside the file that starts it, in the source as in the build.
+    // All in one folder: a thread or process is found beside the file that starts it, in the source as in the build.
     entryPoints: {
       galley: join(folder, "cli/index.ts"),
       "writer-thread": join(folder, "stores/sqlite/writer-thread.ts"),
+      "hash-process": join(folder, "accounts/passwords/hash-process.ts"),
     },
     outdir: join(folder, "dist/program"),
     bundle: true,
@@ -66,9 +67,11 @@ function programOptions(folder) {
 /** @param {string} folder the server's */
 export async function packServer(folder) {
   const { entryPoints, ...common } = bundleOptions(folder);
-  const thread = { ...common, entryPoints: { "writer-thread": entryPoints["writer-thread"] }, splitting: false };
+  const { galley: _, ...beside } = entryPoints;
   const made = await Promise.all(
-    [programOptions(folder), thread].map((options) => build({ ...options, write: false })),
+    [programOptions(folder), { ...common, entryPoints: beside, splitting: false }].map((options) =>
+      build({ ...options, write: false }),
+    ),
   );
   const program = join(folder, "dist/program");
   mkdirSync(program, { recursive: true });

@@ -141,7 +141,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
     settings: settings.current,
     secrets: createSecrets({ store, keys, clock, random }),
     devices: createDeviceTokens({ keys, clock, random }),
-    hasher: createPasswordHasher({ random, ...options.hashing }),
+    hasher: opening(createPasswordHasher({ random, ...options.hashing })),
     limits: createLimits({ ...common, settings: () => settings.current().limits }),
     adminNetworks: createAdminNetworks(settings.current),
     publicUrl: options.publicUrl,

@@ -1,12 +1,16 @@
+import { spawn } from "node:child_process";
 import { randomBytes, scryptSync } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
+import { availableParallelism, getPriority } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import t from "tap";
 import { createPasswordHasher } from "../../server/accounts/passwords/password-hash.ts";
 import { normalPassword, passwordFault } from "../../server/accounts/passwords/password-policy.ts";
 import { run } from "../support/programs.ts";
 import { pick, seeded } from "../support/seeded.ts";
+import { until } from "../support/until.ts";
 
 const context = { min: 8, email: "lovelace@example.org", app: "Garden Party" };
 const random = (bytes: number) => randomBytes(bytes);
@@ -294,6 +298,75 @@ t.test("the event loop goes on while passwords are hashed", async (t) => {
   // On the event loop there would be one between two hashes.
   t.ok(ticks > 24, `${ticks} ticks of a timer in 8 hashes`);
 });
+
+const NO_PROC = process.platform === "linux" ? false : "processes are found in /proc";
+
+/** Processes that hash for this one. */
+function hashProcesses(parent = process.pid): number[] {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8")
+    .split(" ")
+    .filter(Boolean)
+    .map(Number);
+  return children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("hash-process"));
+}
+
+t.test(
+  "hashes are made by a process that stands back, is replaced if it dies, and knows no secret",
+  { skip: NO_PROC },
+  async (t) => {
+    const others = new Set(hashProcesses());
+    const own = () => hashProcesses().filter((pid) => !others.has(pid));
+    const hasher = createPasswordHasher({ random, cores: 2, poolThreads: 4 });
+    t.same(own(), [], "it starts when there is something to hash");
+    const stored = await hasher.hash("correct horse", who);
+    const [child = 0] = own();
+    t.equal(getPriority(child), Math.min(getPriority() + 5, 19));
+    const variables = readFileSync(`/proc/${child}/environ`, "latin1").split("\0");
+    t.same(
+      variables.filter((one) => one !== "" && !one.startsWith("NODE_CHANNEL_")),
+      ["UV_THREADPOOL_SIZE=1"],
+    );
+    const meanwhile = hasher.verify("correct horse", who, async () => {
+      process.kill(child, "SIGKILL");
+      return stored;
+    });
+    const unavailable = { code: "unavailable", details: { outcome: "not_applied" } };
+    await t.rejects(meanwhile, unavailable);
+    t.match(await hasher.verify("correct horse", who, async () => stored), { right: true });
+    t.equal(own().length, 1);
+    await hasher.close();
+    t.same(own(), [], "it ends with the hasher");
+    await t.rejects(
+      hasher.verify("correct horse", who, async () => stored),
+      unavailable,
+    );
+  },
+);
+
+t.test(
+  "the process that hashes ends with the server, however that ends, and not before",
+  { skip: NO_PROC },
+  async (t) => {
+    const module = new URL("../../server/accounts/passwords/password-hash", import.meta.url).href;
+    const program = `const { createPasswordHasher } = await import(process.argv[1]);
+    const hasher = createPasswordHasher({ random: (n) => new Uint8Array(n), cores: 2, poolThreads: 4 });
+    await hasher.hash("correct horse", { account: "a", network: "n" });
+    process.stdout.write("hashed");
+    setInterval(() => {}, 1000);`;
+    const file = `${module}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`;
+    const server = spawn(process.execPath, [...process.execArgv, "--input-type=module", "-e", program, file]);
+    const ended = once(server, "exit");
+    await once(server.stdout, "data");
+    const [child = 0] = hashProcesses(server.pid);
+    const runs = () => existsSync(`/proc/${child}/exe`);
+    process.kill(child, "SIGTERM");
+    process.kill(child, "SIGINT");
+    t.ok(runs(), "what ends a whole group leaves it to the server");
+    server.kill("SIGKILL");
+    await ended;
+    await until(() => !runs());
+  },
+);
 
 t.test("the program gives libuv more threads than hashes use, unless it is told how many", async (t) => {
   const load = "require('./server/galley.cjs'); process.on('exit', () => console.log(process.env.UV_THREADPOOL_SIZE))";

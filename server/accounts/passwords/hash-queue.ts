@@ -34,8 +34,8 @@ export interface HashQueueOptions {
 const MOST_WAITING = 64;
 const MOST_OF_AN_ACCOUNT = 2;
 const MOST_OF_A_NETWORK = 8;
-/** Jobs prepared at a time: enough that none whose turn has come still has to be. */
-const MOST_PREPARED = 3;
+/** Jobs prepared at a time, beside those that run: enough that none whose turn has come still has to be. */
+const PREPARED_AHEAD = 2;
 /** What a job may take on a slow machine; for the advice when to come again. */
 const JOB_SECONDS = 0.05;
 
@@ -45,8 +45,10 @@ interface Entry extends Waiting {
 
 export function createHashQueue(options: HashQueueOptions): HashQueue {
   const atOnce = hashesAtOnce(options);
-  const inLane = createLanes(MOST_PREPARED);
+  const inLane = createLanes(atOnce + PREPARED_AHEAD);
   const waiting: Entry[] = [];
+  /** Those that were handed over while as many as may be still run: as these end, they begin. */
+  const next: Entry[] = [];
   let running = 0;
 
   function refuse(): never {
@@ -62,27 +64,33 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
       running++;
       return { turn: Promise.resolve() };
     }
-    const ofAccount = waiting.filter((entry) => entry.account === account).length;
-    const ofNetwork = waiting.filter((entry) => entry.network === network).length;
-    if (waiting.length >= MOST_WAITING || ofAccount >= MOST_OF_AN_ACCOUNT || ofNetwork >= MOST_OF_A_NETWORK) refuse();
+    const line = [...next, ...waiting];
+    const ofAccount = line.filter((entry) => entry.account === account).length;
+    const ofNetwork = line.filter((entry) => entry.network === network).length;
+    if (line.length >= MOST_WAITING || ofAccount >= MOST_OF_AN_ACCOUNT || ofNetwork >= MOST_OF_A_NETWORK) refuse();
     let start = () => {};
     const turn = new Promise<void>((resolve) => {
       start = resolve;
     });
     const entry = { account, network, start };
     waiting.push(entry);
+    handOver();
     return { entry, turn };
+  }
+
+  function handOver(): void {
+    while (next.length < atOnce) {
+      const entry = waiting.shift();
+      if (!entry) return;
+      next.push(entry);
+      entry.start();
+    }
   }
 
   /** Whoever ends hands its place on, so that nobody who comes in that moment takes it. */
   function leave(entry?: Entry): void {
-    const at = entry ? waiting.indexOf(entry) : -1;
-    if (at >= 0) waiting.splice(at, 1);
-    else {
-      const next = waiting.shift();
-      if (next) next.start();
-      else running--;
-    }
+    if (!takeOut(waiting, entry) && !takeOut(next, entry) && !next.shift()) running--;
+    handOver();
   }
 
   async function runPrepared<P, T>(who: Waiting, prepare: () => Promise<P>, job: (prepared: P) => Promise<T>) {
@@ -95,28 +103,36 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
       throw error;
     }
     await turn;
-    return ended(() => job(prepared));
+    return ended(entry, () => job(prepared));
   }
 
-  async function ended<T>(job: () => Promise<T>): Promise<T> {
+  async function ended<T>(entry: Entry | undefined, job: () => Promise<T>): Promise<T> {
     try {
       return await job();
     } finally {
-      leave();
+      leave(entry);
     }
   }
 
   return {
     async run(who, job) {
-      await enter(who).turn;
-      return ended(job);
+      const { entry, turn } = enter(who);
+      await turn;
+      return ended(entry, job);
     },
     runPrepared,
   };
 }
 
+/** @returns whether it was there */
+function takeOut(line: Entry[], entry: Entry | undefined): boolean {
+  const at = entry ? line.indexOf(entry) : -1;
+  if (at >= 0) line.splice(at, 1);
+  return at >= 0;
+}
+
 /** The event loop keeps a core, the pool two threads. A number that could not be read, as of a variable, gives one. */
-function hashesAtOnce({ cores, poolThreads }: HashQueueOptions): number {
+export function hashesAtOnce({ cores, poolThreads }: HashQueueOptions): number {
   const most = Math.floor(Math.min(cores - 1, poolThreads - 2));
   return most >= 1 ? most : 1;
 }

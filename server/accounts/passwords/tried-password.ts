@@ -1,7 +1,7 @@
 import type { PasswordTry } from "../limits/limits.ts";
 import type { AccountParts } from "../parts.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
-import type { PasswordVerdict } from "./password-hash.ts";
+import type { PasswordVerdict } from "./hash-work.ts";
 import { normalPassword } from "./password-policy.ts";
 
 export interface Tried<A extends Against> {

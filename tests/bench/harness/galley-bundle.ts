@@ -6,7 +6,7 @@ import { ROOT } from "../../support/own-modules.ts";
 const SERVER = join(ROOT, "server");
 
 /**
- * Bundles a program with Galley in it as what is shipped is bundled, the writer's thread beside it.
+ * Bundles a program with Galley in it as what is shipped is bundled, its thread and process beside it.
  *
  * @param name of the folder, which is as deep as what is shipped, and in this repository, whose packages it needs
  * @param program its source
@@ -16,12 +16,14 @@ export async function bundleGalley(name: string, program: string, more: BuildOpt
   const pack = (await import(pathToFileURL(join(SERVER, "pack.mjs")).href)) as {
     bundleOptions(folder: string): BuildOptions & { readonly entryPoints: Readonly<Record<string, string>> };
   };
-  const { entryPoints, ...options } = pack.bundleOptions(SERVER);
-  const thread = "writer-thread";
+  const {
+    entryPoints: { galley: _, ...beside },
+    ...options
+  } = pack.bundleOptions(SERVER);
   const outdir = join(SERVER, "dist", name);
   await build({
     ...{ ...options, outdir, ...more },
-    entryPoints: { [name]: program, [thread]: entryPoints[thread] as string },
+    entryPoints: { [name]: program, ...beside },
   });
   return outdir;
 }
