@@ -1,3 +1,7 @@
+/** Between two looks: a tenth of the time waited so far, within these bounds, since a look may be a request to a server. */
+const LEAST_MS = 3;
+const MOST_MS = 25;
+
 /**
  * Waits for a condition, asked again and again.
  *
@@ -9,11 +13,12 @@ export async function until(
   seconds = 60,
   what: string | (() => string) = "what was waited for",
 ): Promise<void> {
-  const end = performance.now() + seconds * 1000;
+  const began = performance.now();
   while (!(await holds())) {
-    if (performance.now() > end) {
+    const waited = performance.now() - began;
+    if (waited > seconds * 1000) {
       throw new Error(`${typeof what === "string" ? what : what()} did not come about in ${seconds} s`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 3));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(MOST_MS, Math.max(LEAST_MS, waited / 10))));
   }
 }

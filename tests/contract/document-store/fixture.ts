@@ -12,6 +12,7 @@ import type {
   IndexDefinition,
   Write,
 } from "../../../server/stores/document-store.ts";
+import { until } from "../../support/until.ts";
 
 /** Where a store keeps its data: opened again, the same documents are there. */
 export interface Place {
@@ -27,6 +28,14 @@ export interface Capabilities {
   readonly countsTexts: boolean;
   /** Whether reads run in this process, so that a long one could hold up its event loop. */
   readonly readsInProcess: boolean;
+}
+
+/**
+ * How many documents a read, or the build of an index, takes a while for. Where they come over a wire fewer do, and each
+ * that is written costs half a millisecond of a core.
+ */
+export function manyOf({ readsInProcess }: Capabilities): number {
+  return readsInProcess ? 20_000 : 8000;
 }
 
 /** What the tests of one part work with. */
@@ -162,15 +171,6 @@ export async function refused(
   );
   t.ok(error instanceof GalleyError, `is refused (${code})`);
   t.match(error, { code, details });
-}
-
-/** Waits until something holds, looking every few milliseconds. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 60_000;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error("what was waited for did not come about in a minute");
-    await new Promise((resolve) => setTimeout(resolve, 3));
-  }
 }
 
 export async function indexStates(store: DocumentStore, collection = "notes"): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { until } from "../../support/until.ts";
 import {
   built,
   type ContractTest,
@@ -7,13 +8,13 @@ import {
   findIds,
   idOf,
   indexStates,
+  manyOf,
   put,
   refused,
   remove,
-  until,
 } from "./fixture.ts";
 
-export const testIndexes: ContractTest = async (t, { newPlace, fresh }) => {
+export const testIndexes: ContractTest = async (t, { newPlace, fresh, capabilities }) => {
   await t.test("an index that was declared later serves queries once it is ready", async (t) => {
     const store = await fresh();
     await fill(store, 3000, (n) => ({ n }));
@@ -38,7 +39,7 @@ export const testIndexes: ContractTest = async (t, { newPlace, fresh }) => {
   });
 
   await t.test("queries and writes are right while an index is built under load", async (t) => {
-    const COUNT = 10_000;
+    const COUNT = manyOf(capabilities) / 2;
     const store = await fresh();
     await fill(store, COUNT, (n) => ({ n, group: n % 50, tags: [n % 7, n % 11] }));
     const indexes = [{ paths: ["group", "-n"] }, { paths: ["tags"] }];
@@ -167,14 +168,15 @@ export const testIndexes: ContractTest = async (t, { newPlace, fresh }) => {
     const place = await newPlace(t);
     const first = await place.open();
     await first.ensureCollection({ name: "notes", indexes: [] });
-    await fill(first, 20_000, (n) => ({ n }));
+    const last = manyOf(capabilities) - 1;
+    await fill(first, last + 1, (n) => ({ n }));
     await first.ensureCollection({ name: "notes", indexes: [{ paths: ["n"] }] });
     await first.close();
     const second = await place.open();
     t.teardown(() => second.close());
-    t.strictSame(await findIds(second, { filter: { n: 19_999 } }), [idOf(19_999)]);
+    t.strictSame(await findIds(second, { filter: { n: last } }), [idOf(last)]);
     await until(async () => (await indexStates(second))[0] === "ready");
-    t.equal((await find(second, { filter: { n: 19_999 } })).examined, 1, "the very next read uses it");
-    t.equal((await count(second, { n: { $gte: 0 } })).count, 20_000);
+    t.equal((await find(second, { filter: { n: last } })).examined, 1, "the very next read uses it");
+    t.equal((await count(second, { n: { $gte: 0 } })).count, last + 1);
   });
 };

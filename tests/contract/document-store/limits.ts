@@ -1,4 +1,5 @@
-import { type ContractTest, count, fill, filterOf, find, findIds, idOf, PLENTY, refused, until } from "./fixture.ts";
+import { until } from "../../support/until.ts";
+import { type ContractTest, count, fill, filterOf, find, findIds, idOf, manyOf, PLENTY, refused } from "./fixture.ts";
 
 /** How long nothing else may wait for a read. */
 const DELAY_MS = 50;
@@ -37,7 +38,7 @@ function shortTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-export const testLimits: ContractTest = async (t, { fresh, capabilities: { readsInProcess } }) => {
+export const testLimits: ContractTest = async (t, { fresh, capabilities }) => {
   await t.test("a read past its budget is refused, with the index that would serve it", async (t) => {
     const store = await fresh([{ paths: ["n"] }]);
     await fill(store, 200, (n) => ({ n, k: n % 100, text: `t${n % 100}`, tags: [n] }));
@@ -89,7 +90,7 @@ export const testLimits: ContractTest = async (t, { fresh, capabilities: { reads
 
   await t.test("a read ends at its time, or when its caller has gone", async (t) => {
     const store = await fresh();
-    await fill(store, 20_000, (n) => ({ n, text: "x".repeat(100) }));
+    await fill(store, manyOf(capabilities), (n) => ({ n, text: "x".repeat(100) }));
     const candidates = Number.POSITIVE_INFINITY;
     await refused(t, find(store, { filter: { n: -1 }, budget: { candidates, milliseconds: 0 } }), "timeout");
     await refused(t, find(store, { filter: { n: -1 }, budget: { candidates, milliseconds: 2 } }), "timeout");
@@ -124,7 +125,7 @@ export const testLimits: ContractTest = async (t, { fresh, capabilities: { reads
     );
   });
 
-  if (readsInProcess)
+  if (capabilities.readsInProcess)
     await t.test("the event loop goes on during a read of 60,000 documents", async (t) => {
       const store = await fresh();
       await fill(store, 60_000, (n) => ({ n, text: `text ${n % 7}` }));

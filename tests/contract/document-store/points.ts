@@ -63,7 +63,7 @@ export const testPoints: ContractTest = async (t, { fresh, capabilities: { parse
     let torn = 0;
     let writing = true;
     const write = async () => {
-      for (let n = 1; n <= 80; n++) {
+      for (let n = 1; n <= 50; n++) {
         const [a, b] = await store.get("notes", ["a", "b"]);
         await store.commit([put(store, "a", { n }, a?.version), put(store, "b", { n }, b?.version)]);
       }

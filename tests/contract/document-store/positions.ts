@@ -14,7 +14,7 @@ export const testPositions: ContractTest = async (t, { fresh, capabilities: { re
     const seen: { at: Position; position: Position; read: string; kind: Kind }[] = [];
     let writing = 5;
     const writers = Array.from({ length: 5 }, async (_, writer) => {
-      for (let n = 0; n < 40; n++) await change(store, writer, n);
+      for (let n = 0; n < 25; n++) await change(store, writer, n);
       writing -= 1;
     });
     const readers = Array.from({ length: 2 }, async (_, reader) => {
