@@ -4,21 +4,11 @@ import t, { type Test } from "tap";
 import { pooledRandom } from "../../server/random-bytes.ts";
 import type { Migration } from "../../server/stores/mongodb/meta.ts";
 import { type MongoOptions, openMongoStore } from "../../server/stores/mongodb/store.ts";
-import { newDatabase, useOwnMongod, withDatabase } from "../support/mongod.ts";
-import {
-  built,
-  fill,
-  find,
-  findIds,
-  idOf,
-  indexStates,
-  put,
-  refused,
-  remove,
-  until,
-} from "./document-store/fixture.ts";
+import { newDatabase, useMongod, withDatabase } from "../support/mongod.ts";
+import { until } from "../support/until.ts";
+import { built, fill, find, findIds, idOf, indexStates, put, refused, remove } from "./document-store/fixture.ts";
 
-const mongod = await useOwnMongod(t);
+const mongod = await useMongod(t);
 if (mongod) {
   const random = pooledRandom();
   const newUrl = () => withDatabase(mongod.url, newDatabase());

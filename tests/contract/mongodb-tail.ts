@@ -1,20 +1,17 @@
 /** The one change stream of a node: whole commits, each once, in order, through every fault (fault-cases.md F15-F17, F21). */
 import { randomBytes } from "node:crypto";
 import { type Document, Long, MongoClient } from "mongodb";
-import t, { type Test } from "tap";
+import type { Test } from "tap";
 import type { Commit, DocumentStore, Position } from "../../server/stores/document-store.ts";
 import { type MongoStore, openMongoStore } from "../../server/stores/mongodb/store.ts";
 import { failCommand, onServer } from "../support/fail-points.ts";
-import { newDatabase, type OwnMongod, useOwnMongod, withDatabase } from "../support/mongod.ts";
+import { newDatabase, type OwnMongod, withDatabase } from "../support/mongod.ts";
 import { sendRaw } from "../support/raw-mongodb.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 import { check, find, idOf, put, refused, remove } from "./document-store/fixture.ts";
 
-const mongod = await useOwnMongod(t);
-if (mongod) testTail(mongod);
-
-function testTail(mongod: OwnMongod): void {
+export function testTail(t: Test, mongod: OwnMongod): void {
   const { host } = mongod.process;
 
   t.test("values come by the tail as they are read, and what is no UTF-8 holds up nothing", async (t) => {
@@ -250,6 +247,32 @@ function testTail(mongod: OwnMongod): void {
     await store.passed(await store.commit([check("a", row?.version ?? 0)]));
     t.equal(store.counts.commits, before, "a check tells nobody, and is passed");
   });
+
+  t.test("what nobody follows is not sent: only its drops are told, and its positions are passed", async (t) => {
+    const { store, told } = await open(t, mongod, mongod.url, ["_audit"]);
+    await store.ensureCollection({ name: "_audit", indexes: [] });
+    const line = (n: number) => put(store, `line${n}`, { n }, 0, "_audit");
+    await store.passed(await store.commit([put(store, "before")]));
+    const before = { ...store.counts };
+    for (let n = 0; n < 200; n++) await store.commit([line(n)]);
+    const alone = await store.commit(Array.from({ length: 50 }, (_, n) => line(1000 + n)));
+    const began = performance.now();
+    await store.passed(alone);
+    await store.barrier(alone);
+    t.ok(performance.now() - began < 800, "without waiting for the report of the next second");
+    t.ok(store.counts.events - before.events < 50, `${store.counts.events - before.events} events of 250 writes`);
+    t.equal(store.counts.commits, before.commits);
+    const both = await store.commit([line(2000), put(store, "after"), line(2001)]);
+    const dropped = await store.dropCollection("_audit");
+    await store.passed(dropped);
+    const since = told
+      .slice(1)
+      .map(({ position, changes, dropped = [] }) => [position, changes.map(({ id }) => id), dropped]);
+    t.strictSame(since, [
+      [both, ["after"], []],
+      [dropped, [], ["_audit"]],
+    ]);
+  });
 }
 
 interface Opened {
@@ -262,13 +285,14 @@ interface Opened {
   readonly url: string;
 }
 
-async function open(t: Test, mongod: OwnMongod, url = mongod.url): Promise<Opened> {
+async function open(t: Test, mongod: OwnMongod, url = mongod.url, unfollowed: readonly string[] = []): Promise<Opened> {
   const database = newDatabase();
   const store = await openMongoStore({
     url: withDatabase(url, database),
     clock: Date.now,
     random: (bytes) => randomBytes(bytes),
     warn: (message) => t.comment(message),
+    unfollowed,
   });
   t.teardown(() => store.close());
   const foreign = new MongoClient(withDatabase(mongod.url, database));

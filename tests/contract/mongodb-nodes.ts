@@ -1,17 +1,14 @@
 /** Nodes on one MongoDB: what a barrier waits for, and when a node stops serving (access-rules.md 10). */
 import { randomBytes } from "node:crypto";
-import t, { type Test } from "tap";
+import type { Test } from "tap";
 import { type MongoStore, openMongoStore } from "../../server/stores/mongodb/store.ts";
 import { failCommand } from "../support/fail-points.ts";
-import { newDatabase, type OwnMongod, useOwnMongod, withDatabase } from "../support/mongod.ts";
+import { newDatabase, type OwnMongod, withDatabase } from "../support/mongod.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 import { put, refused, textsOf } from "./document-store/fixture.ts";
 
-const mongod = await useOwnMongod(t);
-if (mongod) testNodes(mongod);
-
-function testNodes(mongod: OwnMongod): void {
+export function testNodes(t: Test, mongod: OwnMongod): void {
   const { host } = mongod.process;
 
   t.test("a barrier waits for commits of other nodes that began before they knew", async (t) => {

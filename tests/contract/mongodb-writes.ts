@@ -1,12 +1,13 @@
 /** What only MongoDB's store does: merging, retries, outcomes, and writes that meet other programs. */
 import { Long, MongoClient } from "mongodb";
-import t, { type Test } from "tap";
+import type { Test } from "tap";
 import { pooledRandom } from "../../server/random-bytes.ts";
 import type { DocumentStore } from "../../server/stores/document-store.ts";
 import { openMongoStore } from "../../server/stores/mongodb/store.ts";
 import { type CommandFailure, failCommand, onServer } from "../support/fail-points.ts";
-import { newDatabase, useOwnMongod, withDatabase } from "../support/mongod.ts";
-import { check, findIds, idOf, put, refused, remove, textsOf, until } from "./document-store/fixture.ts";
+import { newDatabase, type OwnMongod, withDatabase } from "../support/mongod.ts";
+import { until } from "../support/until.ts";
+import { check, findIds, idOf, put, refused, remove, textsOf } from "./document-store/fixture.ts";
 
 const NOT_PRIMARY = 10_107;
 const NO_SPACE = 14_031;
@@ -19,8 +20,7 @@ function answers(store: DocumentStore): Promise<boolean> {
   );
 }
 
-const mongod = await useOwnMongod(t);
-if (mongod) {
+export function testWrites(t: Test, mongod: OwnMongod): void {
   const { host } = mongod.process;
   const random = pooledRandom();
 

@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { MongoClient } from "mongodb";
-import t from "tap";
+import type { Test } from "tap";
 import { pooledRandom } from "../../server/random-bytes.ts";
 import { openMongoStore } from "../../server/stores/mongodb/store.ts";
-import { useOwnMongod } from "../support/mongod.ts";
+import type { OwnMongod } from "../support/mongod.ts";
 import { until } from "../support/until.ts";
 import { put } from "./document-store/fixture.ts";
 
@@ -20,8 +20,7 @@ const HOLDER = `
   setInterval(() => {}, 1000);
 `;
 
-const mongod = await useOwnMongod(t);
-if (mongod) {
+export function testOrphans(t: Test, mongod: OwnMongod): void {
   const open = () => openMongoStore({ url: mongod.url, clock: Date.now, random: pooledRandom(), warn: () => {} });
   const client = new MongoClient(mongod.url);
   t.teardown(() => client.close());
