@@ -3,7 +3,7 @@ import t from "tap";
 import { startApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
 
-/** On MongoDB ten thousand more, through a step-down: mongodb-majority.test.ts. */
+/** On MongoDB ten thousand more, through a step-down: set-majority.ts. */
 const INCREMENTS = { sqlite: 2000, mongodb: 500 };
 const ROUNDS = 10;
 const KEYED_ROUNDS = 4;

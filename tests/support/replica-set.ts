@@ -31,8 +31,8 @@ export interface Member {
 
 const NAMES = ["a", "b", "c"] as const;
 const ELECTION_MS = 2000;
-/** Each look is a connection to each member, and an election takes seconds. */
-const LOOK_MS = 50;
+/** Each look is a connection to each member, some milliseconds of a core, and an election takes seconds. */
+const LOOK_MS = 200;
 
 /**
  * Starts a replica set of three whose elections take about 2 s; ends it with the test.

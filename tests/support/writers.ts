@@ -22,7 +22,7 @@ export interface Writers {
 }
 
 /** How long a client waits after a write that was not confirmed, as a polite one does. */
-const BACK_OFF_MS = 50;
+const BACK_OFF_MS = 150;
 
 /** Clients that write one thing after the other until they are stopped, and read what they and others wrote. */
 export function startWriters(ledger: Ledger, name: string, count: number, seed: number): Writers {
