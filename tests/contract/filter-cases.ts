@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import t from "tap";
 import type { Node, SortKey } from "#protocol/ast";
 import { Faults, GalleyError } from "#protocol/errors";
@@ -31,19 +32,20 @@ interface Recorded {
 }
 
 /**
- * Runs the cases that were recorded from a real mongod (query-language.md, appendix), one test each.
+ * Runs the cases that were recorded from a real mongod (query-language.md, appendix), in one test.
  *
  * @param ids the ids that the engine finds, in the order of `sort`; rejects with the engine's GalleyError if it fails
  */
 export function runFilterCases(engine: string, ids: (run: FilterCase) => string[] | Promise<string[]>): void {
   t.test(`${engine}: every recorded case answers as mongod did`, async (t) => {
+    const differences: object[] = [];
     for (const recorded of readCases()) {
-      await t.test(recorded.name, async (t) => {
-        const run = prepare(recorded);
-        if (recorded.error === undefined) t.strictSame(await ids(run), recorded.ids);
-        else t.match(await failure(ids, run), [{ code: recorded.error }]);
-      });
+      const run = prepare(recorded);
+      const wanted = recorded.error ?? recorded.ids;
+      const found = recorded.error === undefined ? await ids(run) : (await failure(ids, run))?.[0]?.code;
+      if (!isDeepStrictEqual(found, wanted)) differences.push({ name: recorded.name, found, wanted });
     }
+    t.strictSame(differences, []);
   });
 }
 

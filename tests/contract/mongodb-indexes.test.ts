@@ -1,5 +1,5 @@
 /** What MongoDB's own indexes say of documents is what ours say: else engines would refuse different writes. */
-import { MongoClient } from "mongodb";
+import { type Collection, MongoBulkWriteError, MongoClient } from "mongodb";
 import t from "tap";
 import type { ObjectValue, Value } from "#protocol/values";
 import { encodeValue } from "#protocol/values";
@@ -43,30 +43,54 @@ if (mongod) {
         const { key, ...options } = indexSpec(definition);
         await collection.createIndex(key, options);
         const rowsOf = indexRowsOf({ keys: indexKeys(definition), unique });
-        const insert = async (_id: string, document: ObjectValue) => {
-          try {
-            await collection.insertOne({ _id, ...document });
-            return undefined;
-          } catch (error) {
-            return (error as { code?: unknown }).code;
-          }
-        };
-        for (let round = 0; round < ROUNDS; round++) {
+        const pairs = Array.from({ length: ROUNDS }, () => {
           const first = document(random);
-          const second = random.chance(30) ? changed(random, first) : document(random);
+          return [first, random.chance(30) ? changed(random, first) : document(random)] as const;
+        });
+        // Only where documents may meet has each pair to be alone.
+        const ends = unique ? await insertEach(collection, pairs) : pairsOf(await insertAll(collection, pairs.flat()));
+        for (const [round, [first, second]] of pairs.entries()) {
           const [one, other] = [rowsOf(first), rowsOf(second)];
-          const ends = [await insert("first", first), await insert("second", second)];
           const wanted = [unfit(one), unfit(other) ?? (meet(one, other) && unique ? DUPLICATE_KEY : undefined)];
           if (wanted[1] === DUPLICATE_KEY) clashes += 1;
-          const fits = ends.every((end, i) => end === wanted[i]);
-          if (!fits) t.strictSame(ends, wanted, `${encodeValue(first)} and ${encodeValue(second)}`);
-          await collection.deleteMany({});
+          const fits = wanted.every((end, i) => end === ends[round]?.[i]);
+          if (!fits) t.strictSame(ends[round], wanted, `${encodeValue(first)} and ${encodeValue(second)}`);
         }
         t.pass(`${ROUNDS} pairs`);
       });
     }
   }
   t.test("enough of them clash", async (t) => void t.ok(clashes > 20, `${clashes} clashes`));
+}
+
+/** Inserts documents, one whatever becomes of the others; the error code of each, undefined where there is none. */
+async function insertAll(
+  collection: Collection<{ _id: string }>,
+  documents: readonly ObjectValue[],
+): Promise<(number | undefined)[]> {
+  const codes = documents.map((): number | undefined => undefined);
+  const stored = documents.map((document, i) => ({ _id: `d${i}`, ...document }));
+  await collection.insertMany(stored, { ordered: false }).catch((error: unknown) => {
+    if (!(error instanceof MongoBulkWriteError)) throw error;
+    for (const { index, code } of [error.writeErrors].flat()) codes[index] = Number(code);
+  });
+  return codes;
+}
+
+async function insertEach(
+  collection: Collection<{ _id: string }>,
+  pairs: readonly (readonly ObjectValue[])[],
+): Promise<(number | undefined)[][]> {
+  const codes: (number | undefined)[][] = [];
+  for (const pair of pairs) {
+    codes.push(await insertAll(collection, pair));
+    await collection.deleteMany({});
+  }
+  return codes;
+}
+
+function pairsOf<T>(list: readonly T[]): T[][] {
+  return Array.from({ length: list.length / 2 }, (_, i) => list.slice(2 * i, 2 * i + 2));
 }
 
 /** Few scalars, so that documents meet, but each of those that are easily taken for another. */
