@@ -4,7 +4,7 @@ import seeds from "./seeds.json" with { type: "json" };
 import type { StoresUnderTest } from "./stores.ts";
 
 export interface FuzzOptions {
-  /** How many questions to ask at least, beside those of the stored seeds. */
+  /** How many questions to ask at least, those of the stored seeds among them. */
   readonly cases: number;
   /** Of the first round; each further one has the next number. */
   readonly seed: number;
@@ -38,8 +38,7 @@ export async function fuzz(
     const report = await round(seed);
     if (report) return { asked, report };
   }
-  const enough = asked + options.cases;
-  for (let seed = options.seed; asked < enough; seed++) {
+  for (let seed = options.seed; asked < options.cases; seed++) {
     const report = await round(seed, options.size);
     if (report) return { asked, report };
   }

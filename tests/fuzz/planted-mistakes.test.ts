@@ -5,23 +5,24 @@ import { compileFilter } from "#protocol/match";
 import { compareKeys } from "#protocol/sort";
 import { createMemoryStore, type MemoryStoreParts } from "./memory-store.ts";
 import { reportFinding } from "./report.ts";
-import { type Finding, runRound } from "./rounds.ts";
+import { type Finding, type RoundSize, runRound, SMALL } from "./rounds.ts";
 
 const ROUNDS = 60;
 
 async function firstFinding(
   planted: Partial<MemoryStoreParts>,
   rounds = ROUNDS,
+  size?: RoundSize,
 ): Promise<{ seed: number; finding: Finding } | undefined> {
   for (let seed = 1; seed <= rounds; seed++) {
-    const { finding } = await runRound(new Map([["memory", createMemoryStore(planted)]]), seed);
+    const { finding } = await runRound(new Map([["memory", createMemoryStore(planted)]]), seed, size);
     if (finding) return { seed, finding };
   }
   return undefined;
 }
 
 t.test("a sound store answers as the evaluator does", async (t) => {
-  t.equal(await firstFinding({}, 10), undefined);
+  t.equal(await firstFinding({}, 10, SMALL), undefined);
 });
 
 /** Changes the leaves of a filter. */
