@@ -225,9 +225,12 @@ onEachEngine(t, async (t, engine) => {
     const began = performance.now();
     const names = [process.versions.node, "fastify", "sqlite", "galley.db", TEST_KEY, app.app.key, app.folder];
     for (let round = 0; round < 25; round++) {
-      const paths = ["/v1/health", "/v1/ready", "/v1/openapi.json", "/metrics"];
+      // To read the document takes the test longer than all else.
+      const paths = ["/v1/health", "/v1/ready", "/metrics"];
       const answers = await Promise.all(
-        Array.from({ length: 36 }, (_, n) => app.send("GET", paths[n % 4] as string, { as: null })),
+        Array.from({ length: 36 }, (_, n) =>
+          app.send("GET", n === 0 ? "/v1/openapi.json" : (paths[n % 3] as string), { as: null }),
+        ),
       );
       for (const { text, headers, status } of answers) {
         if (status >= 500) t.fail(`${status}: ${text.slice(0, 100)}`);
