@@ -52,16 +52,18 @@ export async function enter(parts: AccountParts, entry: Entry): Promise<Entered>
   const { store, clock, sessions } = parts;
   const { visit, proofs, deviceName, carried, endsOthers } = entry;
   const now = clock();
-  const user = { ...entry.user, lastSignInAt: new Date(now) };
+  const { pool, id, sessions: atMost } = entry.user;
   const started = await sessions.start({
-    pool: user.pool,
-    user: user.id,
+    pool,
+    user: id,
+    ...(atMost !== undefined && { atMost }),
     visit,
     proofs,
     ...(deviceName !== undefined && { deviceName }),
-    ...(carried?.pool === user.pool && { replaces: carried }),
+    ...(carried?.pool === pool && { replaces: carried }),
     ...(endsOthers && { endsOthers }),
   });
+  const user = { ...entry.user, lastSignInAt: new Date(now), sessions: started.atMost };
   const writes = [writeUser(store, user, now), ...started.writes];
   return { user, session: started.session, writes, ends: started.ends };
 }

@@ -32,6 +32,8 @@ export interface UserRecord extends Stored {
   /** In place of the settings for everybody. */
   readonly limits?: UserLimits;
   readonly lastSignInAt?: Date;
+  /** At least as many as its sessions that live: those of when they were looked through last, and those begun since. */
+  readonly sessions?: number;
 }
 
 /** How much one user may do. */
@@ -75,6 +77,7 @@ export function readUser(pool: Pool, row: Row): UserRecord {
     ...(value.notes !== undefined && { notes: String(value.notes) }),
     ...(value.limits !== undefined && { limits: value.limits as unknown as UserLimits }),
     ...(value.lastSignInAt instanceof Date && { lastSignInAt: value.lastSignInAt }),
+    ...(value.sessions !== undefined && { sessions: Number(value.sessions) }),
   };
 }
 

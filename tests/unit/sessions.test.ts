@@ -234,6 +234,15 @@ onEachEngine(t, async (t, engine) => {
     t.ok([replaced, again].every(({ session: { id } }) => id !== session.id));
   });
 
+  t.test("a person's sessions are looked through only if there may be too many of them", async (t) => {
+    const { first, lives } = nodes;
+    const user = await addUser(nodes);
+    const request = { pool: "user", user: user.id, visit: VISIT, proofs: ["password"] } as const;
+    await signIn(nodes, user);
+    t.match(await first.sessions.start({ ...request, atMost: lives.most - 1 }), { atMost: lives.most });
+    t.match(await first.sessions.start({ ...request, atMost: lives.most }), { atMost: 2, ends: false });
+  });
+
   t.test("signing in all day leaves no more than 100 ended sessions behind", async (t) => {
     const { store, first } = nodes;
     const user = await addUser(nodes);

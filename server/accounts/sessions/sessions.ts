@@ -25,22 +25,31 @@ export interface SessionStart {
   readonly visit: Visit;
   readonly deviceName?: string;
   readonly proofs: readonly string[];
+  /** More sessions do not live, as the last start of one told. */
+  readonly atMost?: number;
   /** Ends with this one's start. */
   readonly replaces?: SessionRecord;
   /** Every other session of the person ends as well. */
   readonly endsOthers?: true;
 }
 
+/** A new session, and what has to be stored for it. */
+export interface Started {
+  readonly session: SessionRecord;
+  readonly writes: Write[];
+  /** They end another session, so that the answer has to wait until every node goes by that. */
+  readonly ends: boolean;
+  /** More of the person's sessions do not live then: to be kept with the person, and told at the next start. */
+  readonly atMost: number;
+}
+
 /** What works with sessions: one is one sign-in on one device. */
 export interface Sessions {
   /**
    * A new session, and the writes that store it, end `replaces` and end the oldest beyond `most`. Commit them with a write
-   * of the person: so of two sign-ins at once one is decided after the other, and none outlives the person's end. `ends`:
-   * they end another session, so that the answer has to wait until every node goes by that.
+   * of the person: so of two sign-ins at once one is decided after the other, and none outlives the person's end.
    */
-  start(
-    request: SessionStart,
-  ): Promise<{ readonly session: SessionRecord; readonly writes: Write[]; readonly ends: boolean }>;
+  start(request: SessionStart): Promise<Started>;
   /** The newest refresh token of a session. */
   refreshTokenOf(session: SessionRecord): string;
   /**
@@ -87,16 +96,28 @@ export function createSessions(options: SessionsOptions): Sessions {
   const text = (bytes: number) => Buffer.from(random(bytes)).toString("base64url");
 
   const sessions: Sessions = {
-    async start({ pool, user, visit, deviceName, proofs, replaces, endsOthers }) {
+    async start({ pool, user, visit, deviceName, proofs, atMost, replaces, endsOthers }) {
       const now = clock();
       const session = begun({ pool, user, visit, deviceName, proofs }, now);
+      const room = Math.max(0, lives(pool).most - 1);
+      const writes = [writeSession(store, session, now)];
+      const ending = replaces && replaces.endedAt === undefined ? [replaces] : [];
+      // Where there is room whatever has become of the others, nobody looks for them.
+      if (atMost !== undefined && atMost <= room && !endsOthers) {
+        return {
+          session,
+          writes: [...writes, ...ending.map(sessions.end)],
+          ends: ending.length > 0,
+          atMost: atMost + 1,
+        };
+      }
       const others = (await sessions.ofUser(pool, user)).filter(({ id }) => id !== replaces?.id);
       const live = others.filter((one) => !isOver(one, now));
-      const ending = live.slice(endsOthers ? 0 : Math.max(0, lives(pool).most - 1));
-      if (replaces && replaces.endedAt === undefined) ending.push(replaces);
+      const staying = endsOthers ? 0 : Math.min(live.length, room);
+      ending.unshift(...live.slice(staying));
       const past = others.filter((one) => isOver(one, now)).slice(MOST_ENDED);
-      const writes = [...ending.map(sessions.end), ...past.map(sessions.remove)];
-      return { session, writes: [writeSession(store, session, now), ...writes], ends: ending.length > 0 };
+      writes.push(...ending.map(sessions.end), ...past.map(sessions.remove));
+      return { session, writes, ends: ending.length > 0, atMost: staying + 1 };
     },
 
     refreshTokenOf(session) {

@@ -60,11 +60,14 @@ export function signedIn(user: UserRecord, session: SessionRecord): SignedIn {
   return { ...who, pool: user.pool, user: user.id, session: session.id, provedAt: session.provedAt.getTime() };
 }
 
-/** Who somebody is to whoever judges what they may do. */
+/** Who somebody is to whoever judges what they may do. Few requests tell an origin, and to spread one costs them all. */
 export function principalOf(who: SignedIn, address: string, origin: string | undefined): Principal {
   const { pool, user: id, session, provedAt, role } = who;
-  const from = origin === undefined ? undefined : { origin };
-  if (pool === "admin") return { kind: "admin", id, session, provedAt, address, role, scopes: ROLES[role], ...from };
+  if (pool === "admin") {
+    const admin = { kind: pool, id, session, provedAt, address, role, scopes: ROLES[role] };
+    return origin === undefined ? admin : { ...admin, origin };
+  }
   const { guest, email, roles, claims, requestsPerMinute } = who;
-  return { kind: "user", id, session, provedAt, address, guest, email, roles, claims, requestsPerMinute, ...from };
+  const user = { kind: pool, id, session, provedAt, address, guest, email, roles, claims, requestsPerMinute };
+  return origin === undefined ? user : { ...user, origin };
 }
