@@ -26,14 +26,18 @@ const SUSPENDED = 500;
  * That one may be set, too; setting it forward costs no more than a lease.
  */
 export function leaseClock(monotonic = () => performance.now(), wall = () => Date.now()): () => number {
-  let last = { monotonic: monotonic(), wall: wall() };
+  let last = monotonic();
+  let lastWall = wall();
   let now = 0;
+  // Every request asks: nothing is made here.
   return () => {
-    const next = { monotonic: monotonic(), wall: wall() };
-    const run = next.monotonic - last.monotonic;
-    const told = next.wall - last.wall;
+    const next = monotonic();
+    const nextWall = wall();
+    const run = next - last;
+    const told = nextWall - lastWall;
     now += told > run + SUSPENDED ? told : run;
     last = next;
+    lastWall = nextWall;
     return now;
   };
 }
