@@ -88,8 +88,9 @@ function compileTests(kind: "and" | "or", nodes: readonly ElementTest[], member:
   const [only] = nodes as [ElementTest];
   const { path } = only.kind === "not" ? only.of : only;
   const open = isOpen(only.kind === "not" ? only.of : only);
-  const lone = loneValue(path, open, member);
   const [first] = tests;
+  if (first && tests.length === 1 && path.length === 1) return compileMember(path, open, member, first);
+  const lone = loneValue(path, open, member);
   if (first && tests.length === 1) {
     const { test, negated } = first;
     return (root) => {
@@ -110,6 +111,23 @@ function compileTests(kind: "and" | "or", nodes: readonly ElementTest[], member:
       return false;
     });
     return judge((test) => all.some(test));
+  };
+}
+
+interface LeafTest {
+  readonly test: Test;
+  readonly negated: boolean;
+}
+
+/**
+ * One test of a member of the root, as most are. Of thousands of filters that are tried in turn, none is in the processor's
+ * cache, so what counts is how few objects one is made of.
+ */
+function compileMember(path: Path, open: boolean, member: Member, { test, negated }: LeafTest): Predicate {
+  const name = path[0] as string;
+  return (root) => {
+    const found = member(root, name);
+    return (open && Array.isArray(found) ? someOf(root, path, open, member, test) : test(found)) !== negated;
   };
 }
 

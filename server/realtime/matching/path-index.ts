@@ -54,7 +54,10 @@ export class PathIndex<E extends object> {
   /** Visits the items under what the path yields from a document; an item may be visited more than once. */
   meet(document: ObjectValue, found: (item: E) => void): void {
     this.#found = found;
-    someValue(own(document, this.#path[0] as string), this.#path, true, this.#meetValue, 1);
+    const first = own(document, this.#path[0] as string);
+    // What the path yields of a value that it does not go on from is that value: most of them.
+    if (this.#path.length === 1 && !Array.isArray(first)) this.#meetValue(first);
+    else someValue(first, this.#path, true, this.#meetValue, 1);
     if (this.#spans.size > 0) for (const spans of this.#spans.values()) spans.meet(found);
     this.#found = ignore;
   }

@@ -106,8 +106,8 @@ export function createLiveSessions(options: LiveServiceOptions): LiveSessions {
     rulesTurn: () => rulesTurn,
     isOpen,
     wake(session) {
-      awake.push(session);
-      tail.flushSoon();
+      // Of those who are awake already, one has asked for it.
+      if (awake.push(session) === 1) tail.flushSoon();
     },
     setTimed(session, isTimed) {
       if (isTimed) timed.add(session);
