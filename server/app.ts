@@ -1,6 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { DENIALS } from "./access/explaining/denials.ts";
+import { AUDIT } from "./accounts/audit/audit.ts";
 import type { ServiceKeys } from "./accounts/keys/service-keys.ts";
+import { LIMITS_RECORDS } from "./accounts/limits/limit-records.ts";
+import { MAIL } from "./accounts/mail/mail-records.ts";
 import type { HashCosts } from "./accounts/passwords/password-hash.ts";
+import { SECRETS } from "./accounts/secrets/secrets.ts";
 import { builtAssets } from "./built-assets.ts";
 import type { Config } from "./config.ts";
 import { prepareDataFolder, removeServerFile, writeServerFile } from "./data-folder.ts";
@@ -135,6 +140,9 @@ interface StoreParts extends Pick<Overrides, "pause"> {
   readonly log: Log;
 }
 
+/** Bookkeeping that is written and looked up, and that nobody follows. */
+const UNFOLLOWED = [AUDIT, DENIALS, LIMITS_RECORDS, MAIL, SECRETS].map(({ name }) => name);
+
 /** The one place that picks an engine. MongoDB's is read only where it is used. */
 async function openStore(config: Config, { clock, random, log, pause }: StoreParts): Promise<OpenedStore> {
   prepareDataFolder(config.dataDir);
@@ -144,7 +152,7 @@ async function openStore(config: Config, { clock, random, log, pause }: StorePar
   const warn = (message: string, error?: unknown) => {
     log.warn(error === undefined ? {} : { reason: error instanceof Error ? error.message : String(error) }, message);
   };
-  const store = await openMongoStore({ url, clock, random, warn });
+  const store = await openMongoStore({ url, clock, random, warn, unfollowed: UNFOLLOWED });
   return { store, opened: store.opened };
 }
 

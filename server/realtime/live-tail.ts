@@ -42,7 +42,7 @@ export interface LiveTail {
 }
 
 /** Open it after access and accounts: the store tells its listeners in the order in which they came. */
-export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): LiveTail {
+export function createLiveTail(store: Pick<DocumentStore, "tail" | "passed" | "position">, log: Log): LiveTail {
   const followers = new Map<Step, Follower>();
   const counts = { commits: 0, events: 0, lost: 0 };
   let flushing: NodeJS.Immediate | undefined;
@@ -108,7 +108,11 @@ export function createLiveTail(store: Pick<DocumentStore, "tail">, log: Log): Li
       followers.set(step, follower);
     },
     flushSoon,
-    reached: (position, milliseconds) => waits.wait(position, milliseconds),
+    reached(position, milliseconds) {
+      // Not every commit is told, so the store may have to see to it; not to what clients make up.
+      if (position > tail.position && position <= store.position()) store.passed(position).catch(() => {});
+      return waits.wait(position, milliseconds);
+    },
     counts,
     close() {
       closed = true;

@@ -256,10 +256,8 @@ export function testTail(t: Test, mongod: OwnMongod): void {
     const before = { ...store.counts };
     for (let n = 0; n < 200; n++) await store.commit([line(n)]);
     const alone = await store.commit(Array.from({ length: 50 }, (_, n) => line(1000 + n)));
-    const began = performance.now();
     await store.passed(alone);
     await store.barrier(alone);
-    t.ok(performance.now() - began < 800, "without waiting for the report of the next second");
     t.ok(store.counts.events - before.events < 50, `${store.counts.events - before.events} events of 250 writes`);
     t.equal(store.counts.commits, before.commits);
     const both = await store.commit([line(2000), put(store, "after"), line(2001)]);

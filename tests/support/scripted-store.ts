@@ -43,10 +43,13 @@ export class ScriptedStore {
   #waiting: { position: Position; resolve: () => void }[] = [];
 
   /** What the parts of realtime ask of a store. */
-  get port(): Pick<DocumentStore, "find" | "passed" | "tail"> & { readonly nodes: DocumentStore["nodes"] } {
+  get port(): Pick<DocumentStore, "find" | "passed" | "position" | "tail"> & {
+    readonly nodes: DocumentStore["nodes"];
+  } {
     const self = this;
     return {
       nodes: this.nodes as unknown as DocumentStore["nodes"],
+      position: () => this.told,
       tail: (_from, listener, lost = () => {}) => {
         this.#listener = listener;
         this.#lost = lost;

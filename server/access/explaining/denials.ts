@@ -8,7 +8,8 @@ import type { RuledPrincipal } from "../caller.ts";
 import type { Principal } from "../principal.ts";
 import type { Action } from "../scopes.ts";
 
-const DENIALS: StoredCollection = { name: "_denials", indexes: [{ paths: ["expiresAt"] }] };
+/** Where records of denials lie. */
+export const DENIALS: StoredCollection = { name: "_denials", indexes: [{ paths: ["expiresAt"] }] };
 /** Milliseconds that a record is kept. */
 const KEPT = 24 * 60 * 60 * 1000;
 /** Records a second and node: whoever is denied often fills no store. */

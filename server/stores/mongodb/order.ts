@@ -14,6 +14,8 @@ import { outOfTouch, type Work } from "./work-under-way.ts";
 
 export interface OrderOptions {
   readonly connection: Connection;
+  /** Collections whose documents nobody is told of. */
+  readonly unfollowed: readonly string[];
   /** The name of the database's history, read anew whenever the order of commits was lost. */
   readonly history: () => Promise<string>;
   /** Reads what is known of a collection anew, which another node may have changed. */
@@ -54,11 +56,17 @@ export interface Order
 /** Milliseconds for which requests wait after touch was lost: mostly the process stood still, and it takes a few. */
 const PATIENCE = 1000;
 const LOOK = 10;
+/** Milliseconds in which an event mostly comes, if one does. */
+const SOON = 10;
 
-export function createOrder({ connection, history, refresh, reload, stored, warn }: OrderOptions): Order {
+export function createOrder(options: OrderOptions): Order {
+  const { connection, unfollowed, history, refresh, reload, stored, warn } = options;
   const db = connection.server;
+  /** The highest position that somebody waits for, until it is looked after. */
+  let wanted: Position | undefined;
   const tail = createTail({
     db,
+    unfollowed,
     history,
     internal(change) {
       if (change.collection === NODES) nodes.heard(change);
@@ -89,6 +97,19 @@ export function createOrder({ connection, history, refresh, reload, stored, warn
     return shown > told ? shown : told;
   }
 
+  /** A commit that nobody is told of moves the tail with the next event only: where none comes soon, a report is one. */
+  function seeTo(awaited: Position): void {
+    if (awaited <= tail.position || awaited > position()) return;
+    if (wanted === undefined) setTimeout(reportIfWanted, SOON).unref();
+    if (wanted === undefined || awaited > wanted) wanted = awaited;
+  }
+
+  function reportIfWanted(): void {
+    const missing = wanted !== undefined && wanted > tail.position;
+    wanted = undefined;
+    if (missing) nodes.report().catch(() => {});
+  }
+
   function inTouch(): boolean {
     return tail.restarting === undefined && nodes.lease.held();
   }
@@ -102,7 +123,11 @@ export function createOrder({ connection, history, refresh, reload, stored, warn
   return {
     counts: tail.counts,
     tail: (from, listener, lost) => tail.tail(from ?? position(), listener, lost),
-    passed: tail.passed,
+    async passed(awaited) {
+      const passed = tail.passed(awaited);
+      seeTo(awaited);
+      return passed;
+    },
     reach: tail.reach,
     get told() {
       return tail.position;
@@ -114,7 +139,10 @@ export function createOrder({ connection, history, refresh, reload, stored, warn
       const time = await nodes.report();
       await tail.passed(positionOf(historyOf(tail.position), time));
     },
-    barrier: nodes.barrier,
+    async barrier(awaited) {
+      seeTo(awaited);
+      return nodes.barrier(awaited);
+    },
     nodes: {
       self: nodes.self,
       lives: nodes.lives,

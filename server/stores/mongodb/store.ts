@@ -34,6 +34,8 @@ export interface MongoOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Tells whoever runs the server. The URL is never a part of it. */
   readonly warn: (message: string, error?: unknown) => void;
+  /** Collections whose documents its listeners need not be told of; their drops are told. */
+  readonly unfollowed?: readonly string[];
   /** For tests of the store's own faults. */
   readonly migrations?: readonly Migration[];
 }
@@ -70,6 +72,7 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
   const versions = createMongoVersions(clock, meta, () => connection.seen);
   const order = createOrder({
     connection,
+    unfollowed: options.unfollowed ?? [],
     history: meta.history,
     refresh: (collection) => catalog.refresh(collection),
     reload: () => catalog.load(),

@@ -13,6 +13,8 @@ import { type InternalChange, readGroup } from "./tail-commit.ts";
 export interface TailOptions {
   /** Of the client that the tail and the server's own collections have to themselves. */
   readonly db: Db;
+  /** Collections whose documents nobody is told of: of them, drops alone. */
+  readonly unfollowed: readonly string[];
   /** The name of the database's history, read anew whenever the order of commits was lost. */
   readonly history: () => Promise<string>;
   /**
@@ -75,7 +77,7 @@ const MOST_WAIT = 2000;
  *   lost -> following           from now on; listeners are told to read anew
  */
 export function createTail(options: TailOptions): MongoTail {
-  const { db, failed } = options;
+  const { db, unfollowed, failed } = options;
   const counts: TailCounts = { events: 0, commits: 0, restarts: 0, losses: 0 };
   const closing = new AbortController();
   let log: CommitLog | undefined;
@@ -127,7 +129,7 @@ export function createTail(options: TailOptions): MongoTail {
     const fresh = through === undefined;
     if (fresh) history = await options.history();
     const from = through ?? later(await committedTime(db), end);
-    stream = await openChangeStream(db, from);
+    stream = await openChangeStream(db, from, unfollowed);
     groups = new CommitGroups();
     updated.clear();
     if (!fresh) {
