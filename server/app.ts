@@ -199,7 +199,7 @@ async function mountOver(opening: Opening, config: Config, parts: MountParts): P
     load: { ...LOAD, ...load },
     demandOpen,
     explaining: { ...services, development: config.mode === "development" },
-    live: { service: services.live, hosts: () => hostsOf([...origins, publicUrl()]), random },
+    live: { service: services.live, hosts: createHosts(origins, publicUrl), random },
     requestId,
     routes: (tools) => {
       const cookie = createRefreshCookie({ replies: tools.replies, secure, isOwnOrigin });
@@ -208,9 +208,16 @@ async function mountOver(opening: Opening, config: Config, parts: MountParts): P
   });
 }
 
-/** The names of servers at these addresses. */
-function hostsOf(urls: readonly string[]): ReadonlySet<string> {
-  return new Set(urls.map((url) => new URL(url).hostname));
+/** The names of servers at these addresses, which change when it is known where this one listens. */
+function createHosts(origins: ReadonlySet<string>, publicUrl: () => string): () => ReadonlySet<string> {
+  let known = "";
+  let hosts: ReadonlySet<string> = new Set();
+  return () => {
+    const now = `${origins.size} ${publicUrl()}`;
+    if (now !== known) hosts = new Set([...origins, publicUrl()].map((one) => new URL(one).hostname));
+    known = now;
+    return hosts;
+  };
 }
 
 /** Where a server without a public URL is reached: on this machine, at the port it is given. */

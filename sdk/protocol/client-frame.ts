@@ -13,19 +13,30 @@ const MOST_TEXT = { token: 8192, position: 128, shape: 256, hash: 64 };
 type Check = (input: unknown, at: string, faults: Faults) => void;
 
 interface Shape {
-  readonly needs: Readonly<Record<string, Check>>;
-  readonly may: Readonly<Record<string, Check>>;
+  readonly needs: readonly (readonly [name: string, check: Check])[];
+  readonly may: readonly (readonly [name: string, check: Check])[];
+  /** All of them, and what was looked at before. */
+  readonly names: readonly string[];
+}
+
+function shapeOf(
+  needs: Readonly<Record<string, Check>>,
+  may: Readonly<Record<string, Check>> = {},
+  known: readonly string[] = [],
+): Shape {
+  const names = [...known, ...Object.keys(needs), ...Object.keys(may)];
+  return { needs: Object.entries(needs), may: Object.entries(may), names };
 }
 
 const position = text(MOST_TEXT.position);
 
 /** What each kind of frame holds beside `t`; live-queries.md 7. */
 const FRAMES: Readonly<Record<ClientFrame["t"], Shape>> = {
-  hello: { needs: { v: version }, may: { token: text(MOST_TEXT.token), after: position } },
-  auth: { needs: { token: tokenOrNull }, may: {} },
-  sub: { needs: { s: number, q: query }, may: { after: position, have } },
-  unsub: { needs: { s: number }, may: {} },
-  ping: { needs: {}, may: {} },
+  hello: shapeOf({ v: version }, { token: text(MOST_TEXT.token), after: position }, ["t"]),
+  auth: shapeOf({ token: tokenOrNull }, {}, ["t"]),
+  sub: shapeOf({ s: number, q: query }, { after: position, have }, ["t"]),
+  unsub: shapeOf({ s: number }, {}, ["t"]),
+  ping: shapeOf({}, {}, ["t"]),
 };
 
 /** The questions that can be watched, one of which stands beside `collection`. */
@@ -36,6 +47,12 @@ const QUESTIONS: Readonly<Record<string, Check>> = {
   distinct: object,
   aggregate: object,
 };
+const KINDS = Object.keys(QUESTIONS);
+
+const QUERY = shapeOf({ collection }, QUESTIONS);
+const HAVE = shapeOf({ shape: text(MOST_TEXT.shape), hash: text(MOST_TEXT.hash) });
+// What to select is read with the other bodies, by the parser of HTTP.
+const BY_IDS = shapeOf({ ids: listOfIds }, { select: () => {} });
 
 /**
  * Reads what a client sent as one frame. What a question asks in detail is read by the parser of HTTP bodies; here only
@@ -51,7 +68,7 @@ export function parseClientFrame(input: unknown): ClientFrame {
     const kinds = Object.keys(FRAMES).join(", ");
     const told = typeof input === "object" && input !== null && !Array.isArray(input);
     faults.add("t", told && !Object.hasOwn(input, "t") ? "missing_member" : "bad_operand", `expects one of ${kinds}`);
-  } else checkShape(input, "", ["t"], FRAMES[t], faults);
+  } else checkShape(input, "", FRAMES[t], faults);
   faults.throwIfAny();
   return input as ClientFrame;
 }
@@ -62,15 +79,15 @@ function kindOf(input: unknown): ClientFrame["t"] | undefined {
   return typeof t === "string" && Object.hasOwn(FRAMES, t) ? (t as ClientFrame["t"]) : undefined;
 }
 
-function checkShape(input: unknown, at: string, known: string[], { needs, may }: Shape, faults: Faults): void {
-  const members = parseMembers(input, at, [...known, ...Object.keys(needs), ...Object.keys(may)], faults);
+function checkShape(input: unknown, at: string, { needs, may, names }: Shape, faults: Faults): void {
+  const members = parseMembers(input, at, names, faults);
   if (!members) return;
-  for (const [name, check] of Object.entries(needs)) {
+  for (const [name, check] of needs) {
     const path = placeOf(at, name);
     if (members.has(name)) check(members.get(name), path, faults);
     else faults.add(path, "missing_member", "is needed");
   }
-  for (const [name, check] of Object.entries(may)) {
+  for (const [name, check] of may) {
     if (members.has(name)) check(members.get(name), placeOf(at, name), faults);
   }
 }
@@ -102,17 +119,16 @@ function object(input: unknown, at: string, faults: Faults): void {
 }
 
 function have(input: unknown, at: string, faults: Faults): void {
-  const needs = { shape: text(MOST_TEXT.shape), hash: text(MOST_TEXT.hash) };
-  checkShape(input, at, [], { needs, may: {} }, faults);
+  checkShape(input, at, HAVE, faults);
 }
 
 function query(input: unknown, at: string, faults: Faults): void {
-  checkShape(input, at, [], { needs: { collection }, may: QUESTIONS }, faults);
+  checkShape(input, at, QUERY, faults);
   if (typeof input !== "object" || input === null) return;
-  const asked = Object.keys(QUESTIONS).filter((name) => Object.hasOwn(input, name));
+  const asked = KINDS.filter((name) => Object.hasOwn(input, name));
   if (asked.length === 1) return;
-  const names = Object.keys(QUESTIONS).join(", ");
-  faults.add(at, asked.length === 0 ? "missing_member" : "mixed_object", `expects exactly one of ${names}`);
+  const fault = asked.length === 0 ? "missing_member" : "mixed_object";
+  faults.add(at, fault, `expects exactly one of ${KINDS.join(", ")}`);
 }
 
 function collection(input: unknown, at: string, faults: Faults): void {
@@ -120,9 +136,7 @@ function collection(input: unknown, at: string, faults: Faults): void {
 }
 
 function ids(input: unknown, at: string, faults: Faults): void {
-  // Read with the other bodies, by the parser of HTTP.
-  const readLater: Check = () => {};
-  checkShape(input, at, [], { needs: { ids: listOfIds }, may: { select: readLater } }, faults);
+  checkShape(input, at, BY_IDS, faults);
 }
 
 function listOfIds(input: unknown, at: string, faults: Faults): void {
