@@ -19,7 +19,6 @@ import type { ReportRow, Workload } from "../harness/report.ts";
 export const storm: Workload = {
   name: "storm",
   covers: ["B16"],
-  byNameOnly: true,
   run: (options) => onEachEngine(options, (engine) => stormOn(engine, options.smoke ? SMOKE : FULL)),
 };
 
