@@ -15,16 +15,10 @@ export function factsOf(principal: RuledPrincipal): ObjectValue {
   const request = { ip: address, ...(origin === undefined ? {} : { origin }) };
   if (principal.kind === "anonymous") return { $auth: { kind: "anonymous" }, $request: request };
   const { id, guest, email, roles, claims } = principal;
-  const auth = {
-    id,
-    kind: guest ? "guest" : "user",
-    ...(email === undefined ? {} : { email }),
-    roles: [...roles],
-    claims,
-    // No session passes a second factor yet.
-    mfa: false,
-  };
-  return { $auth: auth, $request: request };
+  const kind = guest ? "guest" : "user";
+  // No session passes a second factor yet.
+  const auth = { id, kind, roles: [...roles], claims, mfa: false };
+  return { $auth: email === undefined ? auth : { ...auth, email }, $request: request };
 }
 
 /** What stands at a path, through objects only; null if nothing does, or null. */

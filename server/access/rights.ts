@@ -1,10 +1,10 @@
-import { encodeValue } from "#protocol/values";
+import { encodeValue, type ObjectValue } from "#protocol/values";
 import type { DocumentStore } from "../stores/document-store.ts";
 import type { Images } from "./bound-rule.ts";
 import { factsOf, type RuledPrincipal } from "./caller.ts";
 import { createLookupCache, type LookupCache, RequestLookups } from "./lookups.ts";
 import type { Principal } from "./principal.ts";
-import type { Caller } from "./rule-binder.ts";
+import type { Caller, LastBound } from "./rule-binder.ts";
 import type { Rule, RuleSet } from "./rule-tree.ts";
 import type { Action } from "./scopes.ts";
 
@@ -119,8 +119,7 @@ class RightsNow implements RequestRights {
   #at: number;
   #commonAt: number;
   /** Of keys and admins nothing of this is ever asked. */
-  #caller: Caller | undefined;
-  #lookups: RequestLookups | undefined;
+  #caller: RequestCaller | undefined;
 
   constructor(principal: Principal, sources: Sources) {
     this.principal = principal;
@@ -131,10 +130,7 @@ class RightsNow implements RequestRights {
   }
 
   get caller(): Caller {
-    if (this.#caller) return this.#caller;
-    const { store, cache, clock } = this.#sources;
-    this.#lookups = new RequestLookups(store, cache);
-    this.#caller = { facts: factsOf(ruled(this.principal)), now: clock(), lookups: this.#lookups, last: {} };
+    this.#caller ??= new RequestCaller(this.principal, this.#sources);
     return this.#caller;
   }
 
@@ -152,11 +148,34 @@ class RightsNow implements RequestRights {
     this.rules = rules();
     this.#at = turn;
     this.#commonAt = commonTurn;
-    if (!same && this.#caller) {
-      this.#lookups?.renew();
-      this.#caller = { ...this.#caller, facts: factsOf(ruled(fresh)), last: {} };
-    }
+    if (!same) this.#caller?.become(fresh);
     return same;
+  }
+}
+
+/** Who asks in one request. What it looks up is its own, and most look up nothing. */
+class RequestCaller implements Caller {
+  facts: ObjectValue;
+  last: LastBound = {};
+  readonly now: number;
+  readonly #sources: Sources;
+  #lookups: RequestLookups | undefined;
+
+  constructor(principal: Principal, sources: Sources) {
+    this.facts = factsOf(ruled(principal));
+    this.now = sources.clock();
+    this.#sources = sources;
+  }
+
+  get lookups(): RequestLookups {
+    this.#lookups ??= new RequestLookups(this.#sources.store, this.#sources.cache);
+    return this.#lookups;
+  }
+
+  become(principal: Principal): void {
+    this.#lookups?.renew();
+    this.facts = factsOf(ruled(principal));
+    this.last = {};
   }
 }
 

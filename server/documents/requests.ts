@@ -38,7 +38,7 @@ export interface Expansion {
  * @throws GalleyError `invalid_argument`
  */
 export function parseView(request: ReadRequest, definition: Definition | undefined): View {
-  return collecting((faults) => viewOf(request, definition, faults));
+  return wholeView(request) ?? collecting((faults) => viewOf(request, definition, faults));
 }
 
 export interface ParsedFind {
@@ -53,7 +53,7 @@ export function parseFind(request: FindRequest, definition: Definition | undefin
     filter: filterOf(request, definition, faults),
     sort: sortOf(request, faults),
     limit: parseLimit(request.limit, "limit", faults),
-    view: viewOf(request, definition, faults),
+    view: wholeView(request) ?? viewOf(request, definition, faults),
   }));
 }
 
@@ -130,6 +130,15 @@ function sortOf({ sort: given }: FindRequest, faults: Faults): readonly SortKey[
 /** Whoever freezes what it hands over freezes all of it. */
 function isFrozen(given: unknown): given is object {
   return typeof given === "object" && given !== null && Object.isFrozen(given);
+}
+
+const WHOLE: View = Object.freeze({ select: undefined, expand: Object.freeze([]), plain: false });
+const WHOLE_PLAIN: View = Object.freeze({ ...WHOLE, plain: true });
+
+/** What most requests ask for: whole documents, with nothing beside them. */
+function wholeView({ select, expand, plain }: ReadRequest): View | undefined {
+  if (select !== undefined || expand !== undefined) return undefined;
+  return plain ? WHOLE_PLAIN : WHOLE;
 }
 
 function viewOf(request: ReadRequest, definition: Definition | undefined, faults: Faults): View {
