@@ -4,9 +4,9 @@ import { startApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
 
 /** On MongoDB ten thousand more, through a step-down: set-majority.ts. */
-const INCREMENTS = { sqlite: 2000, mongodb: 500 };
-const ROUNDS = 10;
-const KEYED_ROUNDS = 4;
+const INCREMENTS = { sqlite: 1000, mongodb: 500 };
+const ROUNDS = 5;
+const KEYED_ROUNDS = 2;
 
 onEachEngine(t, async (t, engine) => {
   const app = await startApp({ engine, mode: "production" });
