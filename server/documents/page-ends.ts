@@ -6,7 +6,7 @@ import type { Row } from "../stores/document-store.ts";
 import type { Cursors, Question } from "./cursors.ts";
 
 /** Where pages end: the cursors behind their last rows. */
-export interface PageEnds {
+interface PageEnds {
   /** @param judged the question's filter joined with the rule, which the rows passed */
   next(question: Question, judged: Node, rows: readonly Row[]): { readonly next?: string };
 }
