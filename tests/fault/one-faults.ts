@@ -1,11 +1,10 @@
-/** fault-cases.md F13 and rounds of light faults: what breaks between Galley and a MongoDB that lives on. */
-import t from "tap";
+import type { Test } from "tap";
 import { describeRounds, faultRounds } from "../support/fault-rounds.ts";
-import { startGalleyBehindProxy } from "../support/galley-on-mongodb.ts";
+import type { GalleyOnMongodb } from "../support/galley-on-mongodb.ts";
 import { Ledger } from "../support/ledger.ts";
-import { useOwnMongod } from "../support/mongod.ts";
 import { lightFaults } from "../support/mongodb-faults.ts";
 import { chooseSeed } from "../support/seeded.ts";
+import type { TcpProxy } from "../support/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 import { startWriters } from "../support/writers.ts";
 
@@ -13,11 +12,12 @@ const ROUNDS = 12;
 /** A read before a write has 6 s, a write 12 s and 2 s more to take it back; a busy machine takes its share of the 30 s of the SDK. */
 const TIME_LIMIT_MS = 25_000;
 
-const mongod = await useOwnMongod(t);
-if (mongod) {
-  const { host } = mongod.process;
-  const { proxy, galley } = await startGalleyBehindProxy(t, host);
-
+/**
+ * fault-cases.md F13, and rounds of light faults.
+ *
+ * @param host of the server, past the proxy
+ */
+export function testFaults(t: Test, host: string, proxy: TcpProxy, galley: GalleyOnMongodb): void {
   t.test(`${ROUNDS} rounds of light faults: the ledger holds, and nothing hangs`, async (t) => {
     const seed = chooseSeed();
     const faults = lightFaults(t, host, proxy);

@@ -1,17 +1,17 @@
-/** fault-cases.md F18, F19: batches that break at their commit or on their way, and a pool that slow queries fill. */
 import { MongoClient } from "mongodb";
-import t from "tap";
+import type { Test } from "tap";
 import { type CommandFailure, failCommand } from "../support/fail-points.ts";
-import { startGalleyBehindProxy, startGalleyOn } from "../support/galley-on-mongodb.ts";
+import type { GalleyOnMongodb } from "../support/galley-on-mongodb.ts";
 import type { LedgerAnswer } from "../support/ledger.ts";
-import { useOwnMongod } from "../support/mongod.ts";
+import type { TcpProxy } from "../support/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 
-const mongod = await useOwnMongod(t);
-if (mongod) {
-  const { host } = mongod.process;
-  const galley = await startGalleyOn(t, mongod.url);
-
+/**
+ * fault-cases.md F18, F19: batches that break at their commit or on their way, and a pool that slow queries fill.
+ *
+ * @param host of the server, past the proxy
+ */
+export function testBatches(t: Test, host: string, proxy: TcpProxy, galley: GalleyOnMongodb): void {
   /** Of 500 where the law names that size; what else fails is judged on fewer. */
   const COMMIT_FAILURES: Readonly<Record<string, CommandFailure & { readonly size: number }>> = {
     "a write conflict at the commit": {
@@ -77,27 +77,26 @@ if (mongod) {
   });
 
   t.test("F18 a proxy cuts a batch at any byte: it is there whole or not at all", async (t) => {
-    const { proxy, galley } = await startGalleyBehindProxy(t, host);
     const client = new MongoClient(galley.mongodbUrl);
     t.teardown(() => client.close());
     for (let group = 0; group < 20; group++) {
       const operations = Array.from({ length: 100 }, (_, i) => ({
         op: "create",
-        collection: "batches",
+        collection: "cut",
         id: `${group}-${i}`,
         document: { group },
       }));
       // Every connection may carry so many bytes more; the monitors' own are few.
       proxy.harm({ app: "galley", [group % 2 ? "request" : "answer"]: { swallow: true, pass: group * 800 } });
-      const sent = galley.send("POST", "/v1/batch", { operations }, `key-${group}`);
+      const sent = galley.send("POST", "/v1/batch", { operations }, `cut-${group}`);
       const end = performance.now() + 20 + 2 * group;
       await until(() => performance.now() > end);
       proxy.cut({ app: "galley" });
       await proxy.heal();
       const answer = await sent;
       await until(async () => (await galley.status("ready")) === 200, 20);
-      const again = await galley.send("POST", "/v1/batch", { operations }, `key-${group}`);
-      const stored = await client.db().collection("batches").countDocuments({ group });
+      const again = await galley.send("POST", "/v1/batch", { operations }, `cut-${group}`);
+      const stored = await client.db().collection("cut").countDocuments({ group });
       t.match([again?.status, stored], [200, 100], `cut ${group} (${answer?.status}): once, and whole`);
     }
   });
