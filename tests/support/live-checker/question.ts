@@ -77,8 +77,28 @@ export const IDS = 40;
 /** Those that all writers write. */
 export const idOf = (collection: string, n: number) => `${collection.charAt(0)}${n}`;
 
-/** @param people ids of those who may own documents */
-export function randomQuestion(random: Random, people: readonly string[]): Question {
+/** Questions that are asked by many, left, and asked again; and how many of a hundred are new. */
+const ASKED = 40;
+const NEW = 5;
+
+/**
+ * Chooses among questions that were asked before, so that results are shared, left and found again, and now and then makes
+ * a new one.
+ *
+ * @param people ids of those who may own documents
+ */
+export function createQuestions(people: readonly string[]): (random: Random) => Question {
+  const asked: Question[] = [];
+  return (random) => {
+    const isFull = asked.length === ASKED;
+    if (isFull && !random.chance(NEW)) return random.pick(asked);
+    const question = randomQuestion(random, people);
+    asked[isFull ? random.below(ASKED) : asked.length] = question;
+    return question;
+  };
+}
+
+function randomQuestion(random: Random, people: readonly string[]): Question {
   const collection = random.pick(["notes", "notes", "notes", "mixed", "mixed", "drafts", "members"] as const);
   if (random.chance(12)) {
     const ids = Array.from({ length: 1 + random.below(4) }, () => idOf(collection, random.below(IDS)));

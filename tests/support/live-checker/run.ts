@@ -5,7 +5,7 @@ import { until } from "../until.ts";
 import { type CheckInput, type CheckReport, check } from "./check.ts";
 import type { CommitLog } from "./commit-log.ts";
 import { demand, publish, type Send, writeOne } from "./load.ts";
-import { findQuestion, randomQuestion } from "./question.ts";
+import { createQuestions, findQuestion } from "./question.ts";
 import { openSdkSubscriber, type SdkSubscriber } from "./sdk-subscriber.ts";
 import { outrun } from "./slow-reader.ts";
 import { Subscriber } from "./subscriber.ts";
@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly publishes?: number;
   /** Times that a subscriber reads too slowly. */
   readonly outruns?: number;
+  /** Of a hundred writes, so many are followed by an act of a subscriber. */
+  readonly churn?: number;
   /** Questions that each socket asks at first. */
   readonly questions?: number;
   readonly quietMs?: number;
@@ -50,7 +52,6 @@ export interface RunOptions {
 }
 
 const QUIET_MS = 1300;
-/** Of a hundred writes, so many are followed by an act of a subscriber. */
 const CHURN = 22;
 
 /** Users of their own, beside the key and nobody. */
@@ -71,17 +72,28 @@ export async function runChecked(checked: Checked, options: RunOptions): Promise
 
 /** Runs it, and takes what was written down out of the log. */
 export async function record(checked: Checked, options: RunOptions): Promise<CheckInput> {
-  const { seed, commits, holders, writers = 6, sockets = 8, publishes = 4, outruns = 0, questions = 3 } = options;
+  const {
+    seed,
+    commits,
+    holders,
+    writers = 6,
+    sockets = 8,
+    publishes = 4,
+    outruns = 0,
+    churn = CHURN,
+    questions = 3,
+  } = options;
   const random = new Random(seed);
   const { log, send } = checked;
   const people = holders.flatMap(({ who }) => (who === KEY || who === NOBODY ? [] : [who]));
+  const questionFor = createQuestions(people);
   const subscribers = Array.from({ length: sockets }, (_, n) => {
     const own = new Random(seed + 1000 + n);
     const { who, token } = holders[n % holders.length] as Holder;
     return new Subscriber({
       ...{ name: `socket ${n}`, who, token, random: own },
       url: () => own.pick(checked.urls()),
-      question: () => randomQuestion(own, people),
+      question: () => questionFor(own),
     });
   });
   const sdk = await openSdk(checked, options.sdk ?? 0);
@@ -102,7 +114,7 @@ export async function record(checked: Checked, options: RunOptions): Promise<Che
   const life = async (own: Random) => {
     while (made() < commits || !isOver) {
       await writeOne({ send, random: own, people });
-      if (random.chance(CHURN)) random.pick(subscribers).churn();
+      if (random.chance(churn)) random.pick(subscribers).churn();
       if (sdk.length > 0 && random.chance(1)) random.pick(sdk).blink();
       if (isDue(outrunSoFar, outruns)) {
         outrunSoFar++;
@@ -137,7 +149,16 @@ async function finish(
   await log.settled();
   const last = () => log.orderOf(log.commits.at(-1)?.position ?? "") ?? "";
   const isThere = (position: string) => (log.orderOf(position) ?? "") >= last();
-  await Promise.all(subscribers.map((subscriber) => subscriber.finish(isThere, quietMs)));
+  const waiting = new Set(subscribers);
+  const areQuiet = () => {
+    for (const subscriber of waiting) {
+      if (!subscriber.isQuiet(isThere, quietMs)) continue;
+      subscriber.finish();
+      waiting.delete(subscriber);
+    }
+    return waiting.size === 0;
+  };
+  await until(areQuiet, 60, () => `the end: ${[...waiting][0]?.state}`);
   await until(() => sdk.every(({ isSynced }) => isSynced), 60, "clients of the SDK in step");
   for (const client of sdk) await client.close();
 }

@@ -47,6 +47,8 @@ export class Subscriber implements Transcript {
   #lastS = 0;
   #ended = false;
   #lastNews = 0;
+  #thereSince = Number.POSITIVE_INFINITY;
+  #pinged = 0;
   /** It reads nothing until it is closed. */
   #isOutrun = false;
   #timers = new Set<NodeJS.Timeout>();
@@ -65,6 +67,14 @@ export class Subscriber implements Transcript {
     return this.#held.size;
   }
 
+  /** What it waits for, in words. */
+  get state(): string {
+    if (!this.#welcome)
+      return `${this.name} nobody lets in, after ${JSON.stringify(this.events.filter(({ kind }) => kind === "close").slice(-3))}`;
+    const waiting = [...this.#held.values()].filter(({ window, short }) => window === undefined || short);
+    return `${this.name} is at ${this.position} and waits for ${waiting.map(({ question }) => question.text).join(", ")}`;
+  }
+
   /** Opens a socket, and asks again for all that it had. */
   connect(): void {
     const socket = new WebSocket(`${this.#options.url().replace("http", "ws")}/v1/live`, "galley.v1", {
@@ -79,7 +89,9 @@ export class Subscriber implements Transcript {
       this.#note({ kind: "open", after });
       const { token } = this.#options;
       this.#send({ t: "hello", v: 1, ...(token !== undefined && { token }), ...(after !== undefined && { after }) });
-      for (const { question, ...held } of [...this.#held.values()]) this.#ask(question, held);
+      const before = [...this.#held.values()];
+      this.#held.clear();
+      for (const { question, ...held } of before) this.#ask(question, held);
     });
     socket.on("message", (data: Buffer) => {
       if (this.#socket === socket) this.#take(JSON.parse(data.toString()) as Frame);
@@ -161,26 +173,30 @@ export class Subscriber implements Transcript {
   }
 
   /**
-   * Waits until it stands where everything is written, and nothing has come for a while; then closes.
+   * Whether it stands where everything is written, is told all, and nothing has come for a while. It is to be asked again
+   * and again, for it asks where it stands meanwhile.
    *
    * @param isThere whether a position lies at the end
    */
-  async finish(isThere: (position: string) => boolean, quietMs: number): Promise<void> {
-    let pinged = 0;
-    // What follows of the last commit, results under other rights and values, may come a while after its position.
-    let thereSince = Number.POSITIVE_INFINITY;
-    const isQuiet = () => {
-      const now = performance.now();
-      if (this.#welcome && now - pinged > PING_MS) {
-        pinged = now;
+  isQuiet(isThere: (position: string) => boolean, quietMs: number): boolean {
+    const now = performance.now();
+    const isAtEnd = this.#welcome && this.position !== undefined && isThere(this.position);
+    if (!isAtEnd) {
+      this.#thereSince = Number.POSITIVE_INFINITY;
+      if (this.#welcome && now - this.#pinged > PING_MS) {
+        this.#pinged = now;
         this.#send({ t: "ping" });
       }
-      const isAtEnd = this.#welcome && this.position !== undefined && isThere(this.position);
-      thereSince = isAtEnd ? Math.min(thereSince, now) : Number.POSITIVE_INFINITY;
-      const told = [...this.#held.values()].every(({ window, short }) => window !== undefined && !short);
-      return told && now - Math.max(thereSince, this.#lastNews) > quietMs;
-    };
-    await until(isQuiet, 60, () => `the end of ${this.name}, which ${this.#state}`);
+      return false;
+    }
+    // What follows of the last commit, results under other rights and values, may come a while after its position.
+    this.#thereSince = Math.min(this.#thereSince, now);
+    if (now - Math.max(this.#thereSince, this.#lastNews) <= quietMs) return false;
+    return [...this.#held.values()].every(({ window, short }) => window !== undefined && !short);
+  }
+
+  /** Nothing more will be written, as far as anybody can know. */
+  finish(): void {
     this.#note({ kind: "finish" });
     this.close();
   }
@@ -196,7 +212,6 @@ export class Subscriber implements Transcript {
   }
 
   #ask(question: Question, before?: Pick<Held, "rows" | "shape" | "short">): void {
-    for (const [s, held] of this.#held) if (held.question === question) this.#held.delete(s);
     const s = ++this.#lastS;
     const rows = before?.short ? undefined : before?.rows;
     this.#held.set(s, { question, rows, shape: before?.shape ?? "", window: undefined, short: false });
@@ -254,14 +269,6 @@ export class Subscriber implements Transcript {
         if (frame.s !== undefined) this.#held.delete(frame.s);
         break;
     }
-  }
-
-  /** What it waits for, in words. */
-  get #state(): string {
-    if (!this.#welcome)
-      return `nobody lets in, after ${JSON.stringify(this.events.filter(({ kind }) => kind === "close").slice(-3))}`;
-    const waiting = [...this.#held.values()].filter(({ window, short }) => window === undefined || short);
-    return `is at ${this.position} and waits for ${waiting.map(({ question }) => question.text).join(", ")}`;
   }
 
   #lost(): void {
