@@ -7,13 +7,14 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, w
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
-import { keepCompiled, makeVendors, VENDORS, FOLDER as VENDORS_FOLDER, vendorFile } from "./vendors.mjs";
+import { linkProgram, FOLDER as MODULES_FOLDER, makeModules, modulesAmong, nameOf } from "./modules.mjs";
+import { isKept, keepCompiled, makeVendors, STAMP, VENDORS, FOLDER as VENDORS_FOLDER, vendorFile } from "./vendors.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = ["sdk", "server", "tests", "docs/examples"];
 const SKIPPED = new Set(["node_modules", "dist", "results"]);
 const DIST = join(ROOT, "tests/dist");
-const OF_THIS_FILE = statSync(fileURLToPath(import.meta.url)).mtimeMs;
+const TOOLS = ["compile.mjs", "modules.mjs"].map((name) => statSync(join(ROOT, "tests", name)).mtimeMs);
 
 /** A specifier in the forms that the sources use; what it is in the compiled tree only differs in its ending. */
 const SPECIFIER = /(\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*)\.ts"/g;
@@ -29,14 +30,17 @@ const sources = SOURCES.flatMap((folder) => listFiles(join(ROOT, folder))).filte
 await makeVendors();
 const results = new Map(sources.map((path) => [resultOf(path), path]));
 mkdirSync(DIST, { recursive: true });
-const isMade = (path) => path.startsWith(VENDORS_FOLDER);
+const isMade = (path) => path.startsWith(VENDORS_FOLDER) || path.startsWith(MODULES_FOLDER);
 for (const path of listFiles(DIST)) if (!isMade(path) && !results.has(path.replace(/\.map$/, ""))) rmSync(path);
+const modules = modulesAmong(sources.filter(isSource));
+const toolsTime = Math.max(...TOOLS, statSync(STAMP).mtimeMs);
 await Promise.all([...results].map(([result, source]) => compile(source, result)));
-keepCompiled();
+await makeModules(modules, toolsTime);
+if (!isKept()) keepCompiled();
 
 async function compile(source, result) {
   const made = statSync(result, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (made > Math.max(OF_THIS_FILE, statSync(source).mtimeMs)) return;
+  if (made > Math.max(...TOOLS, statSync(source).mtimeMs)) return;
   mkdirSync(dirname(result), { recursive: true });
   if (isData(source)) return copyFileSync(source, result);
   const { code, map } = await transform(readFileSync(source, "utf8"), {
@@ -57,7 +61,7 @@ async function compile(source, result) {
     .replace(OWN_SDK, (_, word) => `${word}"${sdk}/index.js"`)
     .replace(SDK, (_, words, name = "index") => `${words}"${sdk}/${name === "live" ? "live/index" : name}.js"`);
   writeFileSync(`${result}.map`, map);
-  writeFileSync(result, linked);
+  writeFileSync(result, modules.has(nameOf(source)) ? linked : linkProgram(linked, result, modules));
 }
 
 function resultOf(source) {

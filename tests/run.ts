@@ -2,13 +2,19 @@
  * `npm test`, after tests/compile.mjs: runs the test files, each in a process of its own, all on one MongoDB, since a server
  * for each file would cost 1.7 s of a core. `npm test -- tests/unit/filter.test.ts tests/api` runs what it is given.
  */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { openSharedMongod } from "./support/mongod.ts";
+import { ROOT } from "./support/own-modules.ts";
 import { chooseTestFiles } from "./support/test-files.ts";
 import { type FileResult, runTestFile } from "./support/test-process.ts";
 
 /** Beside the processors' count: those that test faults mostly wait. */
 const WAITING = 1;
+/** Fewer files save less by what V8 compiled before than it takes to keep it. */
+const MANY = 6;
 
 const { alone, together } = chooseTestFiles(process.argv.slice(2));
 const mongod = await openSharedMongod();
@@ -17,6 +23,7 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
 
 const started = performance.now();
+if (together.length >= MANY) await keepCompiled();
 const results: FileResult[] = [];
 console.log("TAP version 14");
 await Promise.all(Array.from({ length: availableParallelism() + WAITING }, () => runEach(together)));
@@ -24,6 +31,15 @@ await runEach(alone);
 console.log(`1..${results.length}`);
 await mongod?.close();
 tell();
+
+/** Keeps what V8 compiles of the modules for all processes: tests/compile.mjs makes them anew when one changes, and leaves that. */
+async function keepCompiled(): Promise<void> {
+  const imported = (path: string): Promise<unknown> => import(pathToFileURL(join(ROOT, path)).href);
+  const { kept } = (await imported("tests/dist/modules/loader.js")) as { readonly kept: string };
+  if (existsSync(kept)) return;
+  const { keepCompiled } = (await imported("tests/vendors.mjs")) as { keepCompiled(): void };
+  keepCompiled();
+}
 
 /** Takes file after file, until none is left. */
 async function runEach(files: string[]): Promise<void> {

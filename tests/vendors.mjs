@@ -22,6 +22,9 @@ export const FOLDER = join(ROOT, "tests/dist/vendors");
 const SCRIPT = join(FOLDER, "script.cjs");
 const LOADER = join(FOLDER, "loader.js");
 const COMPILED = join(FOLDER, "script.compiled");
+export const STAMP = join(FOLDER, "stamp");
+/** Of the script that tests/modules.mjs makes. */
+const MODULES = join(ROOT, "tests/dist/modules/loader.js");
 const WARM_UP = join(ROOT, "tests/dist/tests/support/warm-up.js");
 /** Many times what it takes on a slow machine. */
 const KEEPING_MILLISECONDS = 60_000;
@@ -33,31 +36,34 @@ export function vendorFile(name) {
 
 /** Makes the script and a module for each package, unless they are there for these packages and this Node. */
 export async function makeVendors() {
-  const stamp = join(FOLDER, "stamp");
   const state = createHash("sha256")
     .update(process.version)
     .update(readFileSync(join(ROOT, "package-lock.json")))
     .update(readFileSync(fileURLToPath(import.meta.url)))
     .digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === state) return;
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === state) return;
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(SCRIPT, await bundle());
   writeFileSync(LOADER, LOADER_SOURCE);
   for (const name of VENDORS) writeFileSync(vendorFile(name), await moduleOf(name));
-  writeFileSync(stamp, state);
+  writeFileSync(STAMP, state);
 }
 
-/** Keeps what V8 compiles of the script while a test starts Galley, in a process of its own and without flags. */
+/** Whether the packages are kept compiled. */
+export function isKept() {
+  return existsSync(COMPILED);
+}
+
+/** Keeps what V8 compiles of both scripts while a test starts Galley, in a process of its own and without flags. */
 export function keepCompiled() {
-  if (existsSync(COMPILED)) return;
-  const { status, stderr } = spawnSync(process.execPath, ["--conditions=galley-source", WARM_UP, COMPILED, LOADER], {
+  const { status, stderr } = spawnSync(process.execPath, ["--conditions=galley-source", WARM_UP, LOADER, MODULES], {
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:NODE_|GALLEY_)/.test(name))),
     encoding: "utf8",
     timeout: KEEPING_MILLISECONDS,
   });
   // The tests run all the same, only slower.
-  if (status !== 0) console.error(`what V8 compiles of the packages could not be kept:\n${stderr}`);
+  if (status !== 0) console.error(`what V8 compiles of the tests could not be kept:\n${stderr}`);
 }
 
 /** Packages are evaluated when they are first asked for. */
@@ -84,6 +90,8 @@ async function bundle() {
 /** With the names that Node finds in the package. */
 async function moduleOf(name) {
   const require = createRequire(import.meta.url);
+  // tap takes this process for a test, which would fail once it takes long.
+  process.env.TAP_TIMEOUT = "0";
   const found = await import(name);
   const names = Object.keys(found).filter((key) => key !== "default" && key !== "module.exports");
   const whole = "default" in found && isCommonJs(require, name, found.default);
@@ -112,7 +120,8 @@ import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
 
 const url = new URL("./script.cjs", import.meta.url);
-const kept = new URL("./script.compiled", import.meta.url);
+/** Where what V8 compiles of it is kept. */
+export const kept = fileURLToPath(new URL("./script.compiled", import.meta.url));
 
 function read(file) {
   try {

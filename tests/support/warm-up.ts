@@ -10,7 +10,6 @@ import { startApp } from "./app.ts";
 /** A port that no program listens on; RFC 863's, long out of use. */
 const NOBODY = "mongodb://127.0.0.1:9/galley";
 
-const [file = "", vendors = ""] = process.argv.slice(2);
 await t.test("Galley answers", async (t) => {
   const app = await startApp();
   t.match(await app.send("PUT", "/v1/documents/posts/p", { body: { a: 1 } }), { status: 201 });
@@ -20,5 +19,7 @@ await t.test("Galley answers", async (t) => {
 const client = new MongoClient(NOBODY, { serverSelectionTimeoutMS: 100 });
 await t.rejects(client.db().command({ ping: 1 }));
 await client.close();
-const { script } = (await import(vendors)) as { readonly script: { createCachedData(): Uint8Array } };
-writeFileSync(file, script.createCachedData());
+for (const loader of process.argv.slice(2)) {
+  const { script, kept } = (await import(loader)) as { script: { createCachedData(): Uint8Array }; kept: string };
+  writeFileSync(kept, script.createCachedData());
+}
