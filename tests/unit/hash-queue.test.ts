@@ -21,25 +21,28 @@ function gatedJobs() {
   };
 }
 
-t.test("as many hashes run as leave the event loop a core and the pool two threads; as many more are handed over", async (t) => {
-  for (const [cores, poolThreads, atOnce] of [
-    [1, 8, 1],
-    [2, 8, 1],
-    [4, 8, 3],
-    [16, 20, 15],
-    [16, 8, 6],
-    [4, 2, 1],
-    [4, Number.NaN, 1],
-  ] as const) {
-    const { started, job } = gatedJobs();
-    const queue = createHashQueue({ cores, poolThreads });
-    for (let i = 0; i < 40; i++) {
-      void queue.run({ account: `${i}`, network: `${i}` }, job(`${i}`)).catch(() => {});
+t.test(
+  "as many hashes run as leave the event loop a core and the pool two threads; as many more are handed over",
+  async (t) => {
+    for (const [cores, poolThreads, atOnce] of [
+      [1, 8, 1],
+      [2, 8, 1],
+      [4, 8, 3],
+      [16, 20, 15],
+      [16, 8, 6],
+      [4, 2, 1],
+      [4, Number.NaN, 1],
+    ] as const) {
+      const { started, job } = gatedJobs();
+      const queue = createHashQueue({ cores, poolThreads });
+      for (let i = 0; i < 40; i++) {
+        void queue.run({ account: `${i}`, network: `${i}` }, job(`${i}`)).catch(() => {});
+      }
+      await nextTurn();
+      t.equal(started.length, 2 * atOnce, `${cores} cores, ${poolThreads} threads`);
     }
-    await nextTurn();
-    t.equal(started.length, 2 * atOnce, `${cores} cores, ${poolThreads} threads`);
-  }
-});
+  },
+);
 
 t.test("hashes wait in the order in which they came, and those beyond the bounds are refused at once", async (t) => {
   const { started, job, end } = gatedJobs();
