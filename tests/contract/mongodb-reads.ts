@@ -172,7 +172,7 @@ export async function testReads(t: Test, { url }: OwnMongod): Promise<void> {
     for (const each of [store, sqlite]) await fill(each, 300, fieldsOf);
     for (const candidates of [5, 40, 60, 149, 150, 299, 300, 1000]) {
       const budget = { candidates, milliseconds: 60_000 };
-      for (const ask of ASKS) {
+      const asked = ASKS.map(async (ask) => {
         const question = { ...ask, budget };
         const text = `${JSON.stringify(ask)} within ${candidates}`;
         t.strictSame(
@@ -180,8 +180,8 @@ export async function testReads(t: Test, { url }: OwnMongod): Promise<void> {
           await verdict(() => findIds(sqlite, question)),
           text,
         );
-      }
-      for (const filter of [{ k: 3 }, { n: 7 }, { n: { $gte: 100 }, k: 3 }, {}]) {
+      });
+      const counted = [{ k: 3 }, { n: 7 }, { n: { $gte: 100 }, k: 3 }, {}].map(async (filter) => {
         const query = { collection: "notes", filter: filterOf(filter), budget };
         const text = `${JSON.stringify(filter)} within ${candidates}`;
         const ofCount = async (each: DocumentStore) => (await each.count({ ...query, cap: 1000 })).count;
@@ -192,7 +192,8 @@ export async function testReads(t: Test, { url }: OwnMongod): Promise<void> {
           await verdict(() => ofDistinct(sqlite)),
           `distinct ${text}`,
         );
-      }
+      });
+      await Promise.all([...asked, ...counted]);
     }
   });
 
