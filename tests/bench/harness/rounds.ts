@@ -44,7 +44,7 @@ const MEBIBYTE = 2 ** 20;
 /** Half of the kernel's tick: less cannot be told apart. */
 const LEAST_CPU = 0.005;
 
-/** Runs every contestant `rounds` times and drops the first round, which warms up. */
+/** Runs every contestant `rounds` times after a first round, which warms up and is all there is where `rounds` is 0. */
 export async function interleave(
   contestants: readonly Contestant[],
   { rounds, seconds, databasePid }: Rounds,
@@ -53,7 +53,7 @@ export async function interleave(
   for (let round = 0; round <= rounds; round++) {
     for (const [contestant, list] of taken) {
       const one = await take(contestant, seconds, databasePid);
-      if (round > 0) list.push(one);
+      if (round > 0 || rounds === 0) list.push(one);
     }
   }
   return new Map([...taken].map(([contestant, list]) => [contestant.name, summarise(contestant, list, databasePid)]));

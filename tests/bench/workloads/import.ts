@@ -88,7 +88,7 @@ async function buildUnderWrites(
       }),
       check: (status) => status === 200,
     });
-  const [warmUp, long] = smoke ? [0.1, 0.2] : [2, 5];
+  const [warmUp, long] = smoke ? [0.05, 0.1] : [2, 5];
   await writers(warmUp, () => false);
   const before = await writers(long, () => false);
   let ready = false;

@@ -63,7 +63,7 @@ function pageOn(engine: Engine, { smoke, small, large, deep }: Sizes): Promise<R
     function load(name: string, collection: string, query: (n: number) => Query, least = PAGE): Contestant {
       return { name, server: galley, load: ours(collection, query, least) };
     }
-    const rounds = smoke ? { rounds: 1, seconds: 0.1 } : { rounds: 5, seconds: 2 };
+    const rounds = smoke ? { rounds: 0, seconds: 0.05 } : { rounds: 5, seconds: 2 };
     const figures = await interleave(contestants, { ...rounds, databasePid });
     return rowsOf(name, figures, { smoke, small, large, deep });
   });
