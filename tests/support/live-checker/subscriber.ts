@@ -49,6 +49,7 @@ export class Subscriber implements Transcript {
   #lastNews = 0;
   #thereSince = Number.POSITIVE_INFINITY;
   #pinged = 0;
+  #hasAskedAgain = false;
   /** It reads nothing until it is closed. */
   #isOutrun = false;
   #timers = new Set<NodeJS.Timeout>();
@@ -120,10 +121,6 @@ export class Subscriber implements Transcript {
     else this.#send({ t: "auth", token: this.#options.token ?? null });
   }
 
-  ask(question: Question): void {
-    this.#ask(question);
-  }
-
   askSomething(): void {
     this.#ask(this.#options.question());
   }
@@ -189,7 +186,12 @@ export class Subscriber implements Transcript {
       }
       return false;
     }
-    // What follows of the last commit, results under other rights and values, may come a while after its position.
+    // A value may be computed late. Who asks for it again is answered once it is exact, and those who had asked are told.
+    if (!this.#hasAskedAgain) {
+      this.#hasAskedAgain = true;
+      for (const { question } of [...this.#held.values()]) if (question.kind === "value") this.#ask(question);
+    }
+    // What follows of the last commit, as results under other rights, may come a while after its position.
     this.#thereSince = Math.min(this.#thereSince, now);
     if (now - Math.max(this.#thereSince, this.#lastNews) <= quietMs) return false;
     return [...this.#held.values()].every(({ window, short }) => window !== undefined && !short);
