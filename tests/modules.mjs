@@ -4,7 +4,17 @@
  * (docs/decisions/0023-tests-run-compiled.md).
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -15,6 +25,7 @@ const DIST = join(ROOT, "tests/dist");
 export const FOLDER = join(DIST, "modules");
 export const LOADER = join(FOLDER, "loader.js");
 const THREAD = "server/stores/sqlite/writer-thread";
+const MINUTE = 60_000;
 
 /** Every form of an import of our own modules. */
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*\.ts|#protocol\/[^"]*|#sdk|@galley\/sdk(?:\/\w+)?)"/g;
@@ -73,6 +84,7 @@ export async function makeModules(modules, toolsTime) {
   const list = join(FOLDER, "list.json");
   const names = JSON.stringify([...modules.keys()]);
   if (made > newest && existsSync(list) && readFileSync(list, "utf8") === names) return;
+  const began = new Date();
   mkdirSync(FOLDER, { recursive: true });
   const [script, map] = await bundleModules(modules);
   const digest = createHash("sha256").update(script).digest("hex").slice(0, 16);
@@ -81,10 +93,15 @@ export async function makeModules(modules, toolsTime) {
   writeFileSync(join(FOLDER, `${digest}.js.map`), map);
   await bundleThread();
   writeFileSync(list, names);
-  writeFileSync(`${LOADER}.new`, loaderOf(digest));
-  renameSync(`${LOADER}.new`, LOADER);
-  const isOld = (file) => /^[\da-f]{16}\./.test(file) && !file.startsWith(digest);
-  for (const file of readdirSync(FOLDER)) if (isOld(file)) rmSync(join(FOLDER, file));
+  const loader = `${LOADER}.${process.pid}`;
+  writeFileSync(loader, loaderOf(digest));
+  // What has changed since then is not in it.
+  utimesSync(loader, began, began);
+  renameSync(loader, LOADER);
+  // Another process may read what the loader named a moment ago.
+  const isLeft = (file) => began.getTime() - statSync(join(FOLDER, file)).mtimeMs > MINUTE;
+  const isOld = (file) => /^[\da-f]{16}\./.test(file) && !file.startsWith(digest) && isLeft(file);
+  for (const file of readdirSync(FOLDER)) if (isOld(file)) rmSync(join(FOLDER, file), { force: true });
 }
 
 const COMMON = { bundle: true, platform: "node", target: "node20.19", write: false, logLevel: "error" };
