@@ -9,7 +9,9 @@ import { makeHolders, record, runChecked } from "../support/live-checker/run.ts"
 import { chooseSeed } from "../support/seeded.ts";
 import { Random } from "../support/trap-pool.ts";
 
-const COMMITS = 700;
+const COMMITS = 600;
+/** A query may take longer than it may on a busy machine, and says so. */
+const errors = ["timeout", "unavailable"];
 /** Places for each mistake. */
 const PLACES = 3;
 
@@ -41,7 +43,7 @@ onEachEngine(t, async (t, engine) => {
     t.comment(`seed ${seed}`);
     const checked = await checkedApp(t, engine);
     const holders = await makeHolders(checked.send, 3, checked.key);
-    const options = { seed, commits: COMMITS, holders, sdk: 2, outruns: 1 };
+    const options = { seed, commits: COMMITS, holders, sdk: 2, outruns: 1, errors };
     const { faults, tally, commits, states } = await runChecked(checked, options);
     t.comment(`${commits} commits, ${states} states of the SDK, ${JSON.stringify(tally)}`);
     t.same(faults.slice(0, 5), [], `no differences, seed ${seed}`);

@@ -77,10 +77,10 @@ interface ToldValue {
 }
 
 const ofValue =
-  (change: (value: ToldValue) => ToldValue | false | 0 | undefined): Mistake =>
+  (change: (value: ToldValue) => object | undefined): Mistake =>
   (events, at) => {
     const frame = frameAt(events, at);
-    const value = frame?.t === "value" && change(frame.value as ToldValue);
+    const value = frame?.t === "value" ? change(frame.value as ToldValue) : undefined;
     return value ? events.with(at, told({ ...(frame as Value), value })) : undefined;
   };
 
@@ -136,9 +136,11 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     const frame = snapshotAt(events, at, 0);
     return frame && events.toSpliced(at + 1, 0, told({ ...frame, reset: "audit" }));
   },
-  "a wrong count": ofValue(({ count, ...rest }) => count !== undefined && { count: count + 1, ...rest }),
-  "a value too many": ofValue(({ values, ...rest }) => values && { values: [...values, "zz"], ...rest }),
-  "a group too few": ofValue(({ groups, ...rest }) => groups?.length && { groups: groups.slice(1), ...rest }),
+  "a wrong value": ofValue(({ count, values, groups }) => {
+    if (count !== undefined) return { count: count + 1, more: false };
+    if (values) return { values: [...values, "zz"], more: false };
+    return groups?.length ? { groups: groups.slice(1), more: false } : undefined;
+  }),
 };
 
 /** The transcript with a mistake somewhere; undefined if it has no place for it. */
