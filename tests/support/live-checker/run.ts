@@ -52,6 +52,8 @@ export interface RunOptions {
 }
 
 const QUIET_MS = 1300;
+/** A node computes no more than 20 values a second, and each once a second. */
+const VALUE_MS = 60;
 const CHURN = 22;
 
 /** Users of their own, beside the key and nobody. */
@@ -150,9 +152,11 @@ async function finish(
   const last = () => log.orderOf(log.commits.at(-1)?.position ?? "") ?? "";
   const isThere = (position: string) => (log.orderOf(position) ?? "") >= last();
   const waiting = new Set(subscribers);
+  const values = subscribers.reduce((sum, subscriber) => sum + subscriber.values, 0);
+  const silence = quietMs + values * VALUE_MS;
   const areQuiet = () => {
     for (const subscriber of waiting) {
-      if (!subscriber.isQuiet(isThere, quietMs)) continue;
+      if (!subscriber.isQuiet(isThere, silence)) continue;
       subscriber.finish();
       waiting.delete(subscriber);
     }

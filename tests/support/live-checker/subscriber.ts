@@ -49,7 +49,6 @@ export class Subscriber implements Transcript {
   #lastNews = 0;
   #thereSince = Number.POSITIVE_INFINITY;
   #pinged = 0;
-  #hasAskedAgain = false;
   /** It reads nothing until it is closed. */
   #isOutrun = false;
   #timers = new Set<NodeJS.Timeout>();
@@ -64,8 +63,9 @@ export class Subscriber implements Transcript {
     return this.#welcome;
   }
 
-  get subscriptions(): number {
-    return this.#held.size;
+  /** Questions of it whose answers are values. */
+  get values(): number {
+    return [...this.#held.values()].filter(({ question }) => question.kind === "value").length;
   }
 
   /** What it waits for, in words. */
@@ -185,11 +185,6 @@ export class Subscriber implements Transcript {
         this.#send({ t: "ping" });
       }
       return false;
-    }
-    // A value may be computed late. Who asks for it again is answered once it is exact, and those who had asked are told.
-    if (!this.#hasAskedAgain) {
-      this.#hasAskedAgain = true;
-      for (const { question } of [...this.#held.values()]) if (question.kind === "value") this.#ask(question);
     }
     // What follows of the last commit, as results under other rights, may come a while after its position.
     this.#thereSince = Math.min(this.#thereSince, now);
