@@ -8,6 +8,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import t from "tap";
 import { createPasswordHasher } from "../../server/accounts/passwords/password-hash.ts";
 import { normalPassword, passwordFault } from "../../server/accounts/passwords/password-policy.ts";
+import { ownModule } from "../support/own-modules.ts";
 import { run } from "../support/programs.ts";
 import { pick, seeded } from "../support/seeded.ts";
 import { until } from "../support/until.ts";
@@ -347,14 +348,13 @@ t.test(
   "the process that hashes ends with the server, however that ends, and not before",
   { skip: NO_PROC },
   async (t) => {
-    const module = new URL("../../server/accounts/passwords/password-hash", import.meta.url).href;
     const program = `const { createPasswordHasher } = await import(process.argv[1]);
     const hasher = createPasswordHasher({ random: (n) => new Uint8Array(n), cores: 2, poolThreads: 4 });
     await hasher.hash("correct horse", { account: "a", network: "n" });
     process.stdout.write("hashed");
     setInterval(() => {}, 1000);`;
-    const file = `${module}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`;
-    const server = spawn(process.execPath, [...process.execArgv, "--input-type=module", "-e", program, file]);
+    const { href } = ownModule("server/accounts/passwords/password-hash");
+    const server = spawn(process.execPath, [...process.execArgv, "--input-type=module", "-e", program, href]);
     const ended = once(server, "exit");
     await once(server.stdout, "data");
     const [child = 0] = hashProcesses(server.pid);
