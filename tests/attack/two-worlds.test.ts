@@ -5,7 +5,7 @@ import { chooseSeed } from "../support/seeded.ts";
 import { openTwoWorlds } from "../support/two-worlds.ts";
 
 /** What is judged is the same code on both; of MongoDB's own there is less to find, and a session there costs more. */
-const SESSIONS = { sqlite: 50, mongodb: 16 };
+const SESSIONS = { sqlite: 82, mongodb: 18 };
 /** Each fourth of them watches questions, too. */
 const LIVE = 4;
 /** Answers of each status that a session has at least, taken over all of them. */

@@ -19,6 +19,7 @@ import type { ReadMeter } from "./rows.ts";
 import { readVersion, versionAdvice } from "./server-version.ts";
 import { createSessions } from "./sessions.ts";
 import { createSingleWrites } from "./single-write.ts";
+import { started } from "./started.ts";
 import { createStatsReader } from "./stats.ts";
 import { createStructure } from "./structure.ts";
 import type { TailCounts } from "./tail.ts";
@@ -51,8 +52,6 @@ export interface MongoStore extends DocumentStore {
 
 type Values = Parameters<DocumentStore["commit"]>[1];
 
-/** How long a start waits for a server that is there, and for one that does not answer, before it goes on without. */
-const START_MILLISECONDS = { answering: 10_000, silent: 1500 };
 const RETRY_MILLISECONDS = 250;
 
 /**
@@ -248,36 +247,6 @@ export async function openMongoStore(options: MongoOptions): Promise<MongoStore>
     },
   };
   return started(store, connection, openEventually);
-}
-
-/** Waits for the store to open as long as that is of use. */
-async function started(
-  store: MongoStore,
-  connection: Connection,
-  openEventually: (fail: (error: GalleyError) => void) => Promise<void>,
-): Promise<MongoStore> {
-  let opened: Promise<void> = Promise.resolve();
-  const refused = new Promise<never>((_, reject) => {
-    opened = openEventually(reject);
-  });
-  const timing = new AbortController();
-  const { signal } = timing;
-  const patience = wait(START_MILLISECONDS.silent, undefined, { signal }).then(() =>
-    connection.topology.answered
-      ? wait(START_MILLISECONDS.answering - START_MILLISECONDS.silent, undefined, { signal })
-      : undefined,
-  );
-  try {
-    await Promise.race([opened, refused, patience]);
-  } catch (error) {
-    await store.close();
-    throw error;
-  } finally {
-    timing.abort();
-    patience.catch(() => {});
-    refused.catch(() => {});
-  }
-  return { ...store, opened };
 }
 
 /** What no waiting mends, told in one line; undefined if the server is merely away. */

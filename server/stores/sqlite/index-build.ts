@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { type ObjectValue, parseText } from "#protocol/values";
+import { memberReader } from "#protocol/members-of-text";
 import { readCatalog } from "./catalog.ts";
 import { documentTable, indexTable } from "./schema/tables.ts";
 import { chunkSize, readSize } from "./size.ts";
@@ -41,6 +41,7 @@ function buildSome(database: Database, unfinished: Unfinished, end: number): voi
   const index = catalog.collections.get(collection)?.indexes.find((each) => each.number === number);
   if (!index) return;
   const writer = new IndexWriter(database, collection, index);
+  const members = memberReader(index.keys.map(({ path }) => path));
   const chunk = chunkSize(readSize(database, collection), CHUNK);
   const read = database.prepare<[number], { n: number; id: string; data: string }>(
     `SELECT n, id, data FROM ${documentTable(collection)} WHERE n > ? ORDER BY n LIMIT ${chunk}`,
@@ -53,7 +54,7 @@ function buildSome(database: Database, unfinished: Unfinished, end: number): voi
     const documents = read.all(reached);
     for (const { n, id, data } of documents) {
       reached = n;
-      const rows = writer.rowsOf(parseText(data) as ObjectValue);
+      const rows = writer.rowsOf(members(data));
       if (typeof rows === "string") {
         reason = `the document ${JSON.stringify(id)} cannot be indexed: ${rows}`;
         ended = true;

@@ -1,5 +1,6 @@
 import type { Database, Statement } from "better-sqlite3";
-import { type ObjectValue, parseText } from "#protocol/values";
+import { memberReader } from "#protocol/members-of-text";
+import type { ObjectValue } from "#protocol/values";
 import { type IndexRows, indexRowsOf, keysWithout } from "../index-rows.ts";
 import { unfitFor, uniqueViolation } from "../write-refusals.ts";
 import type { Collection, StoredIndex } from "./catalog.ts";
@@ -12,6 +13,8 @@ export type Place = readonly [n: number, version: number, bytes: number];
 export class TableWriter {
   readonly name: string;
   readonly indexes: readonly IndexWriter[];
+  /** What the indexes are made of, out of a text. */
+  readonly #read: (text: string) => ObjectValue;
   readonly #place: Statement<[string], Place>;
   readonly #text: Statement<[number], string>;
   readonly #insert: Statement<[string, number, string]>;
@@ -29,6 +32,7 @@ export class TableWriter {
     this.indexes = collection.indexes
       .filter(({ state }) => state !== "failed")
       .map((index) => new IndexWriter(database, collection.name, index));
+    this.#read = memberReader(this.indexes.flatMap(({ index }) => index.keys.map(({ path }) => path)));
   }
 
   place(id: string): Place | undefined {
@@ -55,8 +59,8 @@ export class TableWriter {
   /** Computes and checks before anything is written. */
   #changes(id: string, old: Place | undefined, text: string | undefined): IndexChange[] {
     if (this.indexes.length === 0) return [];
-    const before = old && (parseText(this.#text.get(old[0]) as string) as ObjectValue);
-    const after = text === undefined ? undefined : (parseText(text) as ObjectValue);
+    const before = old && this.#read(this.#text.get(old[0]) as string);
+    const after = text === undefined ? undefined : this.#read(text);
     return this.indexes.map((index) => index.change(id, before, after));
   }
 }
