@@ -177,16 +177,21 @@ export function guardSecrets(t: Test, { app, people, time }: World): void {
       await people.mailed(invited, "invite");
       const cost = async (email: string) => {
         await signIn(email, OTHER_PASSWORD);
-        const used = cpuTime();
-        for (let i = 0; i < 3; i++) await signIn(email, OTHER_PASSWORD);
-        return used();
+        // The least of several: whatever else this process has to do comes on top.
+        const costs: number[] = [];
+        for (let i = 0; i < 3; i++) {
+          const used = cpuTime();
+          await signIn(email, OTHER_PASSWORD);
+          costs.push(used());
+        }
+        return Math.min(...costs);
       };
       const wrong = await cost(known.email);
       for (const email of ["nobody-here@example.org", closed.email, invited]) {
         const other = await cost(email);
         t.ok(
           other > wrong / 2 && wrong > other / 2,
-          `${other.toFixed(0)} ms of CPU, a wrong password ${wrong.toFixed(0)}`,
+          `${other.toFixed(1)} ms of CPU, a wrong password ${wrong.toFixed(1)}`,
         );
       }
     },

@@ -271,11 +271,14 @@ t.test("F11 the primary steps down, and is killed", async (t) => {
   );
 });
 
-/** Whether a node has seen that all collections are gone, and has made its own anew. */
+/** Whether a node has seen that all collections are gone, and has made its own anew: writers declare others meanwhile. */
 async function knowsNothing(url: string): Promise<boolean> {
   const send = sender(() => url, PROCESS_KEY);
-  const listed = (await send("GET", "/v1/admin/collections"))?.body as { collections?: unknown[] } | undefined;
-  return listed?.collections?.length === 0 && (await send("PATCH", "/v1/admin/settings", NO_LIMITS))?.status === 200;
+  const listed = (await send("GET", "/v1/admin/collections"))?.body as
+    | { collections?: { indexes: unknown[] }[] }
+    | undefined;
+  const isAnew = listed?.collections?.every(({ indexes }) => indexes.length === 0);
+  return isAnew === true && (await send("PATCH", "/v1/admin/settings", NO_LIMITS))?.status === 200;
 }
 
 /** Those with which Galley follows the database. */

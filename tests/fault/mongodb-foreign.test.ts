@@ -37,7 +37,8 @@ if (mongod) {
       zero: new Int32(0),
       negative: new Int32(-3),
       fraction: new Double(1.5),
-      long: Long.fromNumber(5),
+      long: Long.fromNumber(-5),
+      vast: Long.fromString("9007199254740993"),
       list: [3],
       object: { a: 1 },
       nothing: null,
@@ -55,6 +56,19 @@ if (mongod) {
       t.ok(Number.isSafeInteger(stored?._v) && Number(stored?._v) > 1, `${name} has a version`);
       t.equal((await send("DELETE", `/${name}`))?.status, 204);
     }
+  });
+
+  t.test("a _v that another program wrote as an int64 is that version", async (t) => {
+    await notes.insertOne(at("long", { n: new Int32(1), _v: Long.fromNumber(5) }));
+    const item = { op: "update", collection: "notes", id: "long", update: { $inc: { n: 1 } } };
+    for (const [ifVersion, status] of [
+      [1, 412],
+      [5, 200],
+    ]) {
+      const answer = await galley.send("POST", "/v1/batch", { operations: [{ ...item, ifVersion }] }, undefined);
+      t.equal(answer?.status, status, `at ${ifVersion}`);
+    }
+    t.equal((await send("DELETE", "/long"))?.status, 204);
   });
 
   t.test("inserts, operator updates, replaces and deletes of another program hold like our own", async (t) => {

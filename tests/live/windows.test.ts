@@ -210,3 +210,24 @@ t.test("whoever comes to a list that nobody watched for a while is told when row
   await until(() => second.of(again).more, 5, "word that rows follow");
   t.same(second.ids(again), ["a", "b"]);
 });
+
+t.test("who asks for a value that its socket shows already is told no less than was committed before", async (t) => {
+  const node = await startLiveNode(t);
+  await node.put("news", "a", { n: 1 });
+  const socket = await node.welcome();
+  const count = { collection: "news", count: {} };
+  socket.say({ t: "sub", s: 1, q: count });
+  await socket.answered(1);
+  t.match(socket.of(1).value, { count: 1 });
+  for (const s of [2, 3, 4]) {
+    // It was computed just now, and is not again within a second.
+    const after = await node.put("news", `b${s}`, { n: s });
+    socket.say({ t: "sub", s, q: count, after });
+    await socket.answered(s);
+    const [answer] = socket.all("value").filter((frame) => frame.s === s);
+    t.match(answer, { value: { count: s } }, "in its first answer");
+  }
+  await until(() => [1, 2, 3, 4].every((s) => socket.of(s).value.count === 4));
+  t.equal(new Set([1, 2, 3, 4].map((s) => socket.of(s).window)).size, 1);
+  t.same(socket.complaints, []);
+});

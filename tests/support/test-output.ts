@@ -24,5 +24,8 @@ export function countsIn(output: string): Counts | undefined {
 /** The other lines, indented once more, with the places in sources that they name. */
 export function toldIn(output: string): string {
   const lines = output.split("\n").filter((line) => !QUIET.test(line) || DIRECTIVE.test(line));
-  return mappedPositions(lines.map((line) => `    ${line}\n`).join(""));
+  return mappedPositions(lines.map((line) => `    ${line.slice(0, LONGEST)}\n`).join(""));
 }
+
+/** What tap shows around a failure may be a line of a bundle. */
+const LONGEST = 1000;

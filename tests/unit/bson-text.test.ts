@@ -96,7 +96,9 @@ t.test("a version that is missing or odd counts as 1", async (t) => {
   for (const [_v, version] of [
     [undefined, 1],
     ["7", 1],
-    [7n, 1],
+    [7n, 7],
+    [-7n, 1],
+    [2n ** 60n, 1],
     [1.5, 1],
     [-3, 1],
     [0, 1],

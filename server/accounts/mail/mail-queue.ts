@@ -91,7 +91,10 @@ export function createMailQueue({ store, clock, log, deliver, grace = GRACE }: M
       return;
     }
     looking = takeDue()
-      .catch((error: unknown) => log.warn({ err: error }, "queued mail cannot be read; trying again later"))
+      .catch((error: unknown) => {
+        log.warn({ err: error }, "queued mail cannot be read; trying again soon");
+        lookIn(SECOND);
+      })
       .then(() => {
         looking = undefined;
         if (again) {

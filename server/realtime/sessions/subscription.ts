@@ -2,6 +2,7 @@ import type { Have, Reset } from "#protocol/frames";
 import type { Position } from "../../stores/document-store.ts";
 import type { ParsedQuestion } from "../contract.ts";
 import type { LiveSet, SetUser } from "../rights/live-set.ts";
+import type { Latecomer } from "./latecomer.ts";
 import type { ShownWindow } from "./shown-window.ts";
 
 /**
@@ -25,6 +26,8 @@ export class Subscription implements SetUser {
   /** It was told the result of `shown`. */
   inStep = false;
   shown: ShownWindow | undefined;
+  /** It came when its socket showed that already, and is not to be told yet. */
+  late: Latecomer | undefined;
   /** Of its last verdict: the lookups, and whether it depends on the time. */
   sets: ReadonlySet<LiveSet> = NONE;
   asksTime = false;

@@ -5,6 +5,7 @@ import { Unsettled } from "../../access/rule-binder.ts";
 import type { Position } from "../../stores/document-store.ts";
 import type { Asker, BoundQuestion, Change, ParsedQuestion, Windows } from "../contract.ts";
 import type { AskedLookups, LiveLookups } from "../rights/live-lookups.ts";
+import { Latecomer } from "./latecomer.ts";
 import type { LiveLimits } from "./live-limits.ts";
 import { Outbox } from "./outbox.ts";
 import { ResultQueue } from "./result-queue.ts";
@@ -129,7 +130,7 @@ export class Subscriptions implements Shower {
   }
 
   ready(shown: ShownWindow): void {
-    for (const one of shown.subscriptions) this.results.add(one);
+    for (const one of shown.subscriptions) this.#tellSoon(one);
     this.#session.wake();
   }
 
@@ -227,15 +228,20 @@ export class Subscriptions implements Shower {
   }
 
   #show(one: Subscription, question: BoundQuestion): void {
-    let shown = this.#shown.get(question.identity);
-    if (!shown) {
-      shown = new ShownWindow(question, this.#options.asker(), this);
-      shown.join(this.#options.windows);
+    const { windows, asker } = this.#options;
+    const known = this.#shown.get(question.identity);
+    const shown = known ?? new ShownWindow(question, asker(), this);
+    if (!known) {
+      shown.join(windows);
       this.#shown.set(question.identity, shown);
-    }
+    } else if (question.kind === "value") one.late = new Latecomer(one, shown, windows, () => this.ready(shown));
     one.shown = shown;
     shown.subscriptions.add(one);
-    if (shown.isLive) this.results.add(one);
+    this.#tellSoon(one);
+  }
+
+  #tellSoon(one: Subscription): void {
+    if (!one.late && !one.inStep && one.shown?.isLive) this.results.add(one);
   }
 
   /** Its window's changes stop for it, also those that wait; what it is told next is a whole result. */
@@ -244,6 +250,7 @@ export class Subscriptions implements Shower {
     if (!shown) return;
     this.#outOfStep(one, "rights");
     one.shown = undefined;
+    one.late = undefined;
     shown.subscriptions.delete(one);
     if (shown.subscriptions.size > 0) return;
     this.#shown.delete(shown.question.identity);
@@ -262,7 +269,7 @@ export class Subscriptions implements Shower {
     shown.turn++;
     for (const one of shown.subscriptions) {
       this.#outOfStep(one, "rights");
-      if (shown.isLive) this.results.add(one);
+      this.#tellSoon(one);
     }
   }
 
