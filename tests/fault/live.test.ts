@@ -224,7 +224,7 @@ t.test("on mongodb", async (t) => {
         await after(30);
       },
       // Rights are read anew as well.
-      { resets: ["history", "rights"], sdk: 2 },
+      { resets: ["history", "rights"], sdk: 2, sockets: 12 },
     );
     t.ok((tally.resets.history ?? 0) > 0, "by its name");
   });
