@@ -12,7 +12,7 @@ import { chooseTestFiles } from "./support/test-files.ts";
 import { type FileResult, runTestFile } from "./support/test-process.ts";
 
 /** Beside the processors' count: those that test faults mostly wait. */
-const WAITING = 2;
+const WAITING = 1;
 /** Fewer files save less by what V8 compiled before than it takes to keep it. */
 const MANY = 6;
 

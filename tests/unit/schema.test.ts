@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import t from "tap";
-import { type Fault, Faults, GalleyError } from "../../sdk/protocol/errors.ts";
+import { type Fault, Faults } from "../../sdk/protocol/errors.ts";
 import type { ObjectValue } from "../../sdk/protocol/values.ts";
 import { addFormats } from "../../server/documents/schema/formats.ts";
 import { parseSchema, type Schema } from "../../server/documents/schema/schema.ts";
@@ -275,5 +275,5 @@ t.test("compiling does not depend on when: a schema read from the store judges a
   const source = { properties: { n: { type: "number", maximum: 3 } } };
   const again = schemaOf(JSON.parse(JSON.stringify(schemaOf(source).source)));
   t.same(faultsOf(again, { n: 4 }), faultsOf(schemaOf(source), { n: 4 }));
-  t.throws(() => schemaOf({ typ: 1 }), GalleyError);
+  t.throws(() => schemaOf({ typ: 1 }), { code: "invalid_argument" });
 });

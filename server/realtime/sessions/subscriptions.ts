@@ -191,7 +191,9 @@ export class Subscriptions implements Shower {
     }
     this.#leave(one);
     const { turn } = one;
-    void told.then((text) => turn === one.turn && this.#endWith(one, text));
+    // Where they may have, it is judged anew in the next flush.
+    const isCurrent = () => turn === one.turn && one.marks === 0 && this.#options.rulesTurn() === this.#rulesTurn;
+    void told.then((text) => isCurrent() && this.#endWith(one, text));
   }
 
   #endWith(one: Subscription, text: string): void {

@@ -147,6 +147,8 @@ export class Subscriber implements Transcript {
   async beOutrun(question: Question, write: () => Promise<void>): Promise<void> {
     if (this.#isOutrun || !this.#welcome || this.#ended) return;
     this.#isOutrun = true;
+    // It may have been stalled.
+    this.#socket?.resume();
     this.#ask(question);
     const found = () => [...this.#held].find(([, held]) => held.question === question);
     await until(
