@@ -120,7 +120,7 @@ export async function record(checked: Checked, options: RunOptions): Promise<Che
       if (sdk.length > 0 && random.chance(1)) random.pick(sdk).blink();
       if (isDue(outrunSoFar, outruns)) {
         outrunSoFar++;
-        await outrun(random.pick(subscribers), send);
+        if (!(await outrun(random.pick(subscribers), send))) outrunSoFar--;
       }
       if (isDue(published, publishes)) {
         published++;

@@ -7,12 +7,13 @@ import type { Subscriber } from "./subscriber.ts";
 const WRITES = 32;
 const TEXT = "x".repeat(250_000);
 
-/** It stops reading until it is closed with 4408, and comes back. */
-export async function outrun(subscriber: Subscriber, send: Send): Promise<void> {
+/** It stops reading until it is closed with 4408, and comes back. @returns whether it was there to do so */
+export async function outrun(subscriber: Subscriber, send: Send): Promise<boolean> {
   const id = subscriber.name.replaceAll(" ", "-");
   const path = `/v1/documents/bulk/${id}`;
-  await subscriber.beOutrun(getQuestion("bulk", [id]), async () => {
+  const wasOutrun = await subscriber.beOutrun(getQuestion("bulk", [id]), async () => {
     for (let n = 0; n < WRITES; n++) await send("PUT", path, { n, text: TEXT });
   });
   await send("DELETE", path);
+  return wasOutrun;
 }

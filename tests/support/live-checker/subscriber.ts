@@ -143,9 +143,11 @@ export class Subscriber implements Transcript {
   /**
    * Reads nothing while more is written of what it asks than a server keeps for anybody. Then it reads what was on its way,
    * and that it was closed; it comes back, and ends the question.
+   *
+   * @returns false: nothing was done, because it is not connected at the moment
    */
-  async beOutrun(question: Question, write: () => Promise<void>): Promise<void> {
-    if (this.#isOutrun || !this.#welcome || this.#ended) return;
+  async beOutrun(question: Question, write: () => Promise<void>): Promise<boolean> {
+    if (this.#isOutrun || !this.#welcome || this.#ended) return false;
     this.#isOutrun = true;
     // It may have been stalled.
     this.#socket?.resume();
@@ -169,6 +171,7 @@ export class Subscriber implements Transcript {
     this.#isOutrun = false;
     const [s] = found() ?? [];
     if (s !== undefined) this.#unsub(s);
+    return true;
   }
 
   /**
