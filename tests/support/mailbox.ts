@@ -59,7 +59,10 @@ export function readMail(file: string, source: string): ReceivedMail {
 function plainPart(source: string): string {
   const start = source.search(/^content-type: text\/plain/im);
   const part = source.slice(start);
-  const body = part.slice(part.search(/\r?\n\r?\n/)).split(/^--/m)[0] ?? "";
+  // A line may begin with two dashes where a link is folded.
+  const boundary = /boundary="?([^";\r\n]+)/i.exec(source)?.[1];
+  const rest = part.slice(part.search(/\r?\n\r?\n/));
+  const body = (boundary === undefined ? rest : rest.split(`\n--${boundary}`)[0]) ?? "";
   const head = part.slice(0, part.search(/\r?\n\r?\n/));
   if (/content-transfer-encoding: base64/i.test(head)) return Buffer.from(body, "base64").toString("utf8");
   if (!/content-transfer-encoding: quoted-printable/i.test(head)) return body;
