@@ -79,6 +79,8 @@ interface Entry {
   version?: number;
   /** The operation that touched it last. */
   last: number;
+  /** What the batch ends with, once the schema has judged it: it is taken, and not to be seen. */
+  end?: GalleyError | undefined;
 }
 
 export function createBatches(options: BatchOptions): Batches {
@@ -175,6 +177,7 @@ export function createBatches(options: BatchOptions): Batches {
     const overlay = new Map<string, Map<string, Document | undefined>>();
     for (const entry of entries.values()) {
       entry.after = entry.before;
+      entry.end = undefined;
       const documents = overlay.get(entry.collection) ?? new Map<string, Document | undefined>();
       overlay.set(entry.collection, documents.set(entry.id, entry.before?.value));
     }
@@ -186,7 +189,7 @@ export function createBatches(options: BatchOptions): Batches {
         order.add(entry);
         scope.see(overlay);
         try {
-          apply(entry, scope, operation, now);
+          apply(entry, scope, operation, i, now);
         } catch (error) {
           // What follows an open verdict is only looked through for more lookups.
           if (!(error instanceof Unsettled) && settled) throw error;
@@ -226,20 +229,21 @@ export function createBatches(options: BatchOptions): Batches {
     return entries;
   }
 
-  function apply(entry: Entry, scope: Scope, operation: Operation, now: Date): void {
-    const { before } = entry;
+  function apply(entry: Entry, scope: Scope, operation: Operation, i: number, now: Date): void {
     entry.after = operate(operation, entry.after, {
       scope,
       schema: definitions.get(entry.collection)?.schema,
       now,
       nextVersion() {
-        entry.version ??= store.nextVersion(before?.version ?? 0);
+        entry.version ??= store.nextVersion(entry.before?.version ?? 0);
         return entry.version;
       },
       // Of a document that the batch has changed, its sender can know only the version from before.
       hasVersion(image, version) {
-        if (!image) return version === 0;
-        return version === (before?.version ?? image.version);
+        return version === (image ? (entry.before?.version ?? image.version) : 0);
+      },
+      endsWith(error) {
+        entry.end ??= error.with({ operation: i });
       },
     });
   }
@@ -251,8 +255,9 @@ export function createBatches(options: BatchOptions): Batches {
     judge(entry, definition);
   }
 
-  function judge({ scope, before, after }: Entry, definition: Definition | undefined): void {
+  function judge({ scope, before, after, end }: Entry, definition: Definition | undefined): void {
     if (after && after !== before) enforceSchema(after, definition?.schema, "document", scope);
+    if (end) throw end;
   }
 
   async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {
@@ -279,7 +284,8 @@ function at<T>(operation: number, part: () => T): T {
   try {
     return part();
   } catch (error) {
-    throw error instanceof GalleyError ? error.with({ operation, outcome: "not_applied" }) : error;
+    if (!(error instanceof GalleyError)) throw error;
+    throw error.with({ operation: error.details.operation ?? operation, outcome: "not_applied" });
   }
 }
 

@@ -36,6 +36,11 @@ export interface OperationContext {
   nextVersion(before: Image | undefined): number;
   /** Whether `ifVersion` holds for an image. Absence is 0. */
   hasVersion?(before: Image | undefined, version: number): boolean;
+  /**
+   * Takes the error of a write to an id that is taken, where its sender may not see by what: it ends with that error once the
+   * schema has judged what it would have stored, and never later than one to a free id would. Undefined: both at once.
+   */
+  endsWith?(error: GalleyError): void;
 }
 
 /**
@@ -49,24 +54,19 @@ export function operate(operation: Operation, before: Image | undefined, context
     case "create": {
       // The same for an id that is taken and for one that is free, until the image could be stored.
       const image = insert(operation.id, operation.fields, context);
-      if (before) {
-        enforceSchema(image, context.schema, "document", context.scope);
-        throw taken(operation);
-      }
+      if (before) return standIn(image, taken(operation), context);
       checkVersion(operation, before, context);
       return image;
     }
     case "set":
       if (!before) return insertDemanded(operation, context);
-      admit("update", operation, before, context);
-      return put(before, operation.fields, context);
+      return admit("update", operation, before, context) ?? put(before, operation.fields, context);
     case "update":
       if (!before) {
         if (!operation.upsert) throw missing(operation, context);
         return insertDemanded(operation, context);
       }
-      admit("update", operation, before, context);
-      return patch(before, operation.update, context);
+      return admit("update", operation, before, context) ?? patch(before, operation.update, context);
     case "delete":
       if (!before) throw missing(operation, context);
       admit("delete", operation, before, context);
@@ -196,24 +196,44 @@ function demandReadable(path: string | undefined): void {
   throw new GalleyError("permission_denied", message, { field: path });
 }
 
-/** The rule on what is stored, then the version: a document that may not be seen tells nothing, not even that. */
-function admit(action: "update" | "delete", operation: Operation, before: Image, context: OperationContext): void {
+/**
+ * The rule on what is stored, then the version: a document that may not be seen tells nothing, not even that.
+ *
+ * @returns what stands in for what may not be seen
+ */
+function admit(
+  action: "update" | "delete",
+  operation: Operation,
+  before: Image,
+  context: OperationContext,
+): Image | undefined {
   // What a key may do does not depend on the document.
   if (context.scope.exempt) context.scope.demand(action);
   const images = { image: before };
   if (!context.scope.allows(action, images)) {
     if (context.scope.allows("get", images)) throw denied();
-    throw unseen(operation, context);
+    return unseen(operation, context);
   }
   checkVersion(operation, before, context);
+  return undefined;
 }
 
 /** What ends a write to what its sender may not see: the same as if it was not there, as long as that too is an error. */
-function unseen(operation: Operation, context: OperationContext): GalleyError {
+function unseen(operation: Operation, context: OperationContext): Image {
   if (operation.op === "set" || (operation.op === "update" && operation.upsert)) {
-    enforceSchema(insertDemanded(operation, context), context.schema, "document", context.scope);
+    return standIn(insertDemanded(operation, context), notFound(), context);
   }
-  return notFound();
+  throw notFound();
+}
+
+/** What a free id would have come to stands in for what is there, until the write ends with its error. */
+function standIn(image: Image, error: GalleyError, context: OperationContext): Image {
+  if (!context.endsWith) {
+    enforceSchema(image, context.schema, "document", context.scope);
+    throw error;
+  }
+  context.endsWith(error);
+  return image;
 }
 
 function checkVersion(operation: Operation, before: Image | undefined, context: OperationContext): void {
