@@ -8,6 +8,8 @@ import { openTwoWorlds } from "../support/two-worlds.ts";
 const SESSIONS = { sqlite: 82, mongodb: 18 };
 /** Each fourth of them watches questions, too. */
 const LIVE = 4;
+/** Sessions that once told: of what is taken, by which operation of a batch is refused. */
+const KNOWN = [30383];
 /** Answers of each status that a session has at least, taken over all of them. */
 const LEAST = 0.03;
 
@@ -18,6 +20,7 @@ onEachEngine(t, (t, engine) => {
     const worlds = await openTwoWorlds(engine);
     t.teardown(() => worlds.close());
     const { report } = worlds;
+    for (const known of KNOWN) await worlds.run(known);
     t.comment(`sessions ${seed} to ${seed + sessions - 1}`);
     for (let i = 0; i < sessions && report.faults.length < 5; i++) await worlds.run(seed + i, i % LIVE === 0);
     t.same(report.faults, []);
