@@ -79,7 +79,7 @@ interface Entry {
   version?: number;
   /** The operation that touched it last. */
   last: number;
-  /** What the batch ends with, once the schema has judged it: it is taken, and not to be seen. */
+  /** What the batch ends with, once the schema has judged all of it: it is taken, and not to be seen. */
   end?: GalleyError | undefined;
 }
 
@@ -116,6 +116,7 @@ export function createBatches(options: BatchOptions): Batches {
     async rehearse({ steps, now }) {
       const { order } = await compute(steps, now);
       for (const entry of order) at(entry.last, () => judge(entry, definitions.get(entry.collection)));
+      for (const { end } of order) if (end) throw end;
     },
   };
 
@@ -151,6 +152,7 @@ export function createBatches(options: BatchOptions): Batches {
     // What goes makes room first: a unique value may pass from one document to another.
     const changed = [...order.filter(({ after }) => !after), ...order.filter(({ after }) => after)];
     for (const entry of changed) at(entry.last, () => enforce(entry));
+    for (const { end } of order) if (end) throw end;
     const results = touched.map(({ entry, gone }) => {
       return gone || !entry.after ? { id: entry.id } : { id: entry.id, v: entry.after.version };
     });
@@ -243,7 +245,7 @@ export function createBatches(options: BatchOptions): Batches {
         return version === (image ? (entry.before?.version ?? image.version) : 0);
       },
       endsWith(error) {
-        entry.end ??= error.with({ operation: i });
+        entry.end ??= error.with({ operation: i, outcome: "not_applied" });
       },
     });
   }
@@ -255,9 +257,8 @@ export function createBatches(options: BatchOptions): Batches {
     judge(entry, definition);
   }
 
-  function judge({ scope, before, after, end }: Entry, definition: Definition | undefined): void {
+  function judge({ scope, before, after }: Entry, definition: Definition | undefined): void {
     if (after && after !== before) enforceSchema(after, definition?.schema, "document", scope);
-    if (end) throw end;
   }
 
   async function commit(writes: readonly Write[], order: readonly Entry[]): Promise<Position> {
@@ -284,8 +285,7 @@ function at<T>(operation: number, part: () => T): T {
   try {
     return part();
   } catch (error) {
-    if (!(error instanceof GalleyError)) throw error;
-    throw error.with({ operation: error.details.operation ?? operation, outcome: "not_applied" });
+    throw error instanceof GalleyError ? error.with({ operation, outcome: "not_applied" }) : error;
   }
 }
 
