@@ -180,12 +180,14 @@ function meanwhile(random: Random, made: Worlds, rules: WorldRules, first: World
 
 /**
  * P15's first exception: what is chosen for its being free, an id or a unique value, tells what is taken, where it would
- * have been stored if it was free. Of a batch, the next operation may be what fails then.
+ * have been stored if it was free. Of a batch, the next operation may be what fails then. Where a document takes both an
+ * id and a unique value, a free id is told of the value, a taken one of the id.
  */
 function isClash(answers: readonly Answer[], { claims, body }: WorldRequest): boolean {
   const several = ((body as { operations?: unknown[] }).operations?.length ?? 1) > 1;
   const taken = answers.some(({ status }) => [404, 409, 412].includes(status));
-  return claims === true && taken && (several || answers.some(({ status }) => status < 300));
+  const isFree = answers.some(({ status, text }) => status < 300 || text.includes('"code":"unique_violation"'));
+  return claims === true && taken && (several || isFree);
 }
 
 async function ask(world: World, request: WorldRequest): Promise<Answer> {
