@@ -2,9 +2,10 @@
  * Galley as its environment says. With `BENCH_LEAK_MS` it has a leak: whatever looks at a note, whoever may see it, takes so
  * many milliseconds longer than what finds none.
  */
+import { inspect } from "node:util";
 import { createApp } from "../../../server/app.ts";
 import { readConfig } from "../../../server/config.ts";
-import type { DocumentStore } from "../../../server/stores/document-store.ts";
+import type { DocumentStore, Query } from "../../../server/stores/document-store.ts";
 
 const app = await createApp(readConfig({ mode: "production", env: { ...process.env, GALLEY_LOG_LEVEL: "error" } }));
 const { url } = await app.listen();
@@ -16,6 +17,11 @@ process.once("SIGTERM", async () => {
   await app.close();
   process.exit(0);
 });
+
+/** What a server with rules looks at is not told by every store, so what is asked for tells it: see hidden.ts. */
+function asksForHidden({ filter }: Pick<Query, "filter">): boolean {
+  return /'note-\d+'/.test(inspect(filter, { depth: null }));
+}
 
 function plantLeak(store: DocumentStore, milliseconds: number): void {
   const { get, find, count } = store;
@@ -34,12 +40,10 @@ function plantLeak(store: DocumentStore, milliseconds: number): void {
       );
     },
     async find(query) {
-      const found = await find(query);
-      return slowly(query.collection, found, found.examined > 0);
+      return slowly(query.collection, await find(query), asksForHidden(query));
     },
     async count(query) {
-      const counted = await count(query);
-      return slowly(query.collection, counted, counted.examined > 0);
+      return slowly(query.collection, await count(query), asksForHidden(query));
     },
   };
   Object.assign(store, planted);

@@ -3,5 +3,7 @@
  * `Environment::CleanupHandles`, after servers had been killed under load. Probably a request that never ended; unproven.
  */
 export function leaveWithoutCleanUp(): void {
+  // It would leave before it tells of what nobody caught.
+  process.once("uncaughtExceptionMonitor", (error) => console.error(error));
   process.once("exit", () => process.exit());
 }

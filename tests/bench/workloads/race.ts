@@ -128,24 +128,32 @@ async function raceKind(on: string, kind: Kind, { nodes, outbox, rounds, atOnce 
   };
 }
 
-/** Whoever is told that there is no room for a hash comes again, until what was sent is judged. */
+/** Whoever is told that there is no room, or that the database could not be asked, comes again until it is judged. */
 async function fire(connection: Connection, shot: Shot, i: number, tally: Map<string, number>): Promise<Answered> {
   for (;;) {
     const answer = await connection.send(requestOf(shot, i));
     const code = codeOf(answer);
     tally.set(code, (tally.get(code) ?? 0) + 1);
-    if (code !== NO_ROOM) return answer;
+    if (!COME_AGAIN.has(code)) return answer;
     await wait(AGAIN);
   }
 }
 
 /** Of the hash queue alone: other limits are not to be waited for. */
 const NO_ROOM = "429 no room for a hash";
+/** Only where nothing was done: of what may have been, another try proves nothing. */
+const NOT_ASKED = "503 not applied";
+const COME_AGAIN: ReadonlySet<string> = new Set([NO_ROOM, NOT_ASKED]);
 const AGAIN = 10;
+
+interface Refusal {
+  readonly error: { readonly code: string; readonly details?: { readonly reason?: string; readonly outcome?: string } };
+}
 
 function codeOf({ status, body }: Answered): string {
   if (status < 300) return `${status}`;
-  const { code, details } = (JSON.parse(body) as { error: { code: string; details?: { reason?: string } } }).error;
+  const { code, details } = (JSON.parse(body) as Refusal).error;
+  if (status === 503 && details?.outcome === "not_applied") return NOT_ASKED;
   if (status === 429 && body.includes("too many passwords are being checked")) return NO_ROOM;
   return `${status} ${details?.reason ?? code}`;
 }
@@ -158,7 +166,7 @@ function courseOf(connection: Connection, outbox: Course["outbox"]): Course {
         const shot: Shot = { path, body: () => body, headers };
         const answer = await connection.send(requestOf(shot, 0));
         if (answer.status === expected) return answer.body;
-        if (codeOf(answer) !== NO_ROOM)
+        if (!COME_AGAIN.has(codeOf(answer)))
           throw new Error(`${path}: expects ${expected}, got ${answer.status} ${answer.body}`);
         await wait(AGAIN);
       }

@@ -19,6 +19,14 @@ export interface SubscriptionParts {
   readonly who: Who;
 }
 
+/** It was not what it should be, from a position on. */
+interface Wrong {
+  readonly since: string;
+  readonly text: string;
+  /** It has become right again, and nothing was told. */
+  readonly isMended: boolean;
+}
+
 /**
  *   asked -> told       it was answered
  *   told -> stale       it is not what it should be: rights moved, or a change was missed, which its next frames tell
@@ -42,7 +50,7 @@ export class CheckedSubscription {
   /** Where it was told whole, and where it was told anything. */
   #answeredAt = "";
   #heardAt = "";
-  #wrong: { readonly since: string; readonly text: string } | undefined;
+  #wrong: Wrong | undefined;
   #judged = { revision: -1, isChanged: true };
   /** It was ended by a refusal, which rights must explain. */
   #refused: { readonly code: string; readonly at: string } | undefined;
@@ -87,7 +95,9 @@ export class CheckedSubscription {
       this.#takeValue(change.value, change.at, position);
       return;
     }
-    if (this.#wrong) this.#fault(`went on at ${position} after it was wrong: ${this.#wrong.text}`, this.#wrong.since);
+    if (this.#wrong?.isMended) this.#demandTouched(this.#wrong);
+    else if (this.#wrong)
+      this.#fault(`went on at ${position} after it was wrong: ${this.#wrong.text}`, this.#wrong.since);
     this.#wrong = undefined;
     this.#heardAt = this.#parts.world.order;
     this.#follow(position, change);
@@ -103,17 +113,25 @@ export class CheckedSubscription {
     this.#stands = position;
   }
 
-  /** Its socket has reached the position of the world. */
-  reached(): void {
+  /**
+   * Its socket has reached the position of the world.
+   *
+   * @param isTold by a frame that says so; else it passes it with its next one. Only then must the rights have changed
+   *   that explain why something was not told: they may have since, and what waited then gives way to the whole result
+   */
+  reached(isTold: boolean): void {
     if (this.state !== "told" || this.question.kind === "value") return;
     const { world } = this.#parts;
     const text = this.#difference();
+    const wrong = this.#wrong;
     if (text) {
-      this.#wrong ??= { since: world.order, text };
-      return;
+      this.#wrong = { since: wrong?.since ?? world.order, text: wrong?.text ?? text, isMended: false };
+    } else if (wrong && !isTold && !this.#isTouched) {
+      this.#wrong = { ...wrong, isMended: true };
+    } else if (wrong) {
+      this.#demandTouched(wrong);
+      this.#wrong = undefined;
     }
-    if (this.#wrong) this.#demandTouched(this.#wrong);
-    this.#wrong = undefined;
   }
 
   end(): void {
@@ -155,6 +173,7 @@ export class CheckedSubscription {
     }
     const text = this.#difference();
     if (text) this.#fault(`ends wrong: ${text}`, this.#wrong?.since);
+    else if (this.#wrong) this.#demandTouched(this.#wrong);
     if (this.#short) this.#fault("ends with a beginning of its result");
     if (this.#more !== this.view.rows.length > this.question.limit) this.#fault(`ends with more: ${this.#more}`);
   }
@@ -230,10 +249,13 @@ export class CheckedSubscription {
   }
 
   /** Between a change of rights and the result under the new ones nothing is told. */
-  #demandTouched({ since, text }: { readonly since: string; readonly text: string }): void {
+  #demandTouched({ since, text }: Wrong): void {
+    if (!this.#isTouched) this.#fault(`missed a change: ${text}`, since);
+  }
+
+  get #isTouched(): boolean {
     const { world, who } = this.#parts;
-    const isExplained = world.touched(who) > this.#heardAt || world.dropped(this.question.collection) > this.#heardAt;
-    if (!isExplained) this.#fault(`missed a change: ${text}`, since);
+    return world.touched(who) > this.#heardAt || world.dropped(this.question.collection) > this.#heardAt;
   }
 
   #fault(text: string, at?: string): void {
