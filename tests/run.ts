@@ -16,18 +16,17 @@ const WAITING = 1;
 /** Fewer files save less by what V8 compiled before than it takes to keep it. */
 const MANY = 6;
 
-const { alone, together } = chooseTestFiles(process.argv.slice(2));
+const files = chooseTestFiles(process.argv.slice(2));
 const mongod = await openSharedMongod();
 const env = mongod ? { ...process.env, GALLEY_TEST_MONGODB_URL: mongod.url } : process.env;
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
 
 const started = performance.now();
-if (together.length >= MANY) await keepCompiled();
+if (files.length >= MANY) await keepCompiled();
 const results: FileResult[] = [];
 console.log("TAP version 14");
-await Promise.all(Array.from({ length: availableParallelism() + WAITING }, () => runEach(together)));
-await runEach(alone);
+await Promise.all(Array.from({ length: availableParallelism() + WAITING }, runEach));
 console.log(`1..${results.length}`);
 await mongod?.close();
 tell();
@@ -42,7 +41,7 @@ async function keepCompiled(): Promise<void> {
 }
 
 /** Takes file after file, until none is left. */
-async function runEach(files: string[]): Promise<void> {
+async function runEach(): Promise<void> {
   for (;;) {
     const file = files.shift();
     if (file === undefined || stop.signal.aborted) return;

@@ -9,28 +9,18 @@ const ENDING = ".test.js";
 /** What takes long comes first, so that no processor idles at the end; then the rest. */
 const FIRST = ["fault", "contract", "bench", "examples", "repo", "sdk", "attack", "fuzz", "cli", "api"];
 
-/** Ask what a reader would on a machine that does nothing else, within the time that a query may take. */
-const ALONE = ["tests/repo/quick-start.test.ts"];
-
 /** The report is TAP, whether this is given or not. */
 const REPORT = "--reporter=tap";
 
-export interface ChosenFiles {
-  /** Paths of compiled files, from the repository's folder. */
-  readonly together: string[];
-  /** Those that run one after the other, beside nothing else. */
-  readonly alone: string[];
-}
-
 /**
+ * Paths of compiled files, from the repository's folder, in the order in which they run.
+ *
  * @param given test files and folders of them, as sources; all files if there are none
  * @throws Error with what is not there
  */
-export function chooseTestFiles(given: readonly string[]): ChosenFiles {
+export function chooseTestFiles(given: readonly string[]): string[] {
   const paths = given.filter((argument) => argument !== REPORT);
-  const chosen = paths.length === 0 ? allFiles(join(COMPILED, "tests")) : paths.flatMap(filesOf);
-  const isAlone = (file: string) => ALONE.includes(sourceOf(file));
-  return { together: inOrder(chosen.filter((file) => !isAlone(file))), alone: chosen.filter(isAlone) };
+  return inOrder(paths.length === 0 ? allFiles(join(COMPILED, "tests")) : paths.flatMap(filesOf));
 }
 
 /** The source of a compiled file, which is its name. */

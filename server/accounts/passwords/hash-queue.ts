@@ -1,5 +1,4 @@
 import { GalleyError } from "#protocol/errors";
-import { createLanes } from "./lanes.ts";
 
 /** Whose hash waits: what its bounds are counted by. */
 export interface Waiting {
@@ -18,8 +17,9 @@ export interface HashQueue {
    */
   run<T>(who: Waiting, job: () => Promise<T>): Promise<T>;
   /**
-   * As `run`, of a job that needs something first: that is done once there is a place, while the job waits for its turn. If
-   * it fails, so does the job. A few are prepared at a time, so that a crowd of jobs does not keep the event loop to itself.
+   * As `run`, of a job that needs something first: that is done once there is a place, shortly before the job's turn. If it
+   * fails, so does the job. So a crowd that comes at once is prepared as fast as it is judged, and in between the event
+   * loop is others'.
    */
   runPrepared<P, T>(who: Waiting, prepare: () => Promise<P>, job: (prepared: P) => Promise<T>): Promise<T>;
 }
@@ -34,18 +34,26 @@ export interface HashQueueOptions {
 const MOST_WAITING = 64;
 const MOST_OF_AN_ACCOUNT = 2;
 const MOST_OF_A_NETWORK = 8;
-/** Jobs prepared at a time, beside those that run: enough that none whose turn has come still has to be. */
+/** Jobs prepared beside those that run and those handed over: enough that none whose turn has come still has to be. */
 const PREPARED_AHEAD = 2;
 /** What a job may take on a slow machine; for the advice when to come again. */
 const JOB_SECONDS = 0.05;
 
 interface Entry extends Waiting {
+  /** Its turn is near. */
+  call(): void;
   start(): void;
+}
+
+/** What has a place: an entry, unless it started at once. */
+interface Place {
+  readonly entry?: Entry;
+  readonly near: Promise<void>;
+  readonly turn: Promise<void>;
 }
 
 export function createHashQueue(options: HashQueueOptions): HashQueue {
   const atOnce = hashesAtOnce(options);
-  const inLane = createLanes(atOnce + PREPARED_AHEAD);
   const waiting: Entry[] = [];
   /** Those that were handed over while as many as may be still run: as these end, they begin. */
   const next: Entry[] = [];
@@ -58,46 +66,54 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
     });
   }
 
-  /** Takes a place in the line, or starts at once. @returns the entry that waits */
-  function enter({ account, network }: Waiting): { entry?: Entry; turn: Promise<void> } {
+  /** Takes a place in the line, or starts at once. */
+  function enter({ account, network }: Waiting): Place {
     if (running < atOnce) {
       running++;
-      return { turn: Promise.resolve() };
+      return { near: NOW, turn: NOW };
     }
     const line = [...next, ...waiting];
     const ofAccount = line.filter((entry) => entry.account === account).length;
     const ofNetwork = line.filter((entry) => entry.network === network).length;
     if (line.length >= MOST_WAITING || ofAccount >= MOST_OF_AN_ACCOUNT || ofNetwork >= MOST_OF_A_NETWORK) refuse();
+    let call = () => {};
     let start = () => {};
+    const near = new Promise<void>((resolve) => {
+      call = resolve;
+    });
     const turn = new Promise<void>((resolve) => {
       start = resolve;
     });
-    const entry = { account, network, start };
+    const entry = { account, network, call, start };
     waiting.push(entry);
-    handOver();
-    return { entry, turn };
+    moveOn();
+    return { entry, near, turn };
   }
 
-  function handOver(): void {
+  /** Hands over as many as may be, and calls those behind them. */
+  function moveOn(): void {
     while (next.length < atOnce) {
       const entry = waiting.shift();
       if (!entry) return;
       next.push(entry);
+      entry.call();
       entry.start();
     }
+    for (const entry of waiting.slice(0, PREPARED_AHEAD)) entry.call();
   }
 
   /** Whoever ends hands its place on, so that nobody who comes in that moment takes it. */
   function leave(entry?: Entry): void {
     if (!takeOut(waiting, entry) && !takeOut(next, entry) && !next.shift()) running--;
-    handOver();
+    moveOn();
   }
 
   async function runPrepared<P, T>(who: Waiting, prepare: () => Promise<P>, job: (prepared: P) => Promise<T>) {
-    const { entry, turn } = enter(who);
+    const { entry, near, turn } = enter(who);
+    await near;
     let prepared: P;
     try {
-      prepared = await inLane(prepare);
+      prepared = await prepare();
     } catch (error) {
       leave(entry);
       throw error;
@@ -123,6 +139,8 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
     runPrepared,
   };
 }
+
+const NOW = Promise.resolve();
 
 /** @returns whether it was there */
 function takeOut(line: Entry[], entry: Entry | undefined): boolean {
