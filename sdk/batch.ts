@@ -1,15 +1,15 @@
+import type { Writing } from "./collection.ts";
 import { refused } from "./error.ts";
-import type { Call, Http } from "./http.ts";
+import type { Call } from "./http.ts";
 import { bodyOf, createWriter, type Operation } from "./operations.ts";
+import { showing } from "./own-writes.ts";
 import type { BatchReply } from "./protocol/api.ts";
 import type { Batch, BatchOptions, BatchResult } from "./types/batch.ts";
 import type { AnySchema } from "./types/client.ts";
 import { writeKey } from "./write-key.ts";
-import type { WriteOrder } from "./write-order.ts";
 
 export async function runBatch(
-  http: Http,
-  order: WriteOrder,
+  writing: Writing,
   fn: (batch: Batch<AnySchema>) => unknown,
   options?: BatchOptions,
 ): Promise<BatchResult[]> {
@@ -20,13 +20,12 @@ export async function runBatch(
     returned.catch(() => {});
     throw refused("batch", "expects a function that is not async");
   }
-  return commit(http, order, operations, options);
+  return commit(writing, operations, options);
 }
 
 /** Sends operations, all or nothing, when all earlier writes of their documents are answered. */
 export async function commit(
-  http: Http,
-  order: WriteOrder,
+  { http, order, own }: Writing,
   operations: readonly Operation[],
   options: BatchOptions & Pick<Call, "grant"> = {},
 ): Promise<BatchResult[]> {
@@ -35,6 +34,12 @@ export async function commit(
   const headers = writeKey(options);
   const call = { method: "POST", path: "batch", body: bodyOf(operations), headers, signal, grant } as const;
   const documents = operations.map(({ collection, id }) => `${collection}/${id}`);
-  const { results } = (await order.run(documents, (turn) => http.send({ ...call, turn }))) as BatchReply;
+  const { results } = await showing(
+    own,
+    operations,
+    options,
+    (course) => order.run(documents, (turn) => http.send({ ...call, turn, course })) as Promise<BatchReply>,
+    (reply) => reply.results,
+  );
   return results.map(({ id, v = 0 }) => ({ id, version: v }));
 }

@@ -1,7 +1,7 @@
 import type { Accounts } from "./accounts.ts";
 import { createAuth } from "./auth.ts";
 import { commit, runBatch } from "./batch.ts";
-import { type AnyCollection, createCollection } from "./collection.ts";
+import { type AnyCollection, createCollection, type Writing } from "./collection.ts";
 import { decode } from "./decode.ts";
 import { DOOR, type Door } from "./door.ts";
 import { encodeObject, encodePart } from "./encode.ts";
@@ -10,6 +10,7 @@ import { createHttp, type Grant } from "./http.ts";
 import type { Machine } from "./live/parts.ts";
 import { createConnectionFace, type Watch, watchBy } from "./live.ts";
 import { createWriter } from "./operations.ts";
+import type { OwnWrites } from "./own-writes.ts";
 import { waitBefore } from "./retry.ts";
 import { createSession } from "./session.ts";
 import { createKeeper, pageStorage } from "./storage.ts";
@@ -27,7 +28,7 @@ const TIMEOUT = 30_000;
  * @throws ApiError `invalid_argument` for options that could never work
  */
 export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
-  const { serviceKey, admin = false, timeout = TIMEOUT } = options;
+  const { serviceKey, admin = false, optimistic = true, timeout = TIMEOUT } = options;
   if (!/^https?:\/\/[^/?#@][^?#@]*$/.test(options.url)) throw refused("url", "expects an http or https address");
   if (!(timeout > 0)) throw refused("timeout", "expects time in ms");
   if (serviceKey && isBrowser()) throw refused("serviceKey", "is for servers: a page would give it to everyone");
@@ -57,28 +58,29 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
     ...(admin && { headers: { "x-galley-csrf": "1" }, restore: async () => (await accounts()).restore() }),
     send: http.send,
   });
-  const order = createWriteOrder();
+  const own: OwnWrites = {};
+  const writing: Writing = { http, order: createWriteOrder(), own };
   const connection = createConnectionFace();
   let machine: Promise<Machine> | undefined;
   const watch: Watch = (...asked) => {
     const { WebSocket = globalThis.WebSocket } = options;
     if (!WebSocket) throw refused("WebSocket", "is missing here: pass the one of `ws`");
-    const parts = { url, WebSocket, ApiError, http, decode, auth: session.auth, connection };
+    const parts = { url, WebSocket, ApiError, http, decode, auth: session.auth, connection, own, optimistic };
     machine ??= import("./live/index.ts").then(({ createMachine }) => createMachine(parts), notLoaded);
     return watchBy(machine, ...asked);
   };
-  const collection = (name: string): AnyCollection => createCollection(http, order, watch, name);
+  const collection = (name: string): AnyCollection => createCollection(writing, watch, name);
   const client = {
     auth: createAuth(session.auth, accounts),
     connection,
     collection,
-    batch: (fn: (b: Batch<AnySchema>) => void, batch?: BatchOptions) => runBatch(http, order, fn, batch),
+    batch: (fn: (b: Batch<AnySchema>) => void, batch?: BatchOptions) => runBatch(writing, fn, batch),
     async transaction<R>(fn: (tx: Transaction<AnySchema>) => Promise<R>, transaction?: TransactionOptions) {
       const core: Core = {
         grant: http.claim(),
         collection,
         writer: createWriter,
-        commit: (operations, batch) => commit(http, order, operations, batch),
+        commit: (operations, batch) => commit(writing, operations, batch),
         wait: (n, error, signal) => http.sleep(waitBefore(n - 1, error), signal),
         ApiError,
       };

@@ -2,6 +2,8 @@ import { encode, encodeObject, encodePart, withMember } from "./encode.ts";
 import { ApiError, notLoaded, refused } from "./error.ts";
 import type { Call, Http } from "./http.ts";
 import type { Watch } from "./live.ts";
+import type { Operation } from "./operations.ts";
+import { type Course, type OwnWrites, showing } from "./own-writes.ts";
 import type { Expanded } from "./protocol/api.ts";
 import { findQuery } from "./query.ts";
 import { keyOf, question } from "./question.ts";
@@ -25,12 +27,19 @@ export interface AnyCollection {
   delete(id: string, options?: WriteOptions): Promise<void>;
 }
 
-export function createCollection(http: Http, order: WriteOrder, watch: Watch, collection: string): AnyCollection {
+/** What all collections of a client share. */
+export interface Writing {
+  readonly http: Http;
+  readonly order: WriteOrder;
+  readonly own: OwnWrites;
+}
+
+export function createCollection({ http, order, own }: Writing, watch: Watch, collection: string): AnyCollection {
   const route = `documents/${encodePart(collection, "collection")}`;
   const routeOf = (id: string): string => `${route}/${encodePart(id, "id")}`;
 
   /** Sends a write when all earlier ones of its document are answered. */
-  async function write(call: Call, id: string, options: WriteOptions = {}): Promise<Doc<Json>> {
+  async function send(call: Call, id: string, options: WriteOptions = {}): Promise<Doc<Json>> {
     const { ifVersion, signal } = options;
     const headers = {
       ...writeKey(options),
@@ -38,6 +47,17 @@ export function createCollection(http: Http, order: WriteOrder, watch: Watch, co
     };
     const sent = order.run([`${collection}/${id}`], (turn) => http.send({ ...call, headers, signal, turn }));
     return (await sent) as Doc<Json>;
+  }
+
+  /** The same, in live results at once. */
+  function show(
+    operation: Omit<Operation, "collection">,
+    options: WriteOptions = {},
+    send: (course: Course) => Promise<Doc<Json>>,
+  ): Promise<Doc<Json>> {
+    const shown = { ...operation, collection, ifVersion: options.ifVersion };
+    // What is gone is answered by nothing.
+    return showing(own, [shown], options, send, (answer) => [answer || null]);
   }
 
   function get(id: string, { select, expand, signal, grant }: Reading = {}): One<Doc<Json>> {
@@ -67,11 +87,12 @@ export function createCollection(http: Http, order: WriteOrder, watch: Watch, co
     },
     async create(value, options) {
       const text = encodeObject(value, "document");
-      if (value._id !== undefined) {
-        return write({ method: "POST", path: route, body: text }, `${value._id}`, options);
-      }
-      const id = makeId();
-      const body = withMember("_id", `"${id}"`, text);
+      const { _id: given } = value;
+      const id = given === undefined ? makeId() : `${given}`;
+      const body = given === undefined ? withMember("_id", `"${id}"`, text) : text;
+      const call = { method: "POST", path: route, body } as const;
+      const operation = { op: "create", id, content: body } as const;
+      if (given !== undefined) return show(operation, options, (course) => send({ ...call, course }, id, options));
       let retried = false;
       const onRetry = (): void => {
         retried = true;
@@ -80,27 +101,35 @@ export function createCollection(http: Http, order: WriteOrder, watch: Watch, co
       const idempotencyKey = options?.idempotencyKey ?? false;
       // Whoever asked for it made it, or nobody did.
       const grant = http.claim();
-      const send = (): Promise<Doc<Json>> =>
-        write({ method: "POST", path: route, body, onRetry, grant }, id, { ...options, idempotencyKey });
-      try {
-        return await send();
-      } catch (error) {
-        if (!retried || !ApiError.is(error, "already_exists")) throw error;
-        // Nobody else could guess the id: what exists was made by the first try. If it is gone, someone deleted it.
-        return (await get(id, { signal: options?.signal, grant })) ?? (await send());
-      }
+      return show(operation, options, async (course) => {
+        const make = (): Promise<Doc<Json>> =>
+          send({ ...call, onRetry, grant, course }, id, { ...options, idempotencyKey });
+        try {
+          return await make();
+        } catch (error) {
+          if (!retried || !ApiError.is(error, "already_exists")) throw error;
+          // Nobody else could guess the id: what exists was made by the first try. If it is gone, someone deleted it.
+          return (await get(id, { signal: options?.signal, grant })) ?? (await make());
+        }
+      });
     },
     async set(id, value, options) {
       const body = encodeObject(value, "document");
-      return write({ method: "PUT", path: routeOf(id), body }, id, options);
+      const path = routeOf(id);
+      return show({ op: "set", id, content: body }, options, (course) =>
+        send({ method: "PUT", path, body, course }, id, options),
+      );
     },
     async update(id, change, options) {
       const path = routeOf(id) + (options?.upsert ? "?upsert=true" : "");
       const body = encodeObject(change, "update");
-      return write({ method: "PATCH", path, body }, id, options);
+      return show({ op: "update", id, content: body, upsert: options?.upsert }, options, (course) =>
+        send({ method: "PATCH", path, body, course }, id, options),
+      );
     },
     async delete(id, options) {
-      await write({ method: "DELETE", path: routeOf(id) }, id, options);
+      const path = routeOf(id);
+      await show({ op: "delete", id }, options, (course) => send({ method: "DELETE", path, course }, id, options));
     },
   };
 }

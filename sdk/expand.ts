@@ -17,7 +17,7 @@ export function attach<D extends Json>(document: D, { included, references }: Om
 }
 
 /** What stands at a path; through an array, the list of what its elements give. */
-function follow(value: unknown, [key, ...rest]: readonly string[]): unknown {
+export function follow(value: unknown, [key, ...rest]: readonly string[]): unknown {
   if (Array.isArray(value)) return value.flatMap((item) => follow(item, key === undefined ? [] : [key, ...rest]) ?? []);
   if (key === undefined) return value;
   return typeof value === "object" && value && Object.hasOwn(value, key)

@@ -1,6 +1,7 @@
 import { decode } from "./decode.ts";
 import { ApiError } from "./error.ts";
-import { startLimit } from "./limit.ts";
+import { type Limit, startLimit } from "./limit.ts";
+import type { Course } from "./own-writes.ts";
 import { errorOf } from "./reply.ts";
 import { mayRetry, RETRIES, waitBefore } from "./retry.ts";
 
@@ -14,6 +15,8 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** Writes only, whose errors tell their outcome: resolves when it is this write's turn. */
   readonly turn?: Promise<unknown>;
+  /** Told when it leaves, and where its commit stands. */
+  readonly course?: Course | undefined;
   /** Called before each retry. */
   readonly onRetry?: () => void;
   /** Other than document writes, whose keys make a repeat harmless: it could act twice, so nothing may be in doubt. */
@@ -63,15 +66,24 @@ export interface HttpOptions {
 }
 
 export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
-  const closing = new AbortController();
+  const running = new Set<Limit>();
+  /** Once it is closed. */
+  let closed: Error | undefined;
   const seen: Seen = {};
+
+  function limitOf(signal: AbortSignal | undefined): Limit {
+    const limit = startLimit(running, signal);
+    if (closed) limit.stop(closed);
+    return limit;
+  }
 
   /** Throws an ApiError if an error was answered, and whatever `fetch` throws if nothing was. */
   async function once(
-    { method, path, body, headers }: Call,
+    { method, path, body, headers, course }: Call,
     token: string | undefined,
     signal: AbortSignal,
   ): Promise<unknown> {
+    course?.sent?.();
     const response = await fetch(`${url}/v1/${path}`, {
       method,
       signal,
@@ -87,6 +99,7 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     const text = await response.text();
     if (!response.ok) throw errorOf(response, text);
     const position = response.headers.get("x-galley-position");
+    if (course && position) course.position = position;
     // Replies overtake each other. Of another history any will do: the socket tells which one counts.
     if (position && !(seen.position && seen.position > position)) seen.position = position;
     return text && decode(text);
@@ -94,7 +107,7 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
 
   async function send(call: Call): Promise<unknown> {
     const { grant = claim() } = call;
-    const limit = startLimit([closing.signal, call.signal]);
+    const limit = limitOf(call.signal);
     const time = Math.min(timeout, call.timeout ?? timeout);
     /** Whether some try may have had its effect although no answer said so. */
     let doubt = false;
@@ -140,10 +153,13 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     claim,
     seen,
     async sleep(milliseconds, signal) {
-      const limit = startLimit([closing.signal, signal]);
+      const limit = limitOf(signal);
       await limit.sleep(milliseconds).finally(limit.end);
     },
-    close: () => closing.abort(new Error("the client was closed")),
+    close() {
+      closed ??= new Error("the client was closed");
+      for (const limit of running) limit.stop(closed);
+    },
   };
 }
 

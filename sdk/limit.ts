@@ -10,12 +10,18 @@ export interface Limit {
   sleep(milliseconds: number): Promise<unknown>;
   /** Sets the time: from now, in milliseconds. */
   expire(milliseconds: number): void;
+  /** Ends it now. */
+  stop(cause: unknown): void;
   /** Lets go of timers and listeners. */
   end(): void;
 }
 
-/** A limit without a time yet. */
-export function startLimit(sources: readonly (AbortSignal | undefined)[]): Limit {
+/**
+ * A limit without a time yet.
+ *
+ * @param running of all that are, those of a client: a signal that many listen to makes Node warn of a leak
+ */
+export function startLimit(running: Set<Limit>, source: AbortSignal | undefined): Limit {
   const controller = new AbortController();
   const timers: unknown[] = [];
   const after = (milliseconds: number, act: () => void): unknown => timers.push(setTimeout(act, milliseconds));
@@ -26,23 +32,25 @@ export function startLimit(sources: readonly (AbortSignal | undefined)[]): Limit
   never.catch(() => {});
   const race: Limit["race"] = (work) => Promise.race([never, work]);
 
-  const onAbort = ({ target }: { target: unknown }): void => {
-    controller.abort(new ApiError("aborted", "the request was aborted", { cause: (target as AbortSignal).reason }));
-  };
-  for (const source of sources) {
-    source?.addEventListener("abort", onAbort);
-    if (source?.aborted) onAbort({ target: source });
-  }
-  return {
+  const stop = (cause: unknown): void =>
+    controller.abort(new ApiError("aborted", "the request was aborted", { cause }));
+  const onAbort = (): void => stop(source?.reason);
+  source?.addEventListener("abort", onAbort);
+  if (source?.aborted) onAbort();
+  const limit: Limit = {
     signal: controller.signal,
     race,
     sleep: (milliseconds) => race(new Promise<void>((resolve) => after(milliseconds, resolve))),
     expire: (timeout) => {
       after(timeout, () => controller.abort(new ApiError("network", `no answer within ${timeout} ms`)));
     },
+    stop,
     end() {
       for (const timer of timers) clearTimeout(timer as number);
-      for (const source of sources) source?.removeEventListener("abort", onAbort);
+      source?.removeEventListener("abort", onAbort);
+      running.delete(limit);
     },
   };
+  running.add(limit);
+  return limit;
 }

@@ -1,3 +1,4 @@
+import { DOOR } from "./door.ts";
 import type { Watch } from "./live.ts";
 import type { Live, LiveState } from "./types/live.ts";
 import type { Question } from "./types/question.ts";
@@ -41,6 +42,11 @@ export class Asked<R> implements Question<R> {
 
   finally(onEnd?: (() => void) | null): Promise<R> {
     return this.#ask().finally(onEnd);
+  }
+
+  /** For the SDK's own hooks. */
+  get [DOOR](): Watch {
+    return this.#watch;
   }
 
   get [Symbol.toStringTag](): string {

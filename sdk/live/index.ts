@@ -1,12 +1,15 @@
 import type { ApiError } from "../error.ts";
-import type { Grant } from "../http.ts";
 import type { FrameError, ServerFrame } from "../protocol/frames.ts";
 import type { Live, LiveState } from "../types/live.ts";
+import { createIdentity } from "./identity.ts";
+import { createJoins } from "./join.ts";
 import { LiveResult } from "./live-result.ts";
+import type { Own } from "./own.ts";
 import type { LiveParts, Machine } from "./parts.ts";
 import { watchedOf } from "./question.ts";
 import { errorOf, isLater, Result } from "./result.ts";
 import { createConnection } from "./socket.ts";
+import { createTeller, type Taker, type Told } from "./teller.ts";
 
 /** Before the first answer. */
 const NOTHING: LiveState<never> = {
@@ -23,11 +26,11 @@ const LINGER = 5000;
 /** Milliseconds, about, until a subscription that the server could not serve at the moment is asked for again. */
 const AGAIN = 3000;
 
-type Next = (state: LiveState<unknown>) => void;
+type Frame = ServerFrame<never>;
 
-interface Entry {
+interface Entry extends Told {
   readonly result: Result;
-  readonly takers: Set<LiveResult<unknown>>;
+  readonly takers: Set<Taker>;
   s: number;
   /** Until it goes, once nobody watches. */
   linger: ReturnType<typeof setTimeout> | undefined;
@@ -38,23 +41,31 @@ interface Entry {
 /** Keeps the questions that are watched answered, over one socket; sdk.md 6. */
 export function createMachine(parts: LiveParts): Machine {
   const { ApiError, connection: face } = parts;
-  const { claim, seen } = parts.http;
+  const { claim, seen, send } = parts.http;
   const entries = new Map<string, Entry>();
+  const teller = createTeller();
   let numbers = new Map<number, Entry>();
   let windows = new Map<string, Set<Entry>>();
-  const dirty = new Set<Entry>();
   let lastNumber = 0;
   /** Whether the server knows who we are, on this connection. */
   let welcome = false;
-  let renewal: ReturnType<typeof setTimeout> | undefined;
+  /** How far this connection is. */
+  let reached: string | undefined;
+  /** Frames that wait for the answer of an own write, and all behind them. */
+  let heldBack: Frame[] = [];
+  let own: Own | undefined;
+  let ahead = 0;
   let idle: ReturnType<typeof setTimeout> | undefined;
-  let grant = claim();
-  let token: string | undefined;
 
   const connection = createConnection({
-    ...{ url: parts.url, WebSocket: parts.WebSocket, ApiError, decode: parts.decode, onFrame },
+    ...{ url: parts.url, WebSocket: parts.WebSocket, ApiError, decode: parts.decode },
+    onFrame(frame) {
+      if (heldBack.length > 0 || own?.holdsBack(frame)) heldBack.push(frame);
+      else take(frame);
+    },
     after: () => seen.position,
-    token: (refused) => currentToken(refused),
+    token: (refused) => identity.token(refused),
+    settled: async () => own?.settled(),
     onStatus(status) {
       if (status === face.status) return;
       face.status = status;
@@ -62,6 +73,8 @@ export function createMachine(parts: LiveParts): Machine {
     },
     onLost() {
       welcome = false;
+      reached = undefined;
+      heldBack = [];
       forget();
     },
     onEnded(error) {
@@ -69,74 +82,75 @@ export function createMachine(parts: LiveParts): Machine {
     },
   });
 
+  const identity = createIdentity({
+    ...{ claim, auth: parts.auth, ApiError, send: connection.send, isWelcome: () => welcome },
+    changed() {
+      own?.clear();
+      forget();
+      for (const entry of entries.values()) entry.result.empty();
+    },
+  });
+
+  if (parts.optimistic) {
+    const load = async (): Promise<void> => {
+      const { createOwn } = await import("./own.ts");
+      own = createOwn({
+        *of(collection) {
+          for (const { result } of entries.values()) if (result.watched.collection === collection) yield result;
+        },
+        ofSubscription: (s) => numbers.get(s)?.result,
+        *ofWindow(name) {
+          for (const { result } of windows.get(name) ?? []) yield result;
+        },
+        isAny: () => entries.size > 0,
+        reached: () => reached,
+        changed(collections) {
+          for (const entry of entries.values()) {
+            if (collections.has(entry.result.watched.collection)) teller.mark(entry);
+          }
+        },
+        released() {
+          for (let next = heldBack[0]; next && !own?.holdsBack(next); next = heldBack[0]) {
+            heldBack.shift();
+            take(next);
+          }
+        },
+        ask: () => connection.send('{"t":"ping"}'),
+        ahead: () => ahead,
+      });
+      parts.own.begin = own.begin;
+    };
+    // Without it results show what the server tells, as ever.
+    load().catch(() => {});
+  }
+
   face.drive = () => {
     if (face.paused) connection.close();
     else if (entries.size > 0) connection.open();
   };
   face.close = () => {
-    stop();
+    identity.close();
+    own?.clear();
+    parts.own.begin = undefined;
     for (const { linger, again } of entries.values()) {
       clearTimeout(linger);
       clearTimeout(again);
     }
-    clearTimeout(renewal);
     clearTimeout(idle);
     connection.close();
   };
 
-  const stop = parts.auth.onChange((_user, why) => {
-    if (why === "changed") return;
-    grant = claim();
-    forget();
-    for (const entry of entries.values()) {
-      entry.result.empty();
-      mark(entry);
+  function take(frame: Frame): void {
+    if ("pos" in frame) {
+      reached = frame.pos;
+      // Also of another history: what was seen of an older one means nothing any more.
+      if (isLater(frame.pos, seen.position)) seen.position = frame.pos;
     }
-    if (welcome) void introduce();
-  });
-
-  async function currentToken(refused: boolean): Promise<string | undefined> {
-    // A grant speaks for one user; who is signed in by now is told by a new one.
-    grant = claim();
-    token = await grant(refused ? outdated() : undefined);
-    return token;
-  }
-
-  /** Has a newer token fetched than the one that the server knows. */
-  function outdated(): Parameters<Grant>[0] {
-    const error = new ApiError("unauthenticated", "the token was refused", { details: { reason: "token_invalid" } });
-    return token ? { token, error } : undefined;
-  }
-
-  /** Before the token ends by the server's clock, whatever this device's says. Whoever fails goes on with the old one. */
-  async function renew(): Promise<void> {
-    const mine = grant;
-    const next = await mine(outdated()).catch(() => undefined);
-    if (mine !== grant || !welcome) return;
-    if (next) connection.send(JSON.stringify({ t: "auth", token: next }));
-    else renewal = setTimeout(renew, AGAIN * (0.5 + Math.random()));
-    token = next ?? token;
-  }
-
-  /** Tells who is there now. */
-  async function introduce(): Promise<void> {
-    const mine = grant;
-    const next = await mine().catch(() => undefined);
-    if (mine !== grant) return;
-    token = next;
-    connection.send(JSON.stringify({ t: "auth", token: next ?? null }));
-  }
-
-  function onFrame(frame: ServerFrame<never>): void {
-    // Also of another history: what was seen of an older one means nothing any more.
-    if ("pos" in frame && isLater(frame.pos, seen.position)) seen.position = frame.pos;
     switch (frame.t) {
       case "welcome":
         welcome = true;
-        clearTimeout(renewal);
-        if (frame.expires) {
-          renewal = setTimeout(renew, (Date.parse(frame.expires) - Date.parse(frame.now)) * 0.8);
-        }
+        ahead = Date.parse(frame.now) - Date.now();
+        identity.welcome(frame);
         // After the same person's new token they go on; else there are none.
         for (const entry of entries.values()) if (!numbers.has(entry.s)) subscribe(entry);
         break;
@@ -148,13 +162,13 @@ export function createMachine(parts: LiveParts): Machine {
         if (entry.result.window) windows.get(entry.result.window)?.delete(entry);
         entry.result.answer(frame);
         windows.set(frame.w, (windows.get(frame.w) ?? new Set()).add(entry));
-        mark(entry);
+        teller.mark(entry);
         break;
       }
       case "commit":
         for (const [name, change] of Object.entries(frame.w)) {
           for (const entry of windows.get(name) ?? []) {
-            if (entry.result.change(frame.pos, change)) mark(entry);
+            if (entry.result.change(frame.pos, change)) teller.mark(entry);
             else restart(entry);
           }
         }
@@ -163,6 +177,7 @@ export function createMachine(parts: LiveParts): Machine {
         if (frame.s !== undefined) refuse(frame.s, frame.error);
         break;
     }
+    if ("pos" in frame) own?.moved();
   }
 
   function refuse(s: number, fault: FrameError): void {
@@ -171,7 +186,7 @@ export function createMachine(parts: LiveParts): Machine {
     const error = errorOf(fault, ApiError);
     release(entry);
     if (error.retryable) {
-      mark(entry);
+      teller.mark(entry);
       const least = Math.max(AGAIN / 2, Number(error.details.retryAfter ?? 0) * 1000);
       entry.again = setTimeout(() => welcome && subscribe(entry), least + AGAIN * Math.random());
     } else end(entry, error);
@@ -192,7 +207,7 @@ export function createMachine(parts: LiveParts): Machine {
   function restart(entry: Entry): void {
     connection.send(JSON.stringify({ t: "unsub", s: entry.s }));
     release(entry);
-    mark(entry);
+    teller.mark(entry);
     subscribe(entry);
   }
 
@@ -205,10 +220,10 @@ export function createMachine(parts: LiveParts): Machine {
   function forget(): void {
     numbers = new Map();
     windows = new Map();
-    clearTimeout(renewal);
+    identity.lost();
     for (const entry of entries.values()) {
       entry.result.window = undefined;
-      mark(entry);
+      teller.mark(entry);
     }
   }
 
@@ -216,28 +231,8 @@ export function createMachine(parts: LiveParts): Machine {
     entry.result.end(error);
     // Whoever asks the same later asks anew.
     entries.delete(entry.result.watched.key);
-    mark(entry);
+    teller.mark(entry);
     rest();
-  }
-
-  /** All hold the new position before any callback runs, and each runs once. */
-  function mark(entry: Entry): void {
-    if (dirty.size === 0) queueMicrotask(flush);
-    dirty.add(entry);
-  }
-
-  function flush(): void {
-    const changed = new Set<LiveResult<unknown>>();
-    for (const { result, takers } of dirty) {
-      const state = result.state(welcome);
-      if (!state) continue;
-      for (const live of takers) {
-        live.hold(state);
-        changed.add(live);
-      }
-    }
-    dirty.clear();
-    for (const live of changed) live.tell();
   }
 
   function leave(entry: Entry): void {
@@ -251,6 +246,7 @@ export function createMachine(parts: LiveParts): Machine {
         numbers.delete(entry.s);
         windows.get(entry.result.window ?? "")?.delete(entry);
       }
+      own?.moved();
       if (entries.size === 0) connection.close();
     }, LINGER);
   }
@@ -265,28 +261,35 @@ export function createMachine(parts: LiveParts): Machine {
     const known = entries.get(key);
     if (known) return known;
     const result = new Result(watchedOf(key));
-    const entry: Entry = { result, takers: new Set(), s: 0, linger: undefined, again: undefined };
+    const next = (): LiveState<unknown> | undefined => result.state(welcome, own?.view(result));
+    const entry: Entry = { result, takers: new Set(), next, s: 0, linger: undefined, again: undefined };
     entries.set(key, entry);
     if (welcome) subscribe(entry);
     return entry;
   }
 
+  /** Tells somebody the states of a question, at once what is known. @returns what ends it */
+  function open(key: string, taker: Taker): () => void {
+    const entry = enter(key);
+    clearTimeout(entry.linger);
+    entry.takers.add(taker);
+    const { told } = entry.result;
+    if (told) taker.hold(told);
+    if (!face.paused) connection.open();
+    return () => {
+      if (entry.takers.delete(taker) && entry.takers.size === 0) leave(entry);
+    };
+  }
+
+  const openJoin = createJoins({ open, send, wake: teller.wake });
   return {
     watch<R>(key: string, next?: (state: LiveState<R>) => void): Live<R> {
-      const entry = enter(key);
-      clearTimeout(entry.linger);
-      const live: LiveResult<unknown> = new LiveResult<unknown>(NOTHING, next as Next, () => {
-        if (entry.takers.delete(live) && entry.takers.size === 0) leave(entry);
-      });
-      entry.takers.add(live);
+      let close = (): void => {};
+      const live = new LiveResult<unknown>(NOTHING, next as (state: LiveState<unknown>) => void, () => close());
+      const isJoined = watchedOf(key).shape.expand !== undefined;
+      close = (isJoined ? openJoin : open)(key, live);
       // What is known already, unless something newer is told first.
-      queueMicrotask(() => {
-        const { told } = entry.result;
-        if (!told || live.state !== NOTHING) return;
-        live.hold(told);
-        live.tell();
-      });
-      if (!face.paused) connection.open();
+      if (live.state !== NOTHING) queueMicrotask(() => live.tell());
       return live as Live<unknown> as Live<R>;
     },
   };

@@ -1,16 +1,18 @@
 import type { Live, LiveState } from "../types/live.ts";
 import { changesBetween } from "./changes.ts";
+import type { Taker } from "./teller.ts";
 
 type Next<R> = (state: LiveState<R>) => void;
 
 /** One that watches a question, as the app holds it. */
-export class LiveResult<R> implements Live<R> {
+export class LiveResult<R> implements Live<R>, Taker {
   state: LiveState<R>;
   readonly ready: Promise<R>;
   readonly #next: Next<R> | undefined;
   readonly #first: LiveState<R>;
   #settle!: (state: LiveState<R>) => void;
   #closed = false;
+  #told: LiveState<R> | undefined;
   /** The state before the newest. */
   #before: LiveState<R> | undefined;
   readonly #leave: () => void;
@@ -28,15 +30,15 @@ export class LiveResult<R> implements Live<R> {
     this.ready.catch(() => {});
   }
 
-  /** Nobody is told yet: all results hold a commit before anyone looks at it. */
-  hold(state: LiveState<R>): void {
+  hold(state: LiveState<unknown>): void {
     if (this.#closed) return;
     this.#before = this.state;
-    this.state = state;
+    this.state = state as LiveState<R>;
   }
 
   tell(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#told === this.state) return;
+    this.#told = this.state;
     this.#settle(this.state);
     this.#awaken();
     try {

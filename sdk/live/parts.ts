@@ -1,5 +1,6 @@
 import type { ApiError } from "../error.ts";
 import type { Http } from "../http.ts";
+import type { OwnWrites } from "../own-writes.ts";
 import type { Auth } from "../types/auth.ts";
 import type { Connection, Live, LiveState } from "../types/live.ts";
 
@@ -8,10 +9,13 @@ export interface LiveParts {
   readonly url: string;
   readonly WebSocket: typeof WebSocket;
   readonly ApiError: typeof ApiError;
-  readonly http: Pick<Http, "claim" | "seen">;
+  readonly http: Pick<Http, "claim" | "seen" | "send">;
   readonly auth: Pick<Auth, "onChange">;
   readonly decode: (text: string) => unknown;
   readonly connection: OpenConnection;
+  /** Filled in by what shows them. */
+  readonly own: OwnWrites;
+  readonly optimistic: boolean;
 }
 
 /** `db.connection`, and what the app does not see of it. */

@@ -5,8 +5,11 @@ import type { Delta, FrameError, Have, ServerFrame, WindowChange } from "../prot
 import type { LiveState } from "../types/live.ts";
 import { changesOf } from "./changes.ts";
 import type { Watched } from "./question.ts";
+import type { Viewed } from "./view.ts";
 
 type Row = Versioned;
+/** What is told of a result: its rows, and whether one was worked out here. */
+type View = Omit<Viewed, "rows"> & { readonly rows: readonly Row[]; readonly isGuess: (row: never) => boolean };
 type Frame = ServerFrame<Row>;
 export type Answer = Extract<Frame, { readonly t: "snapshot" | "value" | "current" }>;
 
@@ -22,6 +25,7 @@ export class Result {
   #value: unknown;
   #shape = "";
   #short = false;
+  #more = false;
   /** Where a value is exact, which may be before what the connection has reached. */
   #exact: string | undefined;
   #position: string | undefined;
@@ -35,6 +39,21 @@ export class Result {
 
   get ended(): boolean {
     return this.#error !== undefined;
+  }
+
+  /** As the server told it; undefined before it did, and where it is no list. */
+  get rows(): readonly Row[] | undefined {
+    return this.#rows;
+  }
+
+  /** Others follow, which it does not hold. */
+  get more(): boolean {
+    return this.#more;
+  }
+
+  /** Where its last answer or change stands. */
+  get position(): string | undefined {
+    return this.#position;
   }
 
   /** What it still holds, so that the server need not send it again. */
@@ -54,6 +73,7 @@ export class Result {
       return;
     }
     this.#short = frame.short ?? false;
+    this.#more = frame.more;
     if (frame.t === "snapshot") this.#rows = this.#kept(frame.rows, frame.shape === this.#shape);
     this.#shape = frame.shape;
   }
@@ -71,6 +91,7 @@ export class Result {
         return false;
       this.#rows = applyDelta(this.#rows, this.#known(this.#rows, change));
       this.#short = change.short ?? this.#short;
+      this.#more = change.more ?? this.#more;
     }
     this.#position = position;
     return true;
@@ -92,23 +113,29 @@ export class Result {
     this.window = undefined;
   }
 
-  /** The state to tell, undefined if it is as it was told last. */
-  state(connected: boolean): LiveState<unknown> | undefined {
+  /**
+   * The state to tell, undefined if it is as it was told last.
+   *
+   * @param view its rows with own writes on top, where there are any
+   */
+  state(connected: boolean, view?: View): LiveState<unknown> | undefined {
     const told = this.#told;
-    const data = this.#data(told?.data);
-    const rows = this.#rows ?? [];
+    const pending = view?.pending ?? false;
+    const rows = this.#steady(view);
+    const data = this.#data(rows, told?.data);
     const next: LiveState<unknown> = {
       data,
-      changes: changesOf(this.#toldRows, rows),
-      synced: connected && this.window !== undefined && !this.#short,
-      pending: false,
+      changes: changesOf(this.#toldRows, rows ?? []),
+      synced: connected && this.window !== undefined && !this.#short && !pending,
+      pending,
       fromCache: false,
       error: this.#error,
       position: this.#exact ?? this.#position,
     };
-    const same = told && told.data === data && told.synced === next.synced && told.error === next.error;
+    const isAlike = told && told.synced === next.synced && told.pending === pending;
+    const same = isAlike && told.data === data && told.error === next.error;
     if (same || (!told && data === undefined && !next.error)) return undefined;
-    this.#toldRows = rows;
+    this.#toldRows = rows ?? [];
     this.#told = next;
     return next;
   }
@@ -118,14 +145,30 @@ export class Result {
     return this.#told && { ...this.#told, changes: changesOf([], this.#toldRows) };
   }
 
-  #data(before: unknown): unknown {
+  /** What a write was answered with is what the server's news of it say: the document that was shown stays the same object. */
+  #steady(view: View | undefined): readonly Row[] | undefined {
+    const rows = view?.rows ?? this.#rows;
+    if (!view || !rows || !(view.pending || this.#told?.pending)) return rows;
+    const told = this.#toldRows;
+    const before = new Map(told.map((row) => [row._id, row]));
+    const steady = rows.map((row) => {
+      const old = before.get(row._id);
+      const isSame = old?._v === row._v && !view.isGuess(old as never) && !view.isGuess(row as never);
+      return old && isSame ? old : row;
+    });
+    const kept = steady.length === told.length && steady.every((row, i) => row === told[i]) ? told : steady;
+    if (!view.pending) this.#rows = kept;
+    return kept;
+  }
+
+  #data(rows: readonly Row[] | undefined, before: unknown): unknown {
     switch (this.watched.shows) {
       case "value":
         return this.#value;
       case "list":
-        return this.#rows;
+        return rows;
       case "one":
-        return this.#rows && (this.#rows[0] ?? null);
+        return rows && (rows[0] ?? null);
       default:
         return before;
     }
@@ -160,7 +203,7 @@ export function isLater(position: string, than: string | undefined): boolean {
   return than === undefined || !sameHistory(position, than) || position > than;
 }
 
-function sameHistory(a: string, b: string): boolean {
+export function sameHistory(a: string, b: string): boolean {
   return a.slice(0, a.lastIndexOf(".")) === b.slice(0, b.lastIndexOf("."));
 }
 

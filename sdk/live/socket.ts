@@ -33,6 +33,8 @@ export interface SocketOptions {
   readonly WebSocket: typeof WebSocket;
   /** The token to begin with; undefined for nobody. `refused`: the last one was. */
   readonly token: (refused: boolean) => Promise<string | undefined>;
+  /** Resolves when it is known of each write whether it was stored: what the server tells from then on holds it or does not. */
+  readonly settled: () => Promise<unknown>;
   /** The highest position that the client has seen. */
   readonly after: () => string | undefined;
   readonly decode: (text: string) => unknown;
@@ -87,6 +89,7 @@ export function createConnection(options: SocketOptions): LiveConnection {
     );
     mine.onopen = async () => {
       const got = await token;
+      await options.settled();
       if (socket !== mine) return;
       if ("error" in got)
         return lost(options.ApiError.is(got.error, "unauthenticated") ? CLOSE.unauthenticated : 0, "");

@@ -19,7 +19,7 @@ export interface BatchCollection<T> {
 }
 
 type Guard = Pick<WriteOptions, "ifVersion">;
-export type BatchOptions = Pick<WriteOptions, "signal" | "idempotencyKey">;
+export type BatchOptions = Pick<WriteOptions, "signal" | "idempotencyKey" | "optimistic">;
 
 /** What one operation left behind; version 0 where the document is gone. */
 export interface BatchResult {

@@ -19,6 +19,8 @@ export interface ClientOptions {
   storage?: KeyStorage | undefined;
   /** The console's own: signs admins in; no script reads the refresh token, which is in a cookie of the server's origin. */
   admin?: boolean | undefined;
+  /** `false`: live results show own writes only as the server tells of them. */
+  optimistic?: boolean | undefined;
   /** Milliseconds that a request may take with its retries; 30,000 if absent. */
   timeout?: number | undefined;
   /** In place of the platform's own. */

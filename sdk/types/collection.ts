@@ -97,6 +97,8 @@ export interface WriteOptions {
   /** The `_v` that must be stored, 0 for none; otherwise the write throws `version_conflict`. */
   ifVersion?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** `false`: live results show it only as the server tells of it. */
+  optimistic?: boolean | undefined;
   /** A key of your own makes a repeat harmless beyond this process too; `false` sends none. */
   idempotencyKey?: string | false | undefined;
 }

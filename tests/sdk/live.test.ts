@@ -16,8 +16,14 @@ t.teardown(() => {
   Math.random = random;
 });
 
+interface Score {
+  by: string;
+  n: number;
+  tag?: string;
+}
+
 interface Schema {
-  scores: { by: string; n: number; tag?: string };
+  scores: Score;
   mine: { ownerId: string; text: string };
   drafts: { text: string };
 }
@@ -98,36 +104,49 @@ onEachEngine(t, async (t, engine) => {
     },
   );
 
-  t.test("own writes show once they are answered, and documents that are the same stay the same objects", async (t) => {
-    const positions: (string | undefined)[] = [];
-    const live = scores.find({}, { sort: "by" }).live(({ position }) => void positions.push(position));
-    const [ann] = await live.ready;
-    const made = await scores.create({ by: "eve", n: 1 });
-    await until(() => live.state.data?.some(({ _id, _v }) => _id === made._id && _v === made._v) === true, 10);
-    t.equal(live.state.data?.[0], ann);
-    await db.batch((b) => {
-      b.collection("scores").update(made._id, { $inc: { n: 1 } });
-      b.collection("scores").create({ by: "fay", n: 2 });
-    });
-    await until(() => live.state.data?.at(-1)?.by === "fay");
-    t.same(
-      live.state.changes.map(({ type, document }) => [type, document.by, document.n]),
-      [
-        ["updated", "eve", 2],
-        ["added", "fay", 2],
-      ],
-    );
-    t.same(positions, [...positions].sort());
-    const before = live.state;
-    await db.collection("drafts").create({ text: "x" });
-    await scores.update("ann", { $set: { n: 6 } });
-    await until(() => live.state !== before);
-    t.same(
-      live.state.changes.map(({ id, type }) => [type, id]),
-      [["updated", "ann"]],
-    );
-    live.close();
-  });
+  t.test(
+    "own writes show before they leave, are confirmed by the server's news, and documents that are the same stay the same objects",
+    async (t) => {
+      const positions: (string | undefined)[] = [];
+      const live = scores.find({}, { sort: "by" }).live(({ position }) => void positions.push(position));
+      const [ann] = await live.ready;
+      const made = await scores.create({ by: "eve", n: 1 });
+      await until(() => live.state.data?.some(({ _id, _v }) => _id === made._id && _v === made._v) === true, 10);
+      t.equal(live.state.data?.[0], ann);
+      const states: LiveState<unknown>[] = [];
+      const other = scores.find({}, { sort: "by" }).live((state) => void states.push(state));
+      await other.ready;
+      const written = db.batch((b) => {
+        b.collection("scores").update(made._id, { $inc: { n: 1 } });
+        b.collection("scores").create({ by: "fay", n: 2 });
+      });
+      t.equal(states.length, 1, "nothing is told in the turn of the call");
+      await until(() => states.length > 1);
+      t.match(states[1], { pending: true, synced: false });
+      t.same(
+        states[1]?.changes.map(({ type, document }) => [type, (document as Score).by, (document as Score).n]),
+        [
+          ["updated", "eve", 2],
+          ["added", "fay", 2],
+        ],
+      );
+      await written;
+      await until(() => live.state.synced && live.state.data?.at(-1)?.by === "fay");
+      t.match(live.state, { pending: false });
+      t.same(live.state.data, await scores.find({}, { sort: "by" }));
+      other.close();
+      t.same(positions, [...positions].sort());
+      const before = live.state;
+      await db.collection("drafts").create({ text: "x" });
+      await scores.update("ann", { $set: { n: 6 } }, { optimistic: false });
+      await until(() => live.state !== before);
+      t.same(
+        live.state.changes.map(({ id, type }) => [type, id]),
+        [["updated", "ann"]],
+      );
+      live.close();
+    },
+  );
 
   t.test("a question that the rules forbid ends with their error, and the others go on", async (t) => {
     const guest = open(t, {});

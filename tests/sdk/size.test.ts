@@ -5,7 +5,7 @@ import t from "tap";
 import { ROOT } from "../support/own-modules.ts";
 
 /** docs/decisions/0027-the-core-holds-the-door-to-live-results.md */
-const CORE_LIMIT = 7.5 * 1024;
+const CORE_LIMIT = 7.75 * 1024;
 /** What is loaded with the first sign-in, and what an admin's script imports. */
 const ACCOUNTS_LIMIT = 1024;
 const ADMIN_LIMIT = 1024;
@@ -40,7 +40,7 @@ async function bundle(entry: string) {
   return { metafile, bytesOf, bytes: [...loadedFirst].reduce((sum, name) => sum + bytesOf(name), 0) };
 }
 
-t.test("the core is at most 7.5 KB as an app's bundle holds it, and needs nothing else", async (t) => {
+t.test("the core is at most 7.75 KB as an app's bundle holds it, and needs nothing else", async (t) => {
   const { metafile, bytesOf, bytes } = await bundle("index");
   t.ok(bytes > 0 && bytes <= CORE_LIMIT, `${bytes} bytes of ${CORE_LIMIT}`);
   t.comment(`core: ${bytes} bytes`);

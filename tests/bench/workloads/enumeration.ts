@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { type Random, seeded } from "../../support/seeded.ts";
 import { Connection } from "../harness/connection.ts";
 import type { Engine } from "../harness/engines.ts";
@@ -32,6 +33,11 @@ interface Flow {
   readonly name: string;
   readonly path: string;
   readonly status: number;
+  /**
+   * Milliseconds between requests: what is mailed to somebody is written and sent after the answer, and would make the next
+   * answer, whosever it is, now long and now short.
+   */
+  readonly pause?: number;
   /** @param before the answer of the flow before it to the same address */
   body(address: string, before: string): object;
 }
@@ -48,6 +54,7 @@ const FLOWS: readonly Flow[] = [
     name: "forgot",
     path: "/v1/auth/password/forgot",
     status: 202,
+    pause: 40,
     body: (email) => ({ email }),
   },
   {
@@ -116,6 +123,7 @@ async function takePairs(
     const answer: Answered = await connection.send({ method: "POST", path: flow.path, headers, body });
     const took = performance.now() - began;
     before.set(address, answer.body);
+    if (flow.pause) await wait(flow.pause);
     if (answer.status !== flow.status && wrong++ === 0) console.error(`${flow.name}: ${answer.status} ${answer.body}`);
     return took;
   };

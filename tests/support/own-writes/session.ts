@@ -1,0 +1,340 @@
+/**
+ * One client and one server, a network between them whose every message a seed delays, and writes of the client and of others:
+ * what live results show of own writes, at each state, against plain code.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Client, createClient, type LiveState } from "@galley/sdk";
+import { Random } from "../trap-pool.ts";
+import { Network, type Sent } from "./network.ts";
+import { type Change, type Item, type Operation, QUESTIONS, type Question } from "./stored.ts";
+
+type Fields = Omit<Item, "_id" | "_v">;
+interface Schema {
+  items: Fields;
+}
+
+/** Counters are only ever counted up, by whom it may be; others come and go. */
+const COUNTERS = ["c0", "c1"];
+const OTHERS = ["d0", "d1", "d2", "d3"];
+const TAGS = ["a", "b", "c"];
+const EVENTS = 40;
+
+/** An own write, as far as it has come. */
+interface Own {
+  readonly operations: readonly Operation[];
+  /** `told`: of its refusal, and what it showed is about to go. */
+  stage: "called" | "stored" | "refused" | "told" | "ended";
+}
+
+export interface Report {
+  events: number;
+  states: number;
+  readonly faults: string[];
+}
+
+interface Watch {
+  readonly question: Question;
+  state: LiveState<unknown[]> | undefined;
+  /** What each counter showed last. */
+  readonly counted: Map<string, number>;
+}
+
+export async function runSession(seed: number, report: Report): Promise<void> {
+  const session = new Session(seed, report);
+  try {
+    await session.run();
+  } catch (error) {
+    report.faults.push(`seed ${seed}: ${error instanceof Error ? error.stack : error}`);
+  } finally {
+    session.close();
+  }
+}
+
+class Session {
+  readonly #random: Random;
+  readonly #seed: number;
+  readonly #report: Report;
+  readonly #network = new Network();
+  readonly #db: Client<Schema>;
+  readonly #own: Own[] = [];
+  readonly #watches: Watch[] = [];
+  /** Which write a request belongs to: requests of one document leave in the order of the calls. */
+  readonly #served = new Map<Sent, Own>();
+  #made = 0;
+
+  constructor(seed: number, report: Report) {
+    this.#seed = seed;
+    this.#random = new Random(seed);
+    this.#report = report;
+    const { fetch, WebSocket } = this.#network;
+    this.#db = createClient<Schema>({ url: "http://galley.test", fetch, WebSocket });
+    for (const id of [...COUNTERS, ...OTHERS.slice(0, 2)]) {
+      this.#network.stored.commit([{ op: "create", id, fields: this.#fields() }]);
+    }
+  }
+
+  async run(): Promise<void> {
+    const random = this.#random;
+    const count = 1 + random.below(QUESTIONS.length);
+    for (const question of random.some(QUESTIONS, count)) this.#watch(question);
+    await this.#until(() => this.#network.socket !== undefined);
+    for (let i = 0; i < EVENTS; i++) {
+      this.#event();
+      this.#report.events++;
+      await nextTurn();
+    }
+    await this.#rest();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #watch(question: Question): void {
+    const watch: Watch = { question, state: undefined, counted: new Map() };
+    this.#watches.push(watch);
+    this.#db
+      .collection("items")
+      .find(question.filter as never, question.options as never)
+      .live((state) => {
+        watch.state = state as unknown as LiveState<unknown[]>;
+        this.#report.states++;
+        this.#judge(watch);
+      });
+  }
+
+  #event(): void {
+    const random = this.#random;
+    const kind = random.below(100);
+    if (kind < 22) this.#write();
+    else if (kind < 34) this.#others();
+    else if (kind < 54) this.#serve();
+    else if (kind < 70) this.#answer();
+    else if (kind < 92) this.#network.deliverFrame();
+    else if (kind < 94) this.#network.drop();
+    else if (kind < 96) this.#network.beat();
+    else this.#network.open();
+  }
+
+  #fields(): Fields {
+    const random = this.#random;
+    return { n: random.below(6), rank: random.below(4), tag: random.pick(TAGS), marks: [] };
+  }
+
+  #operation(taken: Set<string>): Operation | undefined {
+    const random = this.#random;
+    const kind = random.below(100);
+    const fresh = kind >= 40 && kind < 55;
+    const id = fresh ? `e${++this.#made}` : random.pick(kind < 40 ? COUNTERS : OTHERS);
+    if (taken.has(id)) return undefined;
+    taken.add(id);
+    if (kind < 30) return { op: "inc", id, by: 1 + random.below(3) };
+    if (kind < 35) return { op: "push", id, by: kind };
+    if (kind < 40) return { op: "rank", id, by: random.below(4) };
+    if (fresh) return { op: "create", id, fields: this.#fields() };
+    if (kind < 65) return { op: "set", id, fields: this.#fields() };
+    if (kind < 72) return { op: "tag", id, tag: random.pick(TAGS) };
+    if (kind < 80) return { op: "inc", id, by: 1 };
+    if (kind < 88) return { op: "rank", id, by: random.below(4) };
+    if (kind < 93) return { op: "create", id, fields: this.#fields() };
+    return { op: "delete", id };
+  }
+
+  #operations(): Operation[] {
+    const taken = new Set<string>();
+    const count = this.#random.chance(25) ? 2 + this.#random.below(2) : 1;
+    return Array.from({ length: count }, () => this.#operation(taken)).filter((one) => one !== undefined);
+  }
+
+  #write(): void {
+    const operations = this.#operations();
+    if (operations.length === 0) return;
+    const own: Own = { operations, stage: "called" };
+    this.#own.push(own);
+    this.#send(operations).then(
+      () => {
+        setImmediate(() => {
+          own.stage = "ended";
+        });
+      },
+      () => {
+        setImmediate(() => {
+          own.stage = "ended";
+        });
+      },
+    );
+  }
+
+  #send(operations: readonly Operation[]): Promise<unknown> {
+    const items = this.#db.collection("items");
+    const [only] = operations as [Operation];
+    if (operations.length > 1) {
+      return this.#db.batch((b) => {
+        const batch = b.collection("items");
+        for (const one of operations) {
+          const { op, id } = one;
+          if (op === "create") batch.create({ _id: id, ...one.fields });
+          else if (op === "set") batch.set(id, one.fields);
+          else if (op === "delete") batch.delete(id);
+          else batch.update(id, changeOf(one));
+        }
+      });
+    }
+    switch (only.op) {
+      case "create":
+        return items.create({ _id: only.id, ...only.fields });
+      case "set":
+        return items.set(only.id, only.fields);
+      case "delete":
+        return items.delete(only.id);
+      default:
+        return items.update(only.id, changeOf(only));
+    }
+  }
+
+  #others(): void {
+    const operations = this.#operations();
+    if (operations.length > 0 && this.#network.stored.commit(operations) === undefined) this.#network.committed();
+  }
+
+  /** The server takes a request, and commits or refuses it; the answer is on its way. */
+  #serve(): void {
+    const waiting = this.#network.requests.filter((sent) => !this.#served.has(sent));
+    if (waiting.length === 0) return;
+    const sent = this.#random.pick(waiting);
+    const own = this.#own.find((one) => one.stage === "called" && isOf(sent, one.operations));
+    if (!own) throw new Error(`nobody has sent ${sent.method} ${sent.path}`);
+    this.#served.set(sent, own);
+    const { stored } = this.#network;
+    const code = this.#random.chance(15) ? "permission_denied" : stored.commit(own.operations);
+    own.stage = code === undefined ? "stored" : "refused";
+    sent.answer = code === undefined ? answerOf(own.operations, stored) : refusal(code);
+    if (code === undefined) this.#network.committed();
+  }
+
+  #answer(): void {
+    const answered = this.#network.requests.filter(({ answer }) => answer);
+    if (answered.length > 0) this.#deliver(this.#random.pick(answered));
+  }
+
+  #deliver(sent: Sent): void {
+    const { requests } = this.#network;
+    requests.splice(requests.indexOf(sent), 1);
+    const own = this.#served.get(sent);
+    if (own?.stage === "refused") own.stage = "told";
+    sent.deliver(sent.answer as Response);
+  }
+
+  #judge({ question, state, counted }: Watch): void {
+    if (!state?.data) return;
+    const rows = state.data as Item[];
+    const fault = (text: string) =>
+      this.#report.faults.push(`seed ${this.#seed}, ${question.name}: ${text}: ${JSON.stringify(rows)}`);
+    if (rows.length > question.limit) fault("is longer than it may be");
+    if (new Set(rows.map(({ _id }) => _id)).size < rows.length) fault("shows a document twice");
+    if (question.options.select) return;
+    for (const [i, row] of rows.entries()) {
+      if (!question.accepts(row)) fault(`shows ${row._id}, which does not match`);
+      if (i > 0 && !question.before(rows[i - 1] as Item, row)) fault(`shows ${row._id} out of order`);
+      if (COUNTERS.includes(row._id)) this.#count(row, counted, fault);
+    }
+    if (question.name === "all") this.#demandMade(rows, fault);
+  }
+
+  /** A counter never shows more than can be true, and never falls back unless a write was refused. */
+  #count({ _id, n }: Item, counted: Map<string, number>, fault: (text: string) => void): void {
+    let most = this.#network.stored.items.get(_id)?.n ?? 0;
+    for (const { stage, operations } of this.#own) {
+      if (stage === "stored" || stage === "ended") continue;
+      for (const one of operations) if (one.op === "inc" && one.id === _id) most += one.by;
+    }
+    if (n > most) fault(`${_id} shows ${n} of ${most}`);
+    const before = counted.get(_id) ?? 0;
+    if (n < before && !this.#own.some(({ stage }) => stage === "told")) fault(`${_id} falls from ${before} to ${n}`);
+    counted.set(_id, n);
+  }
+
+  /** What was created here under an id of its own stays there from the call on. */
+  #demandMade(rows: readonly Item[], fault: (text: string) => void): void {
+    const shown = new Set(rows.map(({ _id }) => _id));
+    for (const { stage, operations } of this.#own) {
+      if (stage !== "called" && stage !== "stored" && stage !== "ended") continue;
+      for (const { op, id } of operations) {
+        if (op !== "create" || !id.startsWith("e") || shown.has(id)) continue;
+        if (stage !== "ended" || this.#network.stored.items.has(id)) fault(`lacks ${id}, which was created here`);
+      }
+    }
+  }
+
+  /** Everything arrives; then what is shown is what is stored. */
+  async #rest(): Promise<void> {
+    const network = this.#network;
+    await this.#until(() => {
+      network.open();
+      while (network.requests.some((sent) => !this.#served.has(sent))) this.#serve();
+      for (const sent of [...network.requests]) this.#deliver(sent);
+      while (network.frames.length > 0) network.deliverFrame();
+      return (
+        this.#own.every(({ stage }) => stage === "ended") &&
+        this.#watches.every(({ state }) => state?.synced && !state.pending)
+      );
+    });
+    for (const { question, state } of this.#watches) {
+      const expected = network.stored.list(question).rows.map(question.shown);
+      const [told, right] = [JSON.stringify(state?.data), JSON.stringify(expected)];
+      if (told !== right)
+        this.#report.faults.push(`seed ${this.#seed}, ${question.name}: ends with ${told} for ${right}`);
+    }
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    const end = performance.now() + 10_000;
+    while (!holds()) {
+      if (performance.now() > end) throw new Error(`comes to no rest: ${JSON.stringify(this.#watches)}`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+}
+
+function changeOf(operation: Change): object {
+  switch (operation.op) {
+    case "inc":
+      return { $inc: { n: operation.by } };
+    case "push":
+      return { $push: { marks: operation.by } };
+    case "rank":
+      return { rank: operation.by };
+    case "tag":
+      return { tag: operation.tag };
+  }
+}
+
+/** Whether a request is what the SDK makes of a write: batches by their documents, others by theirs. */
+function isOf({ path, body, method }: Sent, operations: readonly Operation[]): boolean {
+  const [only] = operations as [Operation];
+  if (path === "batch") {
+    const ids = (body as { operations: { id?: string; document?: { _id?: string } }[] }).operations.map(
+      ({ id, document }) => id ?? document?._id,
+    );
+    return operations.length > 1 && ids.join() === operations.map(({ id }) => id).join();
+  }
+  if (operations.length > 1) return false;
+  if (method === "POST") return only.op === "create" && (body as Item)._id === only.id;
+  return path.endsWith(`/${only.id}`) && only.op !== "create";
+}
+
+function answerOf(operations: readonly Operation[], stored: Network["stored"]): Response {
+  const { position, items } = stored;
+  const headers = { "x-galley-position": position };
+  if (operations.length > 1) {
+    const results = operations.map(({ id }) => ({ id, v: items.get(id)?._v }));
+    return Response.json({ results, position }, { headers });
+  }
+  const item = items.get((operations[0] as Operation).id);
+  return item ? Response.json(item, { headers }) : new Response(null, { status: 204, headers });
+}
+
+function refusal(code: string): Response {
+  const status = { already_exists: 409, not_found: 404, permission_denied: 403 }[code] ?? 400;
+  return Response.json({ error: { code, message: code, requestId: "r" } }, { status });
+}
