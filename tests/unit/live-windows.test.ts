@@ -360,6 +360,27 @@ t.test("values are computed again when their collection changed: not too often, 
   t.equal(windows.counters.numbers().windows, 1);
 });
 
+t.test("a value that has become stale is exact as far as the commit before", async (t) => {
+  const { store, windows, join, close } = open({ value: 60_000 });
+  t.teardown(close);
+  const asked: ValueQuestion = {
+    ...{ kind: "value", identity: "count", collection: THINGS, filter: question().filter, candidates: 1 },
+    told: (error) => error,
+    read: async (at: Position) => ({ text: "1", position: at }),
+  };
+  const viewer = join(asked);
+  await until(() => viewer.value !== undefined);
+  store.commit(new Map());
+  store.tell();
+  const before = store.told;
+  store.commit(new Map([["d1", { n: 1 }]]));
+  store.tell();
+  store.commit(new Map([["d1", { n: 2 }]]));
+  store.tell();
+  const idle = { asker: viewer.asker, ready() {}, changed() {}, reset() {}, failed() {} };
+  t.match(windows.join(asked, idle).snapshot(), { text: "1", position: before });
+});
+
 t.test("a mistake in what follows commits is mended by reading everything anew", async (t) => {
   const { store, tail, join, finishAll, close } = open();
   t.teardown(close);

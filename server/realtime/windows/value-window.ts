@@ -57,8 +57,17 @@ export class ValueWindow extends SharedWindow {
     return { kind: "value", text: this.#value.text, position: this.#exactAt(this.#value.position) };
   }
 
-  /** Its collection has changed. */
-  touch(position: Position): void {
+  /**
+   * Its collection has changed.
+   *
+   * @param before where the commit before stood: as far as that it was exact. Whoever joined at a right of in between is
+   *   told a value of that time, not of one when others' rights were theirs
+   */
+  touch(position: Position, before: Position | undefined): void {
+    const exact = this.#value;
+    if (exact && before !== undefined && before > exact.position && !this.isStale) {
+      this.#value = { ...exact, position: before };
+    }
     this.#touched = position;
     if (!this.isLive) return;
     if (this.hasViewers) this.#shared.values.want(this);

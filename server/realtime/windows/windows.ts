@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import type { Log } from "../../log.ts";
-import type { Change, Commit, DocumentStore } from "../../stores/document-store.ts";
+import type { Change, Commit, DocumentStore, Position } from "../../stores/document-store.ts";
 import type { BoundQuestion, Viewer, Windows } from "../contract.ts";
 import type { LiveTail } from "../live-tail.ts";
 import { createMatching } from "../matching/matching.ts";
@@ -61,6 +61,8 @@ export function createWindows(options: WindowsOptions): LiveWindows {
   const audit = createAudit({ joins, log, live: liveLists, random, interval: limits.audit });
   const parts = { texts, joins, slots, values, matching, audit, windows: () => windows.values() };
   const counters = createCounters(parts);
+  /** Where the last commit stood. */
+  let before: Position | undefined;
   const surroundings = { log, linger: limits.linger, left, ended, counters };
   const lists = { ...surroundings, tail, joins, matching, texts, refill: limits.refill, retry: limits.retry };
   const computed = { ...surroundings, store, tail, slots: firstValues, values, retry: limits.retry };
@@ -141,11 +143,13 @@ export function createWindows(options: WindowsOptions): LiveWindows {
         else lists.set(list, [change]);
       }
     }
-    for (const { values } of touched) for (const value of values) value.touch(commit.position);
+    for (const { values } of touched) for (const value of values) value.touch(commit.position, before);
+    before = commit.position;
     for (const [list, changes] of lists) list.apply(changes, commit.position);
   }
 
   function resetAll(): void {
+    before = undefined;
     texts.clear();
     for (const window of [...windows.values()]) window.reset("history");
   }
