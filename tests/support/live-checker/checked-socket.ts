@@ -56,7 +56,7 @@ export class CheckedSocket {
       this.#take(event);
     }
     // What comes next stands further on, so the socket has passed where the world is now.
-    if (this.#isPast(events[this.#next])) this.#reached(false);
+    if (this.#isPast(events[this.#next])) this.#reached();
   }
 
   end(): void {
@@ -147,7 +147,7 @@ export class CheckedSocket {
         this.#error(frame);
         break;
     }
-    if ("pos" in frame && frame.t !== "welcome") this.#reached(true);
+    if ("pos" in frame && frame.t !== "welcome") this.#reached();
   }
 
   /** Positions never go back. Those of another history begin anew, on another socket. */
@@ -203,8 +203,8 @@ export class CheckedSocket {
     for (const one of this.#refused.splice(0)) one.judgeRefusal();
   }
 
-  #reached(isTold: boolean): void {
-    for (const one of this.#subscriptions.values()) one.reached(isTold);
+  #reached(): void {
+    for (const one of this.#subscriptions.values()) one.reached();
   }
 
   #fault(text: string): void {

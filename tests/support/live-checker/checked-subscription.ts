@@ -19,6 +19,9 @@ export interface SubscriptionParts {
   readonly who: Who;
 }
 
+/** Commits that wait together at most, to be told in one turn. */
+const MOST_WAITING = 500;
+
 /** It was not what it should be, from a position on. */
 interface Wrong {
   readonly since: string;
@@ -69,6 +72,8 @@ export class CheckedSubscription {
     const { world } = this.#parts;
     if (this.view.refusal) this.#fault(`was told a ${frame.t}, where it is refused: ${this.view.refusal}`);
     this.#explain(frame);
+    const isAnew = "reset" in frame && frame.reset !== undefined && this.#parts.resets.has(frame.reset);
+    if (this.#wrong && this.state === "told" && !isAnew) this.#demandTouched(this.#wrong);
     if (frame.t === "value") this.#takeValue(frame.value, frame.at, frame.pos);
     else {
       if (frame.t === "snapshot") this.#rows = frame.rows;
@@ -113,25 +118,16 @@ export class CheckedSubscription {
     this.#stands = position;
   }
 
-  /**
-   * Its socket has reached the position of the world.
-   *
-   * @param isTold by a frame that says so; else it passes it with its next one. Only then must the rights have changed
-   *   that explain why something was not told: they may have since, and what waited then gives way to the whole result
-   */
-  reached(isTold: boolean): void {
+  /** Its socket has reached the position of the world. */
+  reached(): void {
     if (this.state !== "told" || this.question.kind === "value") return;
     const { world } = this.#parts;
     const text = this.#difference();
     const wrong = this.#wrong;
-    if (text) {
-      this.#wrong = { since: wrong?.since ?? world.order, text: wrong?.text ?? text, isMended: false };
-    } else if (wrong && !isTold && !this.#isTouched) {
-      this.#wrong = { ...wrong, isMended: true };
-    } else if (wrong) {
-      this.#demandTouched(wrong);
-      this.#wrong = undefined;
-    }
+    if (text) this.#wrong = { since: wrong?.since ?? world.order, text: wrong?.text ?? text, isMended: false };
+    else if (wrong && this.#isExplained(wrong)) this.#wrong = undefined;
+    // What waited to be told gives way to the whole result where rights have changed by then, at a later position.
+    else if (wrong) this.#wrong = { ...wrong, isMended: true };
   }
 
   end(): void {
@@ -249,18 +245,25 @@ export class CheckedSubscription {
   }
 
   /** Between a change of rights and the result under the new ones nothing is told. */
-  #demandTouched({ since, text }: Wrong): void {
-    if (!this.#isTouched) this.#fault(`missed a change: ${text}`, since);
+  #demandTouched(wrong: Wrong): void {
+    if (!this.#isExplained(wrong)) this.#fault(`missed a change: ${wrong.text}`, wrong.since);
   }
 
-  get #isTouched(): boolean {
+  /** Whether rights, or a drop, have changed since it was told anything, and not long after what it was not told. */
+  #isExplained({ since }: Wrong): boolean {
     const { world, who } = this.#parts;
-    return world.touched(who) > this.#heardAt || world.dropped(this.question.collection) > this.#heardAt;
+    const [rights, drop] = [world.touched(who), world.dropped(this.question.collection)];
+    return [rights, drop].some((at) => at > this.#heardAt && placeOf(at) - placeOf(since) <= MOST_WAITING);
   }
 
   #fault(text: string, at?: string): void {
     this.#parts.faults.add(this.#name, text, at);
   }
+}
+
+/** The place of a position's order, as a number. */
+function placeOf(order: string): number {
+  return Number.parseInt(order.slice(order.lastIndexOf(".") + 1), 16);
 }
 
 function sameRows(a: readonly Shown[], b: readonly Shown[]): boolean {
