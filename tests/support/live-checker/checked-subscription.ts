@@ -25,6 +25,8 @@ const MOST_WAITING = 500;
 /** It was not what it should be, from a position on. */
 interface Wrong {
   readonly since: string;
+  /** Its number. */
+  readonly commit: number;
   readonly text: string;
   /** It has become right again, and nothing was told. */
   readonly isMended: boolean;
@@ -124,7 +126,7 @@ export class CheckedSubscription {
     const { world } = this.#parts;
     const text = this.#difference();
     const wrong = this.#wrong;
-    if (text) this.#wrong = { since: wrong?.since ?? world.order, text: wrong?.text ?? text, isMended: false };
+    if (text) this.#wrong = { ...(wrong ?? { since: world.order, commit: world.commits, text }), isMended: false };
     else if (wrong && this.#isExplained(wrong)) this.#wrong = undefined;
     // What waited to be told gives way to the whole result where rights have changed by then, at a later position.
     else if (wrong) this.#wrong = { ...wrong, isMended: true };
@@ -250,20 +252,15 @@ export class CheckedSubscription {
   }
 
   /** Whether rights, or a drop, have changed since it was told anything, and not long after what it was not told. */
-  #isExplained({ since }: Wrong): boolean {
+  #isExplained({ commit }: Wrong): boolean {
     const { world, who } = this.#parts;
     const [rights, drop] = [world.touched(who), world.dropped(this.question.collection)];
-    return [rights, drop].some((at) => at > this.#heardAt && placeOf(at) - placeOf(since) <= MOST_WAITING);
+    return [rights, drop].some((at) => at > this.#heardAt && world.numberOf(at) - commit <= MOST_WAITING);
   }
 
   #fault(text: string, at?: string): void {
     this.#parts.faults.add(this.#name, text, at);
   }
-}
-
-/** The place of a position's order, as a number. */
-function placeOf(order: string): number {
-  return Number.parseInt(order.slice(order.lastIndexOf(".") + 1), 16);
 }
 
 function sameRows(a: readonly Shown[], b: readonly Shown[]): boolean {

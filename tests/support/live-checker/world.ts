@@ -29,6 +29,8 @@ export class World {
   /** Where rights of somebody may have changed last, and where a collection went. */
   readonly #touched = new Map<string, string>();
   readonly #dropped = new Map<string, string>();
+  /** The same as numbers of commits, by those positions. */
+  readonly #numbers = new Map<string, number>();
 
   constructor(orderOf: (position: string) => string | undefined) {
     this.#orderOf = orderOf;
@@ -52,6 +54,11 @@ export class World {
   /** Where a collection was dropped last. */
   dropped(collection: string): string {
     return this.#dropped.get(collection) ?? "";
+  }
+
+  /** The number of a commit where rights changed or a collection went. */
+  numberOf(order: string): number {
+    return this.#numbers.get(order) ?? 0;
   }
 
   personOf(who: Who): Person {
@@ -100,6 +107,7 @@ export class World {
     if (anew) this.#documents.clear();
     for (const name of dropped) {
       this.#dropped.set(name, order);
+      this.#numbers.set(order, this.commits);
       this.#of(name).clear();
       all = true;
     }
@@ -115,6 +123,7 @@ export class World {
     if (all) judged.add("");
     if (judged.has("")) this.variant = this.#variant();
     for (const who of judged) this.#touched.set(who, order);
+    if (judged.size > 0) this.#numbers.set(order, this.commits);
     if (judged.has("")) this.#people.clear();
     else for (const who of judged) this.#people.delete(who);
     for (const view of this.#views.values()) {
