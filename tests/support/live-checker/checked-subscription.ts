@@ -74,8 +74,6 @@ export class CheckedSubscription {
     const { world } = this.#parts;
     if (this.view.refusal) this.#fault(`was told a ${frame.t}, where it is refused: ${this.view.refusal}`);
     this.#explain(frame);
-    const isAnew = "reset" in frame && frame.reset !== undefined && this.#parts.resets.has(frame.reset);
-    if (this.#wrong && this.state === "told" && !isAnew) this.#demandTouched(this.#wrong);
     if (frame.t === "value") this.#takeValue(frame.value, frame.at, frame.pos);
     else {
       if (frame.t === "snapshot") this.#rows = frame.rows;
