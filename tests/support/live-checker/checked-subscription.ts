@@ -52,9 +52,9 @@ export class CheckedSubscription {
   /** Where its window's last delta stood, or its answer. */
   #stands = "";
   #deltas = 0;
-  /** Where it was told whole, and where it was told anything. */
+  /** Where it was told whole, and the number of the commit where it was told anything. */
   #answeredAt = "";
-  #heardAt = "";
+  #heard = 0;
   #wrong: Wrong | undefined;
   #judged = { revision: -1, isChanged: true };
   /** It was ended by a refusal, which rights must explain. */
@@ -87,7 +87,7 @@ export class CheckedSubscription {
     this.#stands = frame.pos;
     this.#deltas = 0;
     this.#answeredAt = world.order;
-    this.#heardAt = world.order;
+    this.#heard = world.commits;
     this.#wrong = undefined;
     this.#judged.isChanged = true;
     const text = this.#difference();
@@ -104,7 +104,7 @@ export class CheckedSubscription {
     else if (this.#wrong)
       this.#fault(`went on at ${position} after it was wrong: ${this.#wrong.text}`, this.#wrong.since);
     this.#wrong = undefined;
-    this.#heardAt = this.#parts.world.order;
+    this.#heard = this.#parts.world.commits;
     this.#follow(position, change);
     const rows = applyDelta(this.#rows, change);
     const [more, short] = [change.more ?? this.#more, change.short ?? this.#short];
@@ -252,8 +252,7 @@ export class CheckedSubscription {
   /** Whether rights, or a drop, have changed since it was told anything, and not long after what it was not told. */
   #isExplained({ commit }: Wrong): boolean {
     const { world, who } = this.#parts;
-    const [rights, drop] = [world.touched(who), world.dropped(this.question.collection)];
-    return [rights, drop].some((at) => at > this.#heardAt && world.numberOf(at) - commit <= MOST_WAITING);
+    return world.turned(who, this.question.collection, this.#heard, commit + MOST_WAITING);
   }
 
   #fault(text: string, at?: string): void {

@@ -10,6 +10,9 @@ export type Who = string | typeof KEY | typeof NOBODY;
 export const KEY = " key";
 export const NOBODY = " nobody";
 
+/** Kept of each name. */
+const MOST_TURNS = 20_000;
+const dropOf = (collection: string) => ` drop ${collection}`;
 /** Views kept that nobody uses: who comes back asks the same questions. */
 const MOST_IDLE = 200;
 
@@ -29,8 +32,8 @@ export class World {
   /** Where rights of somebody may have changed last, and where a collection went. */
   readonly #touched = new Map<string, string>();
   readonly #dropped = new Map<string, string>();
-  /** The same as numbers of commits, by those positions. */
-  readonly #numbers = new Map<string, number>();
+  /** All commits that did either, by number: of somebody, of everybody (""), and of a collection. */
+  readonly #turns = new Map<string, number[]>();
 
   constructor(orderOf: (position: string) => string | undefined) {
     this.#orderOf = orderOf;
@@ -56,9 +59,11 @@ export class World {
     return this.#dropped.get(collection) ?? "";
   }
 
-  /** The number of a commit where rights changed or a collection went. */
-  numberOf(order: string): number {
-    return this.#numbers.get(order) ?? 0;
+  /** Whether rights of somebody may have changed, or a collection went, in a commit after one number, up to another. */
+  turned(who: Who, collection: string, after: number, until: number): boolean {
+    return [who, "", dropOf(collection)].some((name) =>
+      this.#turns.get(name)?.some((commit) => commit > after && commit <= until),
+    );
   }
 
   personOf(who: Who): Person {
@@ -107,7 +112,7 @@ export class World {
     if (anew) this.#documents.clear();
     for (const name of dropped) {
       this.#dropped.set(name, order);
-      this.#numbers.set(order, this.commits);
+      this.#noteTurn(dropOf(name));
       this.#of(name).clear();
       all = true;
     }
@@ -122,8 +127,10 @@ export class World {
     }
     if (all) judged.add("");
     if (judged.has("")) this.variant = this.#variant();
-    for (const who of judged) this.#touched.set(who, order);
-    if (judged.size > 0) this.#numbers.set(order, this.commits);
+    for (const who of judged) {
+      this.#touched.set(who, order);
+      this.#noteTurn(who);
+    }
     if (judged.has("")) this.#people.clear();
     else for (const who of judged) this.#people.delete(who);
     for (const view of this.#views.values()) {
@@ -161,6 +168,14 @@ export class World {
       roles: (user?.fields.roles as string[] | undefined) ?? [],
       teams: teams.size > MOST_TEAMS ? null : teams,
     };
+  }
+
+  #noteTurn(name: string): void {
+    const turns = this.#turns.get(name) ?? [];
+    this.#turns.set(name, turns);
+    turns.push(this.commits);
+    // Nobody asks for what lies so far back.
+    if (turns.length > MOST_TURNS) turns.splice(0, MOST_TURNS / 2);
   }
 
   #of(collection: string): Map<string, Held> {
