@@ -42,7 +42,8 @@ export function showing<R>(
   const own = optimistic === false ? undefined : begin?.(operations);
   const course: Course = { sent: own?.sent };
   const answer = send(course);
-  // Before whoever waits for it goes on.
-  if (own) answer.then((answered) => own.answered(answersOf(answered), course.position), own.refused);
+  // Before whoever waits for it goes on. What is no answer of Galley's shows nothing.
+  if (own)
+    answer.then((answered) => own.answered(answersOf(answered), course.position), own.refused).catch(own.refused);
   return answer;
 }

@@ -4,7 +4,7 @@ import type { Live, LiveState } from "../types/live.ts";
 import { createIdentity } from "./identity.ts";
 import { createJoins } from "./join.ts";
 import { LiveResult } from "./live-result.ts";
-import type { Own } from "./own.ts";
+import type { Optimistic } from "./optimistic.ts";
 import type { LiveParts, Machine } from "./parts.ts";
 import { watchedOf } from "./question.ts";
 import { errorOf, isLater, Result } from "./result.ts";
@@ -53,7 +53,7 @@ export function createMachine(parts: LiveParts): Machine {
   let reached: string | undefined;
   /** Frames that wait for the answer of an own write, and all behind them. */
   let heldBack: Frame[] = [];
-  let own: Own | undefined;
+  let own: Optimistic | undefined;
   let ahead = 0;
   let idle: ReturnType<typeof setTimeout> | undefined;
 
@@ -85,16 +85,17 @@ export function createMachine(parts: LiveParts): Machine {
   const identity = createIdentity({
     ...{ claim, auth: parts.auth, ApiError, send: connection.send, isWelcome: () => welcome },
     changed() {
-      own?.clear();
+      // First, so that what waited of the last user's goes to nobody.
       forget();
       for (const entry of entries.values()) entry.result.empty();
+      own?.clear();
     },
   });
 
   if (parts.optimistic) {
     const load = async (): Promise<void> => {
-      const { createOwn } = await import("./own.ts");
-      own = createOwn({
+      const { createOptimistic } = await import("./optimistic.ts");
+      own = createOptimistic({
         *of(collection) {
           for (const { result } of entries.values()) if (result.watched.collection === collection) yield result;
         },

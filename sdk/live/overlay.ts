@@ -30,6 +30,7 @@ interface Change {
  */
 export interface Write {
   readonly changes: readonly Change[];
+  readonly collections: ReadonlySet<string>;
   /** When it was called, by the server's clock. */
   readonly now: Date;
   state: "waiting" | "sent" | "answered";
@@ -39,12 +40,21 @@ export interface Write {
   isInDoubt: boolean;
 }
 
+/** A write, and what it does to one document. */
+interface Touch {
+  readonly write: Write;
+  readonly change: Change;
+}
+export type Touches = readonly Touch[];
+
 /** Whether a result stands where a write was stored, or further on. */
 export type Passed = (position: string | undefined) => boolean;
 
 export class Overlay {
   /** In the order of the calls. */
   readonly #writes = new Set<Write>();
+  /** The same by collection and id: there may be thousands at once, of as many documents. */
+  readonly #touching = new Map<string, Map<string, Touch[]>>();
   /** Documents that were worked out here, and may differ from what is stored. */
   readonly #guesses = new WeakSet<Row>();
 
@@ -56,19 +66,21 @@ export class Overlay {
     return this.#writes;
   }
 
-  /** Collections that a write touches. */
-  static collectionsOf({ changes }: Write): ReadonlySet<string> {
-    return new Set(changes.map(({ operation }) => operation.collection));
-  }
-
   begin(operations: readonly Operation[], now: Date): Write {
     const changes = operations.flatMap((operation): Change[] =>
       operation.op === "check"
         ? []
         : [{ operation, twice: isTwice(operation), answer: undefined, made: new WeakMap(), alone: undefined }],
     );
-    const write: Write = { changes, now, state: "waiting", position: undefined, isInDoubt: false };
+    const collections = new Set(changes.map(({ operation }) => operation.collection));
+    const write: Write = { changes, collections, now, state: "waiting", position: undefined, isInDoubt: false };
     this.#writes.add(write);
+    for (const change of changes) {
+      const { collection, id } = change.operation;
+      const documents = this.#touching.get(collection) ?? new Map<string, Touch[]>();
+      this.#touching.set(collection, documents);
+      documents.set(id, [...(documents.get(id) ?? []), { write, change }]);
+    }
     return write;
   }
 
@@ -95,57 +107,60 @@ export class Overlay {
       }
     }
     write.state = "answered";
+    this.#renew(write);
+  }
+
+  /** What would show twice is not shown any more. */
+  doubt(write: Write): void {
+    write.isInDoubt = true;
+    this.#renew(write);
   }
 
   remove(write: Write): void {
     this.#writes.delete(write);
-  }
-
-  clear(): void {
-    this.#writes.clear();
-  }
-
-  /** Documents of a collection that writes touch which a result has not passed. */
-  idsIn(collection: string, passed: Passed): Set<string> {
-    const ids = new Set<string>();
-    for (const write of this.#writes) {
-      if (isDone(write, passed)) continue;
-      for (const { operation } of write.changes) if (operation.collection === collection) ids.add(operation.id);
+    for (const { operation } of write.changes) {
+      const documents = this.#touching.get(operation.collection);
+      const left = documents?.get(operation.id)?.filter((touch) => touch.write !== write) ?? [];
+      if (left.length > 0) documents?.set(operation.id, left);
+      else documents?.delete(operation.id);
     }
-    return ids;
+  }
+
+  /**
+   * Documents of a collection that writes touch, each with what touches it: the same list as long as nothing of it is
+   * different.
+   */
+  touchedIn(collection: string): Iterable<readonly [id: string, touches: Touches]> {
+    return this.#touching.get(collection) ?? [];
+  }
+
+  /** Whether a result has yet to pass one of them. */
+  isOpen(touches: Touches, passed: Passed): boolean {
+    return touches.some(({ write }) => !isDone(write, passed));
   }
 
   /** A document as it is shown: what is held of it, with the writes on top. */
   shown(collection: string, id: string, base: Row | null, passed: Passed): Row | null {
     let document = base;
-    for (const write of this.#writes) {
-      if (isDone(write, passed)) continue;
-      for (const change of write.changes) {
-        if (isOf(change, collection, id)) document = this.#after(write, change, document);
-      }
+    for (const { write, change } of this.#touches(collection, id)) {
+      if (!isDone(write, passed)) document = this.#after(write, change, document);
     }
     return document;
   }
 
   /** Whether the writes say all of a document, so that no result has to hold it. */
   tells(collection: string, id: string, passed: Passed): boolean {
-    for (const write of this.#writes) {
-      if (isDone(write, passed)) continue;
-      for (const change of write.changes) {
-        const { op } = change.operation;
-        if (isOf(change, collection, id) && (change.answer || op === "create" || op === "set")) return true;
-      }
-    }
-    return false;
+    return this.#touches(collection, id).some(({ write, change }) => {
+      const { op } = change.operation;
+      return !isDone(write, passed) && (change.answer || op === "create" || op === "set");
+    });
   }
 
   /** Whether news of a document must wait: it may hold what a write on its way shows already. */
   holdsBack(collection: string, id: string): boolean {
-    for (const { state, isInDoubt, changes } of this.#writes) {
-      if (state !== "sent" || isInDoubt) continue;
-      if (changes.some((change) => change.twice && isOf(change, collection, id))) return true;
-    }
-    return false;
+    return this.#touches(collection, id).some(
+      ({ write, change }) => change.twice && write.state === "sent" && !write.isInDoubt,
+    );
   }
 
   /** What is a part of another row is worked out here if that one was. */
@@ -160,14 +175,25 @@ export class Overlay {
 
   /** What a document was before one of the writes was answered, and with that write. */
   #before(last: Write, collection: string, id: string, base: Row | null): Row | null {
-    let document = base;
-    for (const write of this.#writes) {
-      for (const change of write.changes) {
-        if (isOf(change, collection, id)) document = this.#after(write, change, document);
-      }
-      if (write === last) break;
+    const touches = this.#touches(collection, id);
+    const end = touches.map(({ write }) => write).lastIndexOf(last);
+    return touches
+      .slice(0, end + 1)
+      .reduce((document, { write, change }) => this.#after(write, change, document), base);
+  }
+
+  /** Something about it is different. */
+  #renew({ changes }: Write): void {
+    for (const { operation } of changes) {
+      const documents = this.#touching.get(operation.collection);
+      const touches = documents?.get(operation.id);
+      if (touches) documents?.set(operation.id, [...touches]);
     }
-    return document;
+  }
+
+  /** In the order of the calls. */
+  #touches(collection: string, id: string): readonly Touch[] {
+    return this.#touching.get(collection)?.get(id) ?? [];
   }
 
   #after(write: Write, change: Change, document: Row | null): Row | null {
@@ -204,10 +230,6 @@ export class Overlay {
     this.#guesses.add(row);
     return row;
   }
-}
-
-function isOf({ operation }: Change, collection: string, id: string): boolean {
-  return operation.id === id && operation.collection === collection;
 }
 
 /** Whether a result needs a write no more. */

@@ -203,7 +203,7 @@ export function isLater(position: string, than: string | undefined): boolean {
   return than === undefined || !sameHistory(position, than) || position > than;
 }
 
-export function sameHistory(a: string, b: string): boolean {
+function sameHistory(a: string, b: string): boolean {
   return a.slice(0, a.lastIndexOf(".")) === b.slice(0, b.lastIndexOf("."));
 }
 

@@ -16,6 +16,9 @@ export interface Told {
   next(): LiveState<unknown> | undefined;
 }
 
+/** A quarter of a frame of a screen, in milliseconds. */
+const DEAR = 4;
+
 /** Tells what has changed, once a turn: all hold the new position before any callback runs. */
 export interface Teller {
   mark(told: Told): void;
@@ -26,8 +29,11 @@ export interface Teller {
 export function createTeller(): Teller {
   const dirty = new Set<Told>();
   const awake = new Set<Taker>();
+  /** Milliseconds that the states of the last flush took to work out. */
+  let cost = 0;
 
   function flush(): void {
+    const began = performance.now();
     const told = new Set<Taker>(awake);
     for (const one of dirty) {
       const state = one.next();
@@ -41,11 +47,15 @@ export function createTeller(): Teller {
     awake.clear();
     // Whoever it adds is reached by this loop too.
     for (const taker of told) taker.combine?.(told);
+    cost = performance.now() - began;
     for (const taker of told) taker.tell();
   }
 
   const soon = (): void => {
-    if (dirty.size + awake.size === 0) queueMicrotask(flush);
+    if (dirty.size + awake.size > 0) return;
+    // Thousands of writes on their way make a state dear, and each answer makes another: then some are passed over.
+    if (cost < DEAR) queueMicrotask(flush);
+    else setTimeout(flush, cost);
   };
   return {
     mark(told) {

@@ -1,5 +1,5 @@
-import type { Judge } from "./judge.ts";
-import type { Overlay, Passed, Row } from "./overlay.ts";
+import type { Evaluator } from "./evaluator.ts";
+import type { Overlay, Passed, Row, Touches } from "./overlay.ts";
 
 /** A list as the server tells it. */
 export interface Base {
@@ -7,7 +7,7 @@ export interface Base {
   readonly rows: readonly Row[];
   /** Others follow, which it does not hold. */
   readonly more: boolean;
-  readonly judge: Judge;
+  readonly evaluator: Evaluator;
   readonly passed: Passed;
 }
 
@@ -17,48 +17,130 @@ export interface Viewed {
   readonly pending: boolean;
 }
 
+/** What becomes of one row, or of a document that was none. */
+type Fate =
+  /** It stays where it is, as it is shown now. */
+  | { readonly kind: "stays"; readonly shown: Row }
+  /** It stands where its keys say. */
+  | { readonly kind: "moves"; readonly shown: Row }
+  | { readonly kind: "goes" };
+
 /**
  * A list with this client's own writes on top: rows come, go and move as filter and sort say, as far as that can be told here.
  *
  * @param elsewhere what other results hold of a document, whole
  */
 export function viewOf(base: Base, overlay: Overlay, elsewhere: (id: string) => Row | undefined): Viewed {
-  let { rows } = base;
+  const held = byId(base.rows);
+  const fates = new Map<string, Fate>();
   let pending = false;
-  for (const id of overlay.idsIn(base.collection, base.passed)) {
-    const next = withOne(base, rows, id, overlay, elsewhere);
-    pending ||= next !== rows || rows.some(({ _id }) => _id === id);
-    rows = next;
+  for (const [id, touches] of overlay.touchedIn(base.collection)) {
+    if (!overlay.isOpen(touches, base.passed)) continue;
+    const row = held.get(id);
+    const fate = fateOf(base, { id, touches, held: row }, overlay, elsewhere);
+    if (fate && (row || fate.kind === "moves")) fates.set(id, fate);
+    pending ||= row !== undefined;
   }
-  return { rows, pending };
+  if (fates.size === 0) return { rows: base.rows, pending };
+  const rows = withFates(base, fates);
+  return { rows, pending: pending || rows.some(({ _id }) => fates.has(_id)) };
 }
 
-function withOne(
-  { collection, more, judge, passed }: Base,
-  rows: readonly Row[],
-  id: string,
+/** A document that writes touch. */
+interface Touched {
+  readonly id: string;
+  readonly touches: Touches;
+  readonly held: Row | undefined;
+}
+
+/** What was made of a document, and of what. */
+interface Known extends Pick<Touched, "held"> {
+  readonly whole: Row | undefined;
+  readonly fate: Fate | undefined;
+}
+
+/** Of each question: of thousands of writes on their way, few are different from one state to the next. */
+const knownFates = new WeakMap<Evaluator, WeakMap<Touches, Known>>();
+
+/** Undefined: nothing happens to it. */
+function fateOf(
+  base: Base,
+  { id, touches, held }: Touched,
   overlay: Overlay,
   elsewhere: (id: string) => Row | undefined,
-): readonly Row[] {
-  const at = rows.findIndex(({ _id }) => _id === id);
-  const held = at < 0 ? null : (rows[at] as Row);
-  const whole = judge.isWhole ? (held ?? elsewhere(id)) : elsewhere(id);
-  const document = overlay.shown(collection, id, whole ?? held, passed);
-  if (document === (whole ?? held)) return rows;
-  if (document === null) return held ? without(rows, at) : rows;
-  const shown = overlay.partOf(document, judge.project(document));
-  const isKnown = whole !== undefined || overlay.tells(collection, id, passed);
-  if (!isKnown || !judge.isOrdered) {
-    return held ? rows.map((row) => (row === held ? shown : row)) : rows;
-  }
-  const others = held ? without(rows, at) : rows;
-  if (!judge.accepts(document)) return others;
-  const index = judge.indexIn(others, judge.isWhole ? document : shown);
-  // Behind the last one stands what is not held here.
-  if (index === others.length && more) return others;
-  return [...others.slice(0, index), shown, ...others.slice(index)].slice(0, judge.limit);
+): Fate | undefined {
+  const { evaluator } = base;
+  const known = knownFates.get(evaluator) ?? new WeakMap<Touches, Known>();
+  knownFates.set(evaluator, known);
+  const whole = evaluator.isWhole ? (held ?? elsewhere(id)) : elsewhere(id);
+  const before = known.get(touches);
+  if (before && before.held === held && before.whole === whole) return before.fate;
+  const fate = newFateOf(base, { id, held }, whole, overlay);
+  // What is answered also depends on how far the result is.
+  if (touches.every(({ write }) => write.state !== "answered")) known.set(touches, { held, whole, fate });
+  return fate;
 }
 
-function without(rows: readonly Row[], at: number): readonly Row[] {
-  return [...rows.slice(0, at), ...rows.slice(at + 1)];
+function newFateOf(
+  { collection, evaluator, passed }: Base,
+  { id, held }: Omit<Touched, "touches">,
+  whole: Row | undefined,
+  overlay: Overlay,
+): Fate | undefined {
+  const before = whole ?? held ?? null;
+  const document = overlay.shown(collection, id, before, passed);
+  if (document === before) return undefined;
+  if (document === null) return { kind: "goes" };
+  const shown = overlay.partOf(document, evaluator.project(document));
+  const isKnown = whole !== undefined || overlay.tells(collection, id, passed);
+  if (!isKnown || !evaluator.isOrdered) return held && { kind: "stays", shown };
+  return evaluator.accepts(document) ? { kind: "moves", shown } : { kind: "goes" };
+}
+
+/** In one pass, however many there are. */
+function withFates({ rows, more, evaluator }: Base, fates: ReadonlyMap<string, Fate>): readonly Row[] {
+  const moved = firstOf(fates.values(), evaluator);
+  const result: Row[] = [];
+  let next = 0;
+  for (const row of rows) {
+    const fate = fates.get(row._id);
+    if (fate && fate.kind !== "stays") continue;
+    for (; next < moved.length && evaluator.compare(moved[next] as Row, row) < 0; next++)
+      result.push(moved[next] as Row);
+    result.push(fate?.shown ?? row);
+  }
+  // Behind the last one stands what is not held here.
+  if (!more) result.push(...moved.slice(next));
+  return result.slice(0, evaluator.limit);
+}
+
+/** Those that move, in order, no more than the list may show: of thousands most stand behind all of these. */
+function firstOf(fates: Iterable<Fate>, evaluator: Evaluator): readonly Row[] {
+  const first: Row[] = [];
+  for (const fate of fates) {
+    if (fate.kind !== "moves") continue;
+    const { shown } = fate;
+    let low = 0;
+    let high = first.length;
+    if (high === evaluator.limit && evaluator.compare(first[high - 1] as Row, shown) < 0) continue;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (evaluator.compare(first[middle] as Row, shown) < 0) low = middle + 1;
+      else high = middle;
+    }
+    first.splice(low, 0, shown);
+    if (first.length > evaluator.limit) first.pop();
+  }
+  return first;
+}
+
+const indexes = new WeakMap<readonly Row[], ReadonlyMap<string, Row>>();
+
+/** Rows by their ids; lists never change, so that each is gone through once. */
+export function byId(rows: readonly Row[]): ReadonlyMap<string, Row> {
+  const known = indexes.get(rows);
+  if (known) return known;
+  const made = new Map(rows.map((row) => [row._id, row]));
+  indexes.set(rows, made);
+  return made;
 }

@@ -1,7 +1,12 @@
 /** Live results show this client's own writes before they are answered; sdk.md 6. */
-import t from "tap";
+import { setTimeout as wait } from "node:timers/promises";
+import { createClient } from "@galley/sdk";
+import t, { type Test } from "tap";
+import { Network } from "../support/own-writes/network.ts";
 import { type Report, runSession } from "../support/own-writes/session.ts";
+import type { Item } from "../support/own-writes/stored.ts";
 import { chooseSeed } from "../support/seeded.ts";
+import { until } from "../support/until.ts";
 
 const SESSIONS = Number(process.env.GALLEY_OWN_SESSIONS ?? 600);
 
@@ -21,4 +26,101 @@ t.test("whatever comes in whatever order: never too much, never fallen back, at 
   for (let n = 0; n < SESSIONS && report.faults.length < 5; n++) await runSession(seed + n, report);
   t.comment(`${report.events} events, ${report.states} states`);
   t.same(report.faults.slice(0, 3), []);
+});
+
+type Fields = Omit<Item, "_id" | "_v">;
+
+/** A client that shows all of a counter and its like, with nothing under way. */
+async function showing(t: Test) {
+  const network = new Network();
+  const fields: Fields = { n: 1, rank: 0, tag: "a", marks: [] };
+  network.stored.commit([{ op: "create", id: "c", fields }]);
+  const { fetch, WebSocket } = network;
+  const db = createClient<{ items: Fields }>({ url: "http://galley.test", fetch, WebSocket });
+  t.teardown(() => db.close());
+  const items = db.collection("items");
+  const live = items.find({}, { sort: "rank", limit: 100 }).live();
+  const deliver = () => {
+    while (network.frames.length > 0) network.deliverFrame();
+  };
+  await until(() => {
+    network.open();
+    deliver();
+    return live.state.synced;
+  });
+  // What shows own writes is loaded beside the socket.
+  await wait(200);
+  const shown = () => live.state.data?.find(({ _id }) => _id === "c")?.n;
+  return { network, items, fields, live, deliver, shown };
+}
+
+t.test(
+  "news wait for the answer of a write that they may hold, but not for ever, and show less then, never more",
+  async (t) => {
+    const { network, items, live, deliver, shown } = await showing(t);
+    const own = items.update("c", { $inc: { n: 1 } }).catch(({ code }: { code: string }) => code);
+    await until(() => shown() === 2);
+    network.stored.commit([{ op: "inc", id: "c", by: 1 }]);
+    network.committed();
+    network.stored.commit([{ op: "inc", id: "c", by: 10 }]);
+    network.committed();
+    deliver();
+    await wait(1000);
+    t.equal(shown(), 2, "they wait");
+    t.match(live.state, { pending: true, synced: false });
+    await until(() => shown() === 12, 10, "that they go on");
+    network.requests
+      .shift()
+      ?.deliver(Response.json({ error: { code: "permission_denied", message: "", requestId: "r" } }, { status: 403 }));
+    t.equal(await own, "permission_denied");
+    await until(() => live.state.synced);
+    t.equal(shown(), 12);
+  },
+);
+
+t.test("a new connection waits for what is on its way, though not as long as the server waits for it", async (t) => {
+  const { network, items, live, deliver, shown } = await showing(t);
+  const own = items.update("c", { $inc: { n: 1 } });
+  await until(() => network.requests.length > 0);
+  network.drop();
+  await until(() => network.socket !== undefined);
+  const { greeted } = network;
+  network.open();
+  await wait(300);
+  t.equal(network.greeted, greeted, "it says nothing yet");
+  network.stored.commit([{ op: "inc", id: "c", by: 1 }]);
+  const headers = { "x-galley-position": network.stored.position };
+  network.requests.shift()?.deliver(Response.json(network.stored.items.get("c"), { headers }));
+  await own;
+  await until(() => network.greeted > greeted);
+  await until(() => {
+    deliver();
+    return live.state.synced;
+  });
+  t.equal(shown(), 2);
+
+  items.update("c", { $inc: { n: 1 } }).catch(() => {});
+  await until(() => network.requests.length > 0);
+  network.drop();
+  await until(() => network.socket !== undefined);
+  network.open();
+  const began = performance.now();
+  await until(() => network.greeted > greeted + 1, 10, "a greeting");
+  t.ok(performance.now() - began > 2000, "it has waited");
+  t.ok(performance.now() - began < 5000, "and not too long");
+});
+
+t.test("answers that are none of Galley's harm nobody", async (t) => {
+  const { network, items, fields, live } = await showing(t);
+  for (const body of [JSON.stringify("welcome"), "7", "[]", "{}", "null"]) {
+    const written = items.set("odd", fields).catch((error: unknown) => error);
+    await until(() => network.requests.length > 0);
+    network.requests.shift()?.deliver(new Response(body));
+    await written;
+  }
+  await until(() => live.state.synced);
+  t.same(
+    live.state.data?.map(({ _id }) => _id),
+    ["c"],
+  );
 });

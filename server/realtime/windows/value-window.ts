@@ -60,8 +60,8 @@ export class ValueWindow extends SharedWindow {
   /**
    * Its collection has changed.
    *
-   * @param before where the commit before stood: as far as that it was exact. Whoever joined at a right of in between is
-   *   told a value of that time, not of one when others' rights were theirs
+   * @param before where the commit before stood: up to there it was exact. So whoever came since it was computed, maybe by
+   *   new rights, is told that it is exact where these hold already
    */
   touch(position: Position, before: Position | undefined): void {
     const exact = this.#value;

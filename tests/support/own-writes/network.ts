@@ -53,6 +53,8 @@ export class Network {
   readonly frames: string[] = [];
   readonly requests: Sent[] = [];
   socket: FakeSocket | undefined;
+  /** Sockets that have said who they are. */
+  greeted = 0;
   #watched = new Map<number, Watched>();
   #windows = 0;
 
@@ -99,6 +101,7 @@ export class Network {
   heard(socket: FakeSocket, frame: Frame & { readonly s?: number; readonly q?: object }): void {
     if (socket !== this.socket) return;
     const { position } = this.stored;
+    if (frame.t === "hello") this.greeted++;
     if (frame.t === "hello")
       this.#tell({ t: "welcome", pos: position, user: null, beat: 25, now: "2026-01-01T00:00:00Z" });
     if (frame.t === "ping") this.#tell({ t: "beat", pos: position });

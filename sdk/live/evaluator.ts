@@ -12,7 +12,7 @@ import type { Watched } from "./question.ts";
 /** Rows of a list where nothing else is said; query-language.md 5. */
 const DEFAULT_LIMIT = 50;
 
-export class Judge {
+export class Evaluator {
   readonly limit: number;
   /** Rows hold the whole document, as far as it may be read. */
   readonly isWhole: boolean;
@@ -25,12 +25,12 @@ export class Judge {
   readonly #projected = new WeakMap<Row, Row>();
 
   /** @returns undefined for what is no list */
-  static of({ shows, limit, filter, shape }: Watched): Judge | undefined {
+  static of({ shows, limit, filter, shape }: Watched): Evaluator | undefined {
     if (shows === "value") return undefined;
     const faults = new Faults();
-    const judge = new Judge(filter, shape, limit ?? DEFAULT_LIMIT, faults);
+    const evaluator = new Evaluator(filter, shape, limit ?? DEFAULT_LIMIT, faults);
     // The server is about to refuse it.
-    return faults.list.length === 0 ? judge : undefined;
+    return faults.list.length === 0 ? evaluator : undefined;
   }
 
   private constructor(filter: unknown, { sort, select }: Watched["shape"], limit: number, faults: Faults) {
@@ -50,17 +50,9 @@ export class Judge {
     return this.#accepts(document as ObjectValue) && this.#keyOf(document) !== undefined;
   }
 
-  /** Where a document stands among others. */
-  indexIn(rows: readonly Row[], document: Row): number {
-    const key = this.#keyOf(document) ?? [];
-    let low = 0;
-    let high = rows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (compareKeys(this.#sort, this.#keyOf(rows[middle] as Row) ?? [], key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** Orders two documents as the list does: negative if `a` comes first. */
+  compare(a: Row, b: Row): number {
+    return compareKeys(this.#sort, this.#keyOf(a) ?? [], this.#keyOf(b) ?? []);
   }
 
   /** As a row of the result shows it; the same object for the same document. */

@@ -2,11 +2,11 @@ import type { Operation } from "../operations.ts";
 import type { OwnWrite } from "../own-writes.ts";
 import { versionOf } from "../protocol/delta.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
-import { Judge } from "./judge.ts";
+import { Evaluator } from "./evaluator.ts";
 import { Overlay, type Passed, type Row, type Write } from "./overlay.ts";
 import type { Watched } from "./question.ts";
-import { type Result, sameHistory } from "./result.ts";
-import { type Viewed, viewOf } from "./view.ts";
+import type { Result } from "./result.ts";
+import { byId, type Viewed, viewOf } from "./view.ts";
 
 /** Milliseconds that news wait for the answer of a write which they may hold. */
 const PATIENCE = 5000;
@@ -34,7 +34,7 @@ export interface Results {
 }
 
 /** Own writes, as they wait, and as results show them. */
-export interface Own {
+export interface Optimistic {
   begin(operations: readonly Operation[]): OwnWrite | undefined;
   /** Whether a frame must wait, and all behind it. */
   holdsBack(frame: ServerFrame<Row>): boolean;
@@ -47,10 +47,10 @@ export interface Own {
   clear(): void;
 }
 
-export function createOwn(results: Results): Own {
+export function createOptimistic(results: Results): Optimistic {
   const overlay = new Overlay();
   const timers = new Map<Write, ReturnType<typeof setTimeout>>();
-  const judges = new WeakMap<Watched, Judge | { none: true }>();
+  const evaluators = new WeakMap<Watched, Evaluator | typeof NONE>();
   const settling: (() => void)[] = [];
 
   const isGuess = (row: Row): boolean => overlay.isGuess(row);
@@ -68,13 +68,13 @@ export function createOwn(results: Results): Own {
 
   /** A write has left the state in which others wait for it. */
   function changed(write: Write): void {
-    results.changed(Overlay.collectionsOf(write));
+    results.changed(write.collections);
     if (!isAnyOnItsWay()) for (const resolve of settling.splice(0)) resolve();
     results.released();
   }
 
   function doubt(write: Write): void {
-    write.isInDoubt = true;
+    overlay.doubt(write);
     changed(write);
   }
 
@@ -87,7 +87,7 @@ export function createOwn(results: Results): Own {
     // Results that are opened later are asked for after what was answered till then.
     if (!results.isAny()) return undefined;
     const write = overlay.begin(operations, new Date(Date.now() + results.ahead()));
-    results.changed(Overlay.collectionsOf(write));
+    results.changed(write.collections);
     return {
       sent() {
         if (write.state !== "waiting" || !overlay.writes.has(write)) return;
@@ -112,14 +112,16 @@ export function createOwn(results: Results): Own {
 
   /** Writes go that all results have passed. */
   function moved(): void {
+    const known = new Map<string, readonly Passed[]>();
+    const passedIn = (collection: string): readonly Passed[] => {
+      const all = known.get(collection) ?? Array.from(results.of(collection), passedBy);
+      known.set(collection, all);
+      return all;
+    };
     for (const write of overlay.writes) {
       if (write.state !== "answered") continue;
-      const collections = Overlay.collectionsOf(write);
-      let passed = true;
-      for (const collection of collections) {
-        for (const result of results.of(collection)) passed &&= passedBy(result)(write.position);
-      }
-      if (!passed) continue;
+      const { collections, position } = write;
+      if (![...collections].every((name) => passedIn(name).every((passed) => passed(position)))) continue;
       end(write);
       results.changed(collections);
     }
@@ -129,11 +131,12 @@ export function createOwn(results: Results): Own {
   function passedBy(result: Result): Passed {
     const inStep = result.window !== undefined;
     const at = inStep ? results.reached() : result.position;
+    const history = at?.slice(0, at.lastIndexOf(".") + 1) ?? "";
     return (position) => {
       if (position === undefined || result.ended) return true;
       if (at === undefined) return false;
       // In another history everything that was answered is stored already.
-      return sameHistory(at, position) ? at >= position : inStep;
+      return position.startsWith(history) ? at >= position : inStep;
     };
   }
 
@@ -142,16 +145,16 @@ export function createOwn(results: Results): Own {
     let newest: Row | undefined;
     for (const result of results.of(collection)) {
       if (result === except || result.watched.shape.select !== undefined) continue;
-      const row = (result.rows as readonly Row[] | undefined)?.find(({ _id }) => _id === id);
+      const row = result.rows && byId(result.rows as readonly Row[]).get(id);
       if (row && !(newest && versionOf(newest._v) >= versionOf(row._v))) newest = row;
     }
     return newest;
   }
 
-  function judgeOf(watched: Watched): Judge | undefined {
-    const judge = judges.get(watched) ?? Judge.of(watched) ?? NONE;
-    judges.set(watched, judge);
-    return "none" in judge ? undefined : judge;
+  function evaluatorOf(watched: Watched): Evaluator | undefined {
+    const evaluator = evaluators.get(watched) ?? Evaluator.of(watched) ?? NONE;
+    evaluators.set(watched, evaluator);
+    return evaluator === NONE ? undefined : (evaluator as Evaluator);
   }
 
   return {
@@ -177,10 +180,10 @@ export function createOwn(results: Results): Own {
       const { watched, more, rows } = result;
       if (!rows) return undefined;
       if (overlay.isEmpty) return { rows: rows as readonly Row[], pending: false, isGuess };
-      const judge = judgeOf(watched);
-      if (!judge) return undefined;
+      const evaluator = evaluatorOf(watched);
+      if (!evaluator) return undefined;
       const { collection } = watched;
-      const base = { collection, rows: rows as readonly Row[], more, judge, passed: passedBy(result) };
+      const base = { collection, rows: rows as readonly Row[], more, evaluator, passed: passedBy(result) };
       return { ...viewOf(base, overlay, (id) => newestOf(collection, id, result)), isGuess };
     },
     async settled() {
@@ -199,4 +202,5 @@ export function createOwn(results: Results): Own {
   };
 }
 
-const NONE = { none: true } as const;
+/** Of what no own write can show in. */
+const NONE = Symbol("no evaluator");
