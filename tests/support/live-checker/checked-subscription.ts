@@ -188,6 +188,7 @@ export class CheckedSubscription {
       (reset === "dropped" && world.dropped(this.question.collection) > this.#answeredAt) ||
       (reset !== undefined && resets.has(reset));
     if (!isExplained) this.#fault(`was told a ${frame.t} anew, reset ${reset}, for no reason`);
+    else if (reset === "history") world.noteLoss();
   }
 
   #takeValue(value: unknown, at: string, position: string): void {
@@ -246,12 +247,12 @@ export class CheckedSubscription {
     return undefined;
   }
 
-  /** Between a change of rights and the result under the new ones nothing is told. */
+  /** Between a change of rights, or a loss of history, and the result that is read anew nothing is told. */
   #demandTouched(wrong: Wrong): void {
     if (!this.#isExplained(wrong)) this.#fault(`missed a change: ${wrong.text}`, wrong.since);
   }
 
-  /** Whether rights, or a drop, have changed since it was told anything, and not long after what it was not told. */
+  /** Whether rights changed, or a drop or a loss happened, since it was told anything, and not long after what it was not told. */
   #isExplained({ commit }: Wrong): boolean {
     const { world, who } = this.#parts;
     return world.turned(who, this.question.collection, this.#heard, commit + MOST_WAITING);

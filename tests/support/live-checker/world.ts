@@ -13,6 +13,7 @@ export const NOBODY = " nobody";
 /** Kept of each name. */
 const MOST_TURNS = 20_000;
 const dropOf = (collection: string) => ` drop ${collection}`;
+const LOSS = " loss";
 /** Views kept that nobody uses: who comes back asks the same questions. */
 const MOST_IDLE = 200;
 
@@ -32,7 +33,7 @@ export class World {
   /** Where rights of somebody may have changed last, and where a collection went. */
   readonly #touched = new Map<string, string>();
   readonly #dropped = new Map<string, string>();
-  /** All commits that did either, by number: of somebody, of everybody (""), and of a collection. */
+  /** All commits that did either, by number: of somebody, of everybody (""), of a collection, and where a node lost track. */
   readonly #turns = new Map<string, number[]>();
 
   constructor(orderOf: (position: string) => string | undefined) {
@@ -59,9 +60,14 @@ export class World {
     return this.#dropped.get(collection) ?? "";
   }
 
-  /** Whether rights of somebody may have changed, or a collection went, in a commit after one number, up to another. */
+  /** Some node told a result anew because it had lost track of commits before this position. */
+  noteLoss(): void {
+    this.#noteTurn(LOSS);
+  }
+
+  /** Whether rights of somebody may have changed, a collection went, or a loss was told, after one commit's number, up to another. */
   turned(who: Who, collection: string, after: number, until: number): boolean {
-    return [who, "", dropOf(collection)].some((name) =>
+    return [who, "", dropOf(collection), LOSS].some((name) =>
       this.#turns.get(name)?.some((commit) => commit > after && commit <= until),
     );
   }
