@@ -30,8 +30,11 @@ export interface Cursors {
 export function createCursors(secrets: readonly string[]): Cursors {
   const keys = secrets.map((secret) => Buffer.from(hkdfSync("sha256", secret, "", "cursor", 32)).toString("hex"));
   const hashes = createHashes();
-  /** Of late: most come back at once, with the next page, and need not be verified and decoded. */
-  const written = new Recent<string, Cursor>(REMEMBERED);
+  /**
+   * Written or read of late, and so ours: most come back at once, with the next page, and those of a list that many read come
+   * again and again. They need not be verified and decoded.
+   */
+  const known = new Recent<string, Cursor>(REMEMBERED);
   const [newest] = keys;
   if (!newest) throw new Error("cursors need a secret");
 
@@ -40,11 +43,11 @@ export function createCursors(secrets: readonly string[]): Cursors {
       const hash = hashes.of(question);
       const payload = encodeCursor(tuple, hash, base64Url);
       const text = `${payload}.${sign(newest, payload)}`;
-      written.set(text, { keys: tuple, hash });
+      known.set(text, { keys: tuple, hash });
       return text;
     },
     read(question, text) {
-      const cursor = typeof text === "string" ? (written.get(text) ?? verified(text)) : undefined;
+      const cursor = typeof text === "string" ? (known.get(text) ?? verified(text)) : undefined;
       // A tuple has one part for each key of the sort, whoever signed it.
       if (!cursor || cursor.hash !== hashes.of(question) || cursor.keys.length !== question.sort.length)
         throw mismatch();
@@ -58,7 +61,9 @@ export function createCursors(secrets: readonly string[]): Cursors {
     const payload = text.slice(0, point);
     const given = Buffer.from(text.slice(point + 1), "latin1");
     const good = keys.some((key) => timingSafeEqual(Buffer.from(sign(key, payload), "latin1"), given));
-    return good ? decodeCursor(payload) : undefined;
+    const cursor = good ? decodeCursor(payload) : undefined;
+    if (cursor) known.set(text, cursor);
+    return cursor;
   }
 }
 
