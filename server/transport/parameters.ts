@@ -76,10 +76,13 @@ function text(description: string): Parameter {
 
 const NONE: Parameters = Object.freeze({});
 
-/** What whole queries were read to, for which route. Those with a cursor do not come again. */
+/** What whole queries were read to, for which route. Those with a cursor do not come again, but what stands around it does. */
 const recent = new Recent<string, { readonly allowed: readonly ParameterName[]; readonly found: Parameters }>(
   REMEMBERED,
 );
+
+/** A cursor is of characters that nobody encodes. */
+const CURSOR = /(?:^|&)after=([\w.-]+)(?=&|$)/;
 
 /**
  * Reads the parameters of a URL: each decoded once, known to the route and given once.
@@ -91,11 +94,15 @@ export function readParameters(url: string, allowed: readonly ParameterName[]): 
   const start = url.indexOf("?");
   if (start === -1 || start === url.length - 1) return NONE;
   const query = url.slice(start + 1);
-  if (query.length > REMEMBERED_CHARACTERS) return readQuery(query, allowed);
-  const known = recent.get(query);
-  if (known?.allowed === allowed) return known.found;
+  const cursor = allowed.includes("after") ? CURSOR.exec(query) : null;
+  const rest = cursor ? query.slice(0, cursor.index) + query.slice(cursor.index + cursor[0].length) : query;
+  if (rest.length > REMEMBERED_CHARACTERS) return readQuery(query, allowed);
+  const known = recent.get(rest);
+  if (known?.allowed === allowed) return cursor ? Object.freeze({ ...known.found, after: cursor[1] }) : known.found;
   const found = readQuery(query, allowed);
-  if (found.after === undefined) recent.set(query, { allowed, found });
+  const { after, ...others } = found;
+  if (after === undefined) recent.set(query, { allowed, found });
+  else if (cursor) recent.set(rest, { allowed, found: Object.freeze(others) });
   return found;
 }
 

@@ -76,8 +76,22 @@ t.test("a query that came before is known for its route alone", async (t) => {
   t.ok(Object.isFrozen(known));
   t.throws(() => readParameters("/v1/documents/posts/1?sort=a", one), { code: "invalid_argument" });
   t.throws(() => readParameters("/v1/documents/posts?sort=a&sort=a", list), { code: "invalid_argument" });
-  const behind = readParameters("/v1/documents/posts?sort=a&after=x", list);
-  t.not(readParameters("/v1/documents/posts?sort=a&after=x", list), behind, "a cursor is used once");
+  const filter = encodeURIComponent('{"a":1}');
+  const first = readParameters(`/v1/documents/posts?filter=${filter}&sort=a`, list);
+  for (const query of [`filter=${filter}&after=x-1.y_2&sort=a`, `filter=${filter}&sort=a&after=x-1.y_2`]) {
+    const behind = readParameters(`/v1/documents/posts?${query}`, list);
+    t.same(behind, { filter: { a: 1 }, sort: ["a"], after: "x-1.y_2" });
+    t.equal(behind.filter, first.filter, "what stands around a cursor is known");
+    t.ok(Object.isFrozen(behind));
+  }
+  t.same(readParameters("/v1/documents/posts?after=x&sort=a", list), { sort: ["a"], after: "x" });
+  t.same(readParameters("/v1/documents/posts?after=x", list), { after: "x" });
+  t.equal(readParameters("/v1/documents/posts?sort=a", list), known, "and is asked without a cursor still");
+  for (const query of ["sort=a&after=x&after=y", "sort=a&af%74er=x&after=y", "sort=a&after=x&sort=a"]) {
+    t.throws(() => readParameters(`/v1/documents/posts?${query}`, list), { code: "invalid_argument" }, query);
+  }
+  t.throws(() => readParameters("/v1/documents/posts?after=x", one), { code: "invalid_argument" });
+  t.same(readParameters("/v1/documents/posts?sort=a&after=x%20y", list), { sort: ["a"], after: "x y" });
   t.throws(() => readParameters("/v1/documents/posts?sort=a#b", list), { code: "invalid_argument" });
 });
 

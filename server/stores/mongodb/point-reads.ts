@@ -50,10 +50,13 @@ export function createPointReader(connection: Connection, meter: ReadMeter): Poi
   function schedule(collection: string, line: Line): void {
     if (line.scheduled || line.underWay >= UNDER_WAY) return;
     line.scheduled = true;
-    setImmediate(() => {
+    const go = () => {
       line.scheduled = false;
       flush(collection, line);
-    });
+    };
+    // Where nothing is under way nobody waits for others of this turn: they share the next command.
+    if (line.underWay === 0) queueMicrotask(go);
+    else setImmediate(go);
   }
 
   function flush(collection: string, line: Line): void {
