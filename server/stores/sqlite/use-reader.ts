@@ -16,6 +16,11 @@ interface Step {
 
 type Select = Statement<unknown[], string>;
 
+interface ScanBehind {
+  readonly scan: IndexScan;
+  readonly merged: ReturnType<typeof withEquals>;
+}
+
 /** What stands before the text of a document that has the sort key of the cursor: this, its id, and a line break. */
 const EQUAL = "=";
 
@@ -25,6 +30,8 @@ export class UseReader {
   readonly #session: ReadSession;
   readonly #use: Use;
   readonly #selects = new Map<IndexStep["kind"] | "behind", Select>();
+  /** Scans behind the places of cursors, for as long as those are remembered: a page that many read is planned once. */
+  readonly #scans = new WeakMap<Cursor["after"], ScanBehind>();
   #first: readonly Step[] | undefined;
 
   constructor(session: ReadSession, collection: string, use: Use) {
@@ -41,17 +48,21 @@ export class UseReader {
       return read(this.#first, most);
     }
     if (use.kind === "primary") return read(this.#idSteps(use, cursor), most);
-    const scan = indexScan(use, cursor);
-    return this.#behind(scan, most) ?? read(this.#steps(scan), most);
+    let behind = this.#scans.get(cursor.after);
+    if (!behind) {
+      const scan = indexScan(use, cursor);
+      behind = { scan, merged: withEquals(scan) };
+      this.#scans.set(cursor.after, behind);
+    }
+    return this.#behind(behind, most) ?? read(this.#steps(behind.scan), most);
   }
 
   /**
    * Reads what has the cursor's sort key and what comes then by one statement: the first row is nearly always the cursor's
    * own, and alone in having that key. Undefined if there are more rows to leave out.
    */
-  #behind(scan: IndexScan, most: number): string[] | undefined {
+  #behind({ scan, merged }: ScanBehind, most: number): string[] | undefined {
     const [equals] = scan.steps;
-    const merged = withEquals(scan);
     if (!merged || equals?.kind !== "equals") return undefined;
     const [range, ...rest] = merged;
     const { key, id } = equals;
