@@ -236,6 +236,38 @@ export function testWrites(t: Test, mongod: OwnMongod): void {
     t.strictSame(await findIds(store), ["a", "b"]);
   });
 
+  t.test("writes that wait for a transaction leave it the connections by which it ends", async (t) => {
+    const url = new URL(withDatabase(mongod.url, newDatabase()));
+    url.searchParams.set("maxPoolSize", "6");
+    const { store } = await open(t, url.href);
+    await store.ensureCollection({ name: "notes", indexes: [] });
+    await store.commit([put(store, "a")]);
+    const client = new MongoClient(url.href);
+    t.teardown(() => client.close());
+    const [version] = (await client.db().collection("notes").find().toArray()).map(({ _v }) => Number(_v));
+    const session = client.startSession();
+    session.startTransaction();
+    await client
+      .db()
+      .collection("notes")
+      .updateOne({}, { $set: { held: true } }, { session });
+    // MongoDB lets each of them wait for that transaction.
+    const waiting = Array.from({ length: 20 }, () => store.commit([put(store, "a", {}, version)]));
+    waiting.push(...Array.from({ length: 20 }, () => store.commit([remove("a", version ?? 0)])));
+    const ends = Promise.allSettled(waiting);
+    await until(async () => {
+      const { inprog } = await onServer(host, { currentOp: 1, ns: `${client.db().databaseName}.notes` });
+      return (inprog as { active: boolean }[]).filter(({ active }) => active).length >= 3;
+    });
+    const started = performance.now();
+    await store.commit([put(store, "b"), put(store, "c")]);
+    t.ok(performance.now() - started < 3000, "others go on");
+    await session.abortTransaction();
+    await session.endSession();
+    const applied = (await ends).filter(({ status }) => status === "fulfilled");
+    t.equal(applied.length, 1);
+  });
+
   t.test("a transaction whose connection is cut leaves nothing open that holds up its repetition", async (t) => {
     const { store } = await fresh(t);
     const writes = [put(store, "a"), put(store, "b"), check("c", 0)];

@@ -2,6 +2,7 @@ import { type ClientSession, type Db, type Document, Long, type Timestamp } from
 import type { Connection } from "./connect.ts";
 import { isGone, writeError } from "./errors.ts";
 import { Deadline } from "./time-limit.ts";
+import { placesOf } from "./write-places.ts";
 
 /** Durable on a majority of the nodes before it is answered; `wtimeout` ours, since the server's default is for ever. */
 export const WRITE_CONCERN = { w: "majority", j: true, wtimeout: 10_000 } as const;
@@ -52,10 +53,27 @@ export async function sendWrite(
 ): Promise<WriteReply> {
   const numbered = { ...command, writeConcern: WRITE_CONCERN, txnNumber };
   const deadline = new Deadline(WRITE_MILLISECONDS);
+  const { givenUp } = connection.topology;
+  const places = placesOf(db.client);
+  await places.take(deadline, givenUp).catch((error: unknown) => {
+    throw writeError(error).with({ outcome: "not_applied" });
+  });
+  try {
+    return await attemptAll(connection, () => deadline.race(db.command(numbered, { session }), givenUp), deadline);
+  } finally {
+    places.leave();
+  }
+}
+
+async function attemptAll(
+  connection: Connection,
+  send: () => Promise<Document>,
+  deadline: Deadline,
+): Promise<WriteReply> {
   let proven = true;
   for (let attempt = 1; ; attempt++) {
     try {
-      const reply = (await deadline.race(db.command(numbered, { session }), connection.topology.givenUp)) as WriteReply;
+      const reply = (await send()) as WriteReply;
       connection.see(reply.operationTime);
       return reply;
     } catch (error) {
