@@ -175,20 +175,19 @@ export function guardSecrets(t: Test, { app, people, time }: World): void {
       await app.send("POST", "/v1/admin/users", { body: { email: invited } });
       // Else that mail would be put together while the first one is measured.
       await people.mailed(invited, "invite");
-      const cost = async (email: string) => {
-        await signIn(email, OTHER_PASSWORD);
-        // The least of several: whatever else this process has to do comes on top.
-        const costs: number[] = [];
-        for (let i = 0; i < 7; i++) {
+      const others = ["nobody-here@example.org", closed.email, invited];
+      // The least of several: whatever else this process has to do comes on top. In turn, as code gets faster with use.
+      const least = new Map<string, number>();
+      for (let i = 0; i < 16; i++) {
+        for (const email of [known.email, ...others]) {
           const used = cpuTime();
           await signIn(email, OTHER_PASSWORD);
-          costs.push(used());
+          if (i > 0) least.set(email, Math.min(used(), least.get(email) ?? Number.POSITIVE_INFINITY));
         }
-        return Math.min(...costs);
-      };
-      const wrong = await cost(known.email);
-      for (const email of ["nobody-here@example.org", closed.email, invited]) {
-        const other = await cost(email);
+      }
+      const wrong = least.get(known.email) ?? 0;
+      for (const email of others) {
+        const other = least.get(email) ?? 0;
         t.ok(
           other > wrong / 2 && wrong > other / 2,
           `${other.toFixed(1)} ms of CPU, a wrong password ${wrong.toFixed(1)}`,
