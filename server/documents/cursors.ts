@@ -62,7 +62,8 @@ export function createCursors(secrets: readonly string[]): Cursors {
     const given = Buffer.from(text.slice(point + 1), "latin1");
     const good = keys.some((key) => timingSafeEqual(Buffer.from(sign(key, payload), "latin1"), given));
     const cursor = good ? decodeCursor(payload) : undefined;
-    if (cursor) known.set(text, cursor);
+    // A copy: the text is a part of its URL, all of which it would keep.
+    if (cursor) known.set(Buffer.from(text, "latin1").toString("latin1"), cursor);
     return cursor;
   }
 }
