@@ -62,13 +62,14 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   const writing: Writing = { http, order: createWriteOrder(), own };
   const connection = createConnectionFace();
   let machine: Promise<Machine> | undefined;
-  const watch: Watch = (...asked) => {
+  const ask = (...asked: Parameters<Watch>): ReturnType<Watch> => {
     const { WebSocket = globalThis.WebSocket } = options;
     if (!WebSocket) throw refused("WebSocket", "is missing here: pass the one of `ws`");
     const parts = { url, WebSocket, ApiError, http, decode, auth: session.auth, connection, own, optimistic };
     machine ??= import("./live/index.ts").then(({ createMachine }) => createMachine(parts), notLoaded);
     return watchBy(machine, ...asked);
   };
+  const watch = Object.assign(ask, { auth: session.auth }) as Watch;
   const collection = (name: string): AnyCollection => createCollection(writing, watch, name);
   const client = {
     auth: createAuth(session.auth, accounts),

@@ -1,8 +1,13 @@
 import type { Machine, OpenConnection } from "./live/parts.ts";
+import type { Auth } from "./types/auth.ts";
 import type { Live, LiveState } from "./types/live.ts";
 
 /** Watches the question of a key; sdk.md 6. */
-export type Watch = <R>(key: string, next?: (state: LiveState<R>) => void) => Live<R>;
+export interface Watch {
+  <R>(key: string, next?: (state: LiveState<R>) => void): Live<R>;
+  /** Who asks; for hooks, which ask anew for somebody else. */
+  readonly auth: Pick<Auth, "onChange">;
+}
 
 /** `db.connection`: there before what connects, which is loaded with the first live result and tells it how it is. */
 export function createConnectionFace(): OpenConnection {
@@ -24,7 +29,13 @@ export function createConnectionFace(): OpenConnection {
 }
 
 /** Before the first answer. */
-const NOTHING = { changes: [], synced: false, pending: false, fromCache: false } as unknown as LiveState<never>;
+const NOTHING = {
+  changes: [],
+  more: false,
+  synced: false,
+  pending: false,
+  fromCache: false,
+} as unknown as LiveState<never>;
 
 /** A live result at once, of a machine that may still be loading. */
 export function watchBy<R>(machine: Promise<Machine>, ...asked: Parameters<typeof watch<R>>): Live<R> {

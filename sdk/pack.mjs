@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 const IMPORTS = /((?:from|import)\s*\(?\s*")(\.[^"]+)(")/g;
 /** What apps import; package.json names them. */
-const ENTRIES = ["index", "live/index", "admin"];
+const ENTRIES = ["index", "live/index", "react/index", "admin"];
 /** The time npm gives every file, so that equal sources make equal packages. */
 const PACKAGE_TIME = 499_162_500;
 
@@ -19,7 +19,7 @@ export async function packSdk(folder) {
   const dist = join(folder, "dist");
   const banner = { js: `/*! ${manifest.name} ${manifest.version} | MIT licence */` };
   const bundle = async (entry, options) => {
-    const shared = { bundle: true, target: "es2022", logLevel: "warning", write: false, banner };
+    const shared = { bundle: true, external: ["react"], target: "es2022", logLevel: "warning", write: false, banner };
     const { outputFiles } = await build({ entryPoints: [join(dist, `${entry}.js`)], ...shared, ...options });
     return outputFiles[0].text;
   };

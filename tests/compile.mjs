@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, w
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
-import { linkProgram, FOLDER as MODULES_FOLDER, makeModules, modulesAmong, nameOf } from "./modules.mjs";
+import { entryOf, linkProgram, FOLDER as MODULES_FOLDER, makeModules, modulesAmong, nameOf } from "./modules.mjs";
 import { isKept, keepCompiled, makeVendors, STAMP, VENDORS, FOLDER as VENDORS_FOLDER, vendorFile } from "./vendors.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -59,7 +59,7 @@ async function compile(source, result) {
     .replace(PROTOCOL, (_, word, name) => `${word}"${sdk}/protocol/${name}.js"`)
     .replace(VENDOR, (_, words, name) => `${words}"${pathTo(vendorFile(name))}"`)
     .replace(OWN_SDK, (_, word) => `${word}"${sdk}/index.js"`)
-    .replace(SDK, (_, words, name = "index") => `${words}"${sdk}/${name === "live" ? "live/index" : name}.js"`);
+    .replace(SDK, (_, words, name) => `${words}"${sdk}/${entryOf(name)}.js"`);
   writeFileSync(`${result}.map`, map);
   writeFileSync(result, modules.has(nameOf(source)) ? linked : linkProgram(linked, result, modules));
 }

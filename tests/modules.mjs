@@ -51,8 +51,12 @@ function resolve(specifier, from) {
   if (specifier.startsWith("#protocol/"))
     return join(ROOT, "sdk/protocol", `${specifier.slice("#protocol/".length)}.ts`);
   if (specifier.startsWith(".")) return join(dirname(from), specifier);
-  const [, entry = "index"] = /^@galley\/sdk\/(\w+)$/.exec(specifier) ?? [];
-  return join(ROOT, "sdk", entry === "live" ? "live/index.ts" : `${entry}.ts`);
+  return join(ROOT, "sdk", `${entryOf(/^@galley\/sdk\/(\w+)$/.exec(specifier)?.[1])}.ts`);
+}
+
+/** Where the file of an entry of the SDK is: a folder's is its index. */
+export function entryOf(name = "index") {
+  return name === "live" || name === "react" ? `${name}/index` : name;
 }
 
 const STATIC = /^import (?:(\{[^}]*\})|\* as (\w+)) from "(\.[^"]*)\.js";$/gm;

@@ -15,6 +15,7 @@ import { createTeller, type Taker, type Told } from "./teller.ts";
 const NOTHING: LiveState<never> = {
   data: undefined,
   changes: [],
+  more: false,
   synced: false,
   pending: false,
   fromCache: false,

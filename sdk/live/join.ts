@@ -115,13 +115,13 @@ class Join {
     const sources = [...this.#sources.values()].flat();
     const state: LiveState<unknown> = {
       ...page,
-      ...{ data, error, changes: changesOf(before, kept) },
+      ...{ data, error, more: !error && page.more, changes: changesOf(before, kept) },
       synced: page.synced && sources.every(({ state }) => !state || state.synced),
       pending: page.pending || sources.some(({ state }) => state?.pending),
     };
     this.#rows = kept;
     const { told } = this;
-    const isAlike = told && told.synced === state.synced && told.pending === state.pending;
+    const isAlike = told && told.synced === state.synced && told.pending === state.pending && told.more === state.more;
     return isAlike && told.data === data && told.error === error ? undefined : state;
   }
 

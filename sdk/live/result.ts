@@ -125,6 +125,7 @@ export class Result {
     const data = this.#data(rows, told?.data);
     const next: LiveState<unknown> = {
       data,
+      more: this.watched.shows === "list" && data !== undefined && (view?.more ?? this.#more),
       changes: changesOf(this.#toldRows, rows ?? []),
       synced: connected && this.window !== undefined && !this.#short && !pending,
       pending,
@@ -132,7 +133,7 @@ export class Result {
       error: this.#error,
       position: this.#exact ?? this.#position,
     };
-    const isAlike = told && told.synced === next.synced && told.pending === pending;
+    const isAlike = told && told.synced === next.synced && told.pending === pending && told.more === next.more;
     const same = isAlike && told.data === data && told.error === next.error;
     if (same || (!told && data === undefined && !next.error)) return undefined;
     this.#toldRows = rows ?? [];

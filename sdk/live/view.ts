@@ -13,6 +13,7 @@ export interface Base {
 
 export interface Viewed {
   readonly rows: readonly Row[];
+  readonly more: boolean;
   /** It shows writes that the server has not confirmed. */
   readonly pending: boolean;
 }
@@ -41,9 +42,11 @@ export function viewOf(base: Base, overlay: Overlay, elsewhere: (id: string) => 
     if (fate && (row || fate.kind === "moves")) fates.set(id, fate);
     pending ||= row !== undefined;
   }
-  if (fates.size === 0) return { rows: base.rows, pending };
-  const rows = withFates(base, fates);
-  return { rows, pending: pending || rows.some(({ _id }) => fates.has(_id)) };
+  if (fates.size === 0) return { rows: base.rows, more: base.more, pending };
+  const all = withFates(base, fates);
+  const { limit } = base.evaluator;
+  const rows = all.slice(0, limit);
+  return { rows, more: base.more || all.length > limit, pending: pending || rows.some(({ _id }) => fates.has(_id)) };
 }
 
 /** A document that writes touch. */
@@ -97,7 +100,7 @@ function newFateOf(
   return evaluator.accepts(document) ? { kind: "moves", shown } : { kind: "goes" };
 }
 
-/** In one pass, however many there are. */
+/** In one pass, however many there are; with those that the limit leaves no place for. */
 function withFates({ rows, more, evaluator }: Base, fates: ReadonlyMap<string, Fate>): readonly Row[] {
   const moved = firstOf(fates.values(), evaluator);
   const result: Row[] = [];
@@ -111,7 +114,7 @@ function withFates({ rows, more, evaluator }: Base, fates: ReadonlyMap<string, F
   }
   // Behind the last one stands what is not held here.
   if (!more) result.push(...moved.slice(next));
-  return result.slice(0, evaluator.limit);
+  return result;
 }
 
 /** Those that move, in order, no more than the list may show: of thousands most stand behind all of these. */

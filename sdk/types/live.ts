@@ -7,6 +7,8 @@ export interface LiveState<R> {
   readonly data: R | undefined;
   /** Lists and single documents: what is different from the state before. Empty for counts and aggregates. */
   readonly changes: readonly Change<R>[];
+  /** Lists: others follow, beyond the limit. */
+  readonly more: boolean;
   /** Whether it equals the server's result: connected, whole, nothing under way. */
   readonly synced: boolean;
   /** Shows own writes that the server has not confirmed. */

@@ -24,6 +24,7 @@ const PORTS = ["document-store", "file-store", "attempts", "pages", "expired", "
 
 export const WALLS: readonly Wall[] = [
   { inside: "sdk/protocol/", may: [], packages: [], why: "the language imports nothing" },
+  { inside: "sdk/react/", may: ["sdk/"], packages: ["react"], why: "hooks know React and the SDK" },
   { inside: "sdk/", may: ["sdk/"], packages: [], why: "the SDK imports only itself" },
   { inside: "admin-ui/", may: ["admin-ui/"], packages: true, why: "the console talks only through the SDK" },
   {

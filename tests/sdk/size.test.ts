@@ -9,12 +9,14 @@ const CORE_LIMIT = 7.75 * 1024;
 /** What is loaded with the first sign-in, and what an admin's script imports. */
 const ACCOUNTS_LIMIT = 1024;
 const ADMIN_LIMIT = 1024;
+const REACT_LIMIT = 2 * 1024;
 const SDK = join(ROOT, "sdk");
 
 /** Bundles an entry as an app does. */
 async function bundle(entry: string) {
   const { metafile, outputFiles } = await build({
     entryPoints: { [entry]: join(SDK, `${entry}.ts`) },
+    external: ["react"],
     conditions: ["galley-source"],
     bundle: true,
     splitting: true,
@@ -67,12 +69,23 @@ t.test("the admin's part is a file of its own, which holds nothing of the core",
   t.strictSame(held.sort(), ["admin.ts", "door.ts"]);
 });
 
+t.test("the hooks are at most 2 KB, and need nothing but React", async (t) => {
+  const { metafile, bytes } = await bundle("react/index");
+  t.ok(bytes > 0 && bytes <= REACT_LIMIT, `${bytes} bytes of ${REACT_LIMIT}`);
+  t.comment(`react: ${bytes} bytes`);
+  const [output] = Object.values(metafile.outputs);
+  t.strictSame(new Set(output?.imports.map(({ path }) => path)), new Set(["react"]));
+  for (const input of Object.keys(metafile.inputs)) t.match(input, /^react\/|^door\.ts$/);
+});
+
 t.test("importing the SDK does nothing: what is not used is left out whole", async (t) => {
-  const imports = 'import { ApiError, createClient } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";';
+  const imports =
+    'import { ApiError, createClient } from "@galley/sdk"; import { admin } from "@galley/sdk/admin"; import { useLive } from "@galley/sdk/react";';
   const { outputFiles } = await build({
     stdin: { contents: imports, resolveDir: SDK },
     conditions: ["galley-source"],
     bundle: true,
+    external: ["react"],
     format: "esm",
     write: false,
   });
