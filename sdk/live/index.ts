@@ -86,6 +86,8 @@ export function createMachine(parts: LiveParts): Machine {
   const identity = createIdentity({
     ...{ claim, auth: parts.auth, ApiError, send: connection.send, isWelcome: () => welcome },
     changed() {
+      // What is asked from here on would be asked as the one who has gone.
+      welcome = false;
       // First, so that what waited of the last user's goes to nobody.
       forget();
       for (const entry of entries.values()) entry.result.empty();
@@ -150,9 +152,9 @@ export function createMachine(parts: LiveParts): Machine {
     }
     switch (frame.t) {
       case "welcome":
-        welcome = true;
         ahead = Date.parse(frame.now) - Date.now();
-        identity.welcome(frame);
+        welcome = identity.welcome(frame);
+        if (!welcome) break;
         // After the same person's new token they go on; else there are none.
         for (const entry of entries.values()) if (!numbers.has(entry.s)) subscribe(entry);
         break;

@@ -1,5 +1,5 @@
 /** The client's live half against a real Galley: what docs/realtime.md promises of states. */
-import { ApiError, type Client, createClient, type LiveState } from "@galley/sdk";
+import { ApiError, type Client, createClient, type Live, type LiveState } from "@galley/sdk";
 import t, { type Test } from "tap";
 import { WebSocket as NodeSocket } from "ws";
 import { startApp, type TestApp } from "../support/app.ts";
@@ -202,6 +202,53 @@ onEachEngine(t, async (t, engine) => {
     t.ok(counters.renewals <= renewals + 3, "told once, not again and again");
     t.same([counters.closes[4401], counters.closes[4429], counters.sockets], [undefined, undefined, sockets]);
     live.close();
+  });
+
+  t.test("what is asked in the moment of a change of users is asked as the new one", async (t) => {
+    const guest = open(t, {});
+    const mine = guest.collection("mine");
+    const lives: Live<{ text: string }[]>[] = [];
+    // Heard here before the connection hears of it, as by an app that draws itself anew.
+    guest.auth.onChange((user) => user && lives.push(mine.find().live(), mine.find({ text: { $ne: "" } }).live()));
+    for (const text of ["first", "second", "third"]) {
+      const { id: ownerId } = await guest.auth.signInAsGuest();
+      await mine.create({ ownerId, text });
+      await until(() => lives.length === 2);
+      for (const live of lives.splice(0)) {
+        await until(() => live.state.data?.[0]?.text === text || live.state.error !== undefined);
+        t.match(live.state, { error: undefined, data: [{ text }] });
+        live.close();
+      }
+      await guest.auth.signOut();
+    }
+  });
+
+  t.test("who signs in while the connection is made is shown their own", async (t) => {
+    let welcome = (): void => {};
+    const welcomed = new Promise<void>((resolve) => {
+      welcome = resolve;
+    });
+    let isGreeted = false;
+    class SlowSocket extends NodeSocket {
+      override send(...values: [data: string]) {
+        isGreeted = true;
+        super.send(...values);
+      }
+      override emit(name: string, ...values: unknown[]): boolean {
+        if (name !== "message") return super.emit(name, ...values);
+        void welcomed.then(() => super.emit(name, ...values));
+        return true;
+      }
+    }
+    const guest = createClient<Schema>({ url: app.url, WebSocket: SlowSocket as unknown as typeof WebSocket });
+    t.teardown(() => guest.close());
+    const live = guest.collection("mine").find().live();
+    await until(() => isGreeted);
+    const { id: ownerId } = await guest.auth.signInAsGuest();
+    welcome();
+    t.same(await live.ready, []);
+    await guest.collection("mine").create({ ownerId, text: "x" });
+    await until(() => live.state.synced && live.state.data?.length === 1);
   });
 
   t.test(
