@@ -8,6 +8,7 @@ const COMMANDS: readonly { name: string; summary: string; load: () => Promise<{ 
   { name: "import", summary: "load documents from a JSON, NDJSON or CSV file", load: () => import("./import.ts") },
   { name: "export", summary: "write a collection's documents as NDJSON", load: () => import("./export.ts") },
   { name: "watch", summary: "follow a question's result as it changes", load: () => import("./watch.ts") },
+  { name: "types", summary: "write TypeScript for the server's collections", load: () => import("./types.ts") },
   { name: "collections", summary: "list, create, show or drop collections", load: () => import("./collections.ts") },
   { name: "keys", summary: "create, list or revoke service keys", load: () => import("./keys.ts") },
   { name: "rules", summary: "test, publish and roll back access rules", load: () => import("./rules.ts") },

@@ -21,6 +21,8 @@ export interface ReachRequest {
   /** JSON text, or bytes that are streamed while the answer is already being read. */
   readonly body?: string | AsyncIterable<Uint8Array>;
   readonly type?: string;
+  /** Breaks it off. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ReachReply {
@@ -35,17 +37,22 @@ export interface ReachReply {
  * data folder, by its `server.json`; else the app itself, started here without listening.
  */
 export async function reach(call: Call): Promise<Reach> {
+  const server = await reachServer(call);
+  if (server) return server;
+  const { withinProcess } = await import("./reach-app.ts");
+  return withinProcess(call, dataFolder(call));
+}
+
+/** As {@link reach}, but for the app itself: undefined if no server runs on the data folder. */
+export async function reachServer(call: Call): Promise<Reach | undefined> {
   const url = textOption(call, "url") ?? call.env.GALLEY_URL;
   if (url !== undefined) {
     const key = serviceKey(call.env);
     if (!key) throw new CommandError("set GALLEY_SERVICE_KEY to a service key of the server at --url");
     return overNetwork(url, key);
   }
-  const folder = dataFolder(call);
-  const running = readServerFile(folder);
-  if (running && (await answers(running.url))) return overNetwork(running.url, running.key);
-  const { withinProcess } = await import("./reach-app.ts");
-  return withinProcess(call, folder);
+  const running = readServerFile(dataFolder(call));
+  return running && (await answers(running.url)) ? overNetwork(running.url, running.key) : undefined;
 }
 
 /** As the server's own variables, this one may name a file that holds the value. */
@@ -109,12 +116,12 @@ function overNetwork(url: string, key: string): Reach {
     address: { url: base.origin, key },
     // node:http rather than fetch: an import reads verdicts while it still sends rows, and fetch does not begin to
     // answer before the whole body is sent.
-    send: ({ method, path, body, type }) =>
+    send: ({ method, path, body, type, signal }) =>
       new Promise((resolve, reject) => {
         const headers: Record<string, string> = { authorization: `Bearer ${key}` };
         if (body !== undefined) headers["content-type"] = type ?? "application/json";
         let answer: IncomingMessage | undefined;
-        const request = open(new URL(path, base), { method, headers }, (reply) => {
+        const request = open(new URL(path, base), { method, headers, ...(signal && { signal }) }, (reply) => {
           answer = reply;
           resolve({
             status: reply.statusCode ?? 0,

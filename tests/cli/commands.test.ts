@@ -10,7 +10,7 @@ import { startGalley } from "../support/server-process.ts";
 
 t.test("every command tells its use, and what is not understood exits 2", async (t) => {
   const folder = temporaryFolder(t);
-  for (const name of ["dev", "start", "import", "export", "watch", "collections", "keys", "rules", "doctor"]) {
+  for (const name of ["dev", "start", "import", "export", "watch", "types", "collections", "keys", "rules", "doctor"]) {
     const { code, out } = await galley(folder, [name, "--help"]);
     t.equal(code, 0);
     t.match(out, new RegExp(`^Usage: galley ${name}`));

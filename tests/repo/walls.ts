@@ -73,10 +73,11 @@ export const WALLS: readonly Wall[] = [
   },
   {
     inside: "server/cli/",
-    // `watch` is a client as apps have it.
+    // `watch` is a client as apps have it; `types` reads a schema's references as the validator does.
     may: [
       "sdk/protocol/",
       "sdk/index.ts",
+      ...["refs", "walk"].map((name) => `server/documents/schema/${name}.ts`),
       ...["app", "config", "data-folder", "main", "log"].map((name) => `server/${name}.ts`),
     ],
     packages: true,
