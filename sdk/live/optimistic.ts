@@ -179,7 +179,7 @@ export function createOptimistic(results: Results): Optimistic {
     view(result) {
       const { watched, more, rows } = result;
       if (!rows) return undefined;
-      if (overlay.isEmpty) return { rows: rows as readonly Row[], pending: false, isGuess };
+      if (overlay.isEmpty) return { rows: rows as readonly Row[], more, pending: false, isGuess };
       const evaluator = evaluatorOf(watched);
       if (!evaluator) return undefined;
       const { collection } = watched;
