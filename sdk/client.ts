@@ -106,7 +106,7 @@ function claimKey(key: string): Grant {
   };
 }
 
-/** A page or a worker of one. */
+/** A page, a worker of one, or an app of React Native. */
 function isBrowser(): boolean {
-  return "document" in globalThis || "importScripts" in globalThis;
+  return "document" in globalThis || "importScripts" in globalThis || globalThis.navigator?.product === "ReactNative";
 }

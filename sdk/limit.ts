@@ -23,17 +23,22 @@ export interface Limit {
  */
 export function startLimit(running: Set<Limit>, source: AbortSignal | undefined): Limit {
   const controller = new AbortController();
+  let fail!: (error: ApiError) => void;
   const timers: unknown[] = [];
   const after = (milliseconds: number, act: () => void): unknown => timers.push(setTimeout(act, milliseconds));
   const never = new Promise<never>((_, reject) => {
-    controller.signal.onabort = () => reject(controller.signal.reason);
+    fail = reject;
   });
   // Reached between two races, it is told by the next one.
   never.catch(() => {});
   const race: Limit["race"] = (work) => Promise.race([never, work]);
 
-  const stop = (cause: unknown): void =>
-    controller.abort(new ApiError("aborted", "the request was aborted", { cause }));
+  // Of whoever is first, and before what it stops: React Native's signals know no reason.
+  const abort = (error: ApiError): void => {
+    fail(error);
+    controller.abort(error);
+  };
+  const stop = (cause: unknown): void => abort(new ApiError("aborted", "the request was aborted", { cause }));
   const onAbort = (): void => stop(source?.reason);
   source?.addEventListener("abort", onAbort);
   if (source?.aborted) onAbort();
@@ -42,7 +47,7 @@ export function startLimit(running: Set<Limit>, source: AbortSignal | undefined)
     race,
     sleep: (milliseconds) => race(new Promise<void>((resolve) => after(milliseconds, resolve))),
     expire: (timeout) => {
-      after(timeout, () => controller.abort(new ApiError("network", `no answer within ${timeout} ms`)));
+      after(timeout, () => abort(new ApiError("network", `no answer within ${timeout} ms`)));
     },
     stop,
     end() {

@@ -1,3 +1,4 @@
+import { refused } from "./error.ts";
 import type { WriteOptions } from "./types/collection.ts";
 
 /**
@@ -5,6 +6,9 @@ import type { WriteOptions } from "./types/collection.ts";
  * a test holds them against each other. Cannot be guessed, sorts by time.
  */
 export function makeId(): string {
+  // What can be guessed would do harm, so there is nothing in its place.
+  if (!globalThis.crypto?.getRandomValues)
+    throw refused("crypto.getRandomValues", "is missing here: import what brings it first");
   let bits = BigInt(Date.now());
   for (const byte of crypto.getRandomValues(new Uint8Array(10))) bits = (bits << 8n) | BigInt(byte);
   // Version 7 and variant 2 stand in fixed places of the 128 bits; two more fill up the last of 26 digits.

@@ -14,7 +14,7 @@ export function createWriteOrder(): WriteOrder {
       const turn = Promise.all(documents.map((key) => last.get(key)));
       const written = write(turn);
       // A write that is aborted while it waits ends early, but must not let later ones pass those before it.
-      const ended: Promise<unknown> = Promise.allSettled([turn, written]).then(() => {
+      const ended: Promise<unknown> = Promise.all([turn, written.catch(() => {})]).then(() => {
         for (const key of documents) if (last.get(key) === ended) last.delete(key);
       });
       for (const key of documents) last.set(key, ended);

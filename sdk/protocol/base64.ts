@@ -2,7 +2,8 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const CODES = codesOf(ALPHABET);
 const URL_CODES = /* @__PURE__ */ codesOf(ALPHABET.replace("+/", "-_"));
 const PADDING = 61; // "="
-const ASCII = new TextDecoder();
+/** React Native before 0.85 has none. */
+const ASCII = globalThis.TextDecoder && new TextDecoder();
 const NONE = 255;
 /** The six bits that a character stands for, by its code. */
 const SEXTETS = new Uint8Array(128).fill(NONE);
@@ -15,12 +16,16 @@ function codesOf(alphabet: string): Uint8Array {
 /** Standard base64 with padding (RFC 4648 section 4). */
 export function encodeBase64(bytes: Uint8Array): string {
   const codes = sextets(bytes, CODES);
-  return ASCII.decode(codes.fill(PADDING, significant(bytes)));
+  return textOf(codes.fill(PADDING, significant(bytes)));
 }
 
 /** Base64 for URLs, without padding (RFC 4648 section 5). */
 export function encodeBase64Url(bytes: Uint8Array): string {
-  return ASCII.decode(sextets(bytes, URL_CODES).subarray(0, significant(bytes)));
+  return textOf(sextets(bytes, URL_CODES).subarray(0, significant(bytes)));
+}
+
+function textOf(codes: Uint8Array): string {
+  return ASCII ? ASCII.decode(codes) : codes.reduce((text, code) => text + String.fromCharCode(code), "");
 }
 
 /** The characters that stand for bytes, whole groups of four; those of the last beyond {@link significant} mean nothing. */

@@ -2,6 +2,7 @@ import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { isoOf, parseDate, readIso } from "./dates.ts";
 import type { Faults } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /** A value of the language as code holds it; query-language.md 1. `bigint` is int64, `Uint8Array` binary. */
 export type Value = null | boolean | number | bigint | string | Date | Uint8Array | readonly Value[] | ObjectValue;
@@ -60,7 +61,7 @@ export function keyFault(key: string): string | undefined {
   if (key.includes(".")) return `a key may not hold "." (${JSON.stringify(key.slice(0, 40))})`;
   if (key.includes("\0")) return "a key may not hold NUL";
   if (FORBIDDEN_KEYS.has(key)) return `the key ${JSON.stringify(key)} is not allowed`;
-  if (!key.isWellFormed()) return "a key must be well-formed Unicode (it has a lone surrogate)";
+  if (!isWellFormed(key)) return "a key must be well-formed Unicode (it has a lone surrogate)";
   return undefined;
 }
 
@@ -90,7 +91,7 @@ class Decoder {
   value(input: unknown, level: number): Value {
     switch (typeof input) {
       case "string":
-        if (!input.isWellFormed()) this.#bad("expects well-formed Unicode, got a lone surrogate");
+        if (!isWellFormed(input)) this.#bad("expects well-formed Unicode, got a lone surrogate");
         return input;
       case "number":
         if (!Number.isFinite(input)) this.#bad("expects a finite number");
