@@ -1,3 +1,5 @@
+import type { Leaf } from "./path.ts";
+
 /** A document of an unknown shape: what `T` is without a schema. */
 export type Json = Record<string, unknown>;
 
@@ -12,7 +14,7 @@ export interface ServerFields {
 
 /** What a schema says of a collection beside its documents' type; `galley types` writes it. */
 export interface Meta {
-  /** Names of the fields that the server fills with a default, as a union. */
+  /** Paths of the fields that the server fills with a default, as a union: `"done" | "address.country"`. */
   defaults?: string;
   /** Which collection each reference points to, by path. */
   refs?: Record<string, string>;
@@ -40,7 +42,21 @@ export type Doc<T> = Readonly<Body<T>> & ServerFields;
 export type New<T> = Optional<Body<T>, MetaOf<T> extends { defaults: infer D extends string } ? D : never> &
   Partial<ServerFields>;
 
-type Optional<T, K extends string> = [K] extends [never] ? T : Flat<Omit<T, K> & Partial<Pick<T, K & keyof T>>>;
+/** `T` without the need for what stands at the paths `K`, also inside arrays. */
+type Optional<T, K extends string> = [K] extends [never]
+  ? T
+  : unknown extends T
+    ? T
+    : T extends Leaf
+      ? T
+      : T extends readonly unknown[]
+        ? { [I in keyof T]: Optional<T[I], K> }
+        : Flat<
+            { [P in keyof T as P extends K ? never : P]: Optional<T[P], Inside<K, P>> } & {
+              [P in keyof T as P extends K ? P : never]?: Optional<T[P], Inside<K, P>>;
+            }
+          >;
+type Inside<K extends string, P> = K extends `${P & string}.${infer Rest}` ? Rest : never;
 type Flat<T> = { [K in keyof T]: T[K] };
 
 /** The paths that `expand` takes: the declared references, or any path without a definition. */

@@ -15,12 +15,23 @@ type PathsIn<T, M extends Mode, Depth extends unknown[]> = unknown extends T
   : T extends Leaf
     ? never
     : T extends readonly (infer E)[]
-      ? Through<PathsIn<E, M, Depth>, M>
+      ? Through<PathsIn<Exclude<E, readonly unknown[]>, M, Depth>, M> | Nested<Extract<E, readonly unknown[]>, M, Depth>
       : string extends keyof T
         ? string
         : Depth extends [unknown, ...infer Below]
           ? { [K in keyof T & string]: K | `${K}.${Inside<T[K], M, Below>}` }[keyof T & string]
           : string;
+
+/**
+ * An array directly inside another is entered by an index, but for `select`. It counts as a key: types that hold lists of
+ * themselves have no end of them.
+ */
+type Nested<A, M extends Mode, Depth extends unknown[]> = [A] extends [never]
+  ? never
+  : Depth extends [unknown, ...infer Below]
+    ? InNested<PathsIn<A, M, Below>, M>
+    : InNested<string, M>;
+type InNested<Inner extends string, M extends Mode> = M extends "read" ? Inner : `${Step<M>}.${Inner}`;
 
 type Inside<V, M extends Mode, Depth extends unknown[]> = unknown extends V
   ? string

@@ -1,10 +1,15 @@
 /** `galley types`: what it writes of collections with and without a schema, on each engine, and what it refuses. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { startApp, type TestApp } from "../support/app.ts";
 import { galley, temporaryFolder } from "../support/command-line.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { CLEAN_ENV } from "../support/programs.ts";
+import { PROCESS_KEY, startGalley } from "../support/server-process.ts";
+import { until } from "../support/until.ts";
 
 const TODOS = {
   type: "object",
@@ -194,4 +199,53 @@ onEachEngine(t, async (t, engine) => {
       t.match(nobody, { code: 1, err: /^galley types: http:\/\/127.0.0.1:1 does not answer: .*\n$/ });
     },
   );
+});
+
+t.test("--watch keeps the file as the collections are, through a restart, until it is interrupted", async (t) => {
+  const folder = temporaryFolder(t);
+  const out = temporaryFolder(t);
+  const file = join(out, "galley.d.ts");
+  t.match(await galley(folder, ["types", "--watch", "--out", file]), {
+    code: 1,
+    err: "galley types: no server runs on this data folder: start one with galley dev\n",
+  });
+  let server = await startGalley(folder);
+  t.teardown(() => server.end("SIGTERM"));
+  const clean = 'unset NODE_OPTIONS; exec "$0" server/galley.cjs types --watch --out "$@"';
+  const env = { ...CLEAN_ENV, GALLEY_DATA_DIR: folder };
+  const child = spawn("sh", ["-c", clean, process.execPath, file], { env, stdio: ["ignore", "pipe", "pipe"] });
+  t.teardown(() => child.kill("SIGKILL"));
+  const closed = once(child, "close");
+  let told = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (told += chunk.toString()));
+  const send = async (method: string, path: string, body: object) => {
+    const headers = { authorization: `Bearer ${PROCESS_KEY}`, "content-type": "application/json" };
+    const { status } = await fetch(server.url + path, { method, headers, body: JSON.stringify(body) });
+    if (status >= 300) throw new Error(`${method} ${path}: ${status}`);
+  };
+  const holds = (text: string) =>
+    until(() => existsSync(file) && readFileSync(file, "utf8").includes(text), 30, `the file holds ${text}`);
+
+  await holds("export interface Schema {\n}");
+  await send("POST", "/v1/admin/collections", { name: "todos", schema: { properties: { title: { type: "string" } } } });
+  await holds("  title?: string;");
+  await send("PATCH", "/v1/admin/collections/todos", { schema: { properties: { done: { type: "boolean" } } } });
+  await holds("  done?: boolean;");
+  await send("POST", "/v1/documents/events", { n: 1 });
+  await holds("  n: number;");
+
+  const { port } = new URL(server.url);
+  await server.end("SIGTERM");
+  await until(() => told.includes("the server does not answer: trying again"), 30, "that it is gone is told");
+  server = await startGalley(folder, { GALLEY_PORT: port });
+  await send("POST", "/v1/documents/events", { n: "text" });
+  await holds("  n: string | number;");
+
+  child.kill("SIGINT");
+  t.same(await closed, [0, null]);
+  const lines = told.trimEnd().split("\n");
+  t.equal(lines.filter((line) => line.startsWith(`wrote ${file}: `)).length, lines.length - 1, told);
+  t.match(lines[0], /: 0 collections$/);
+  t.match(lines.at(-1), /: 2 collections$/);
+  t.same(readdirSync(out), ["galley.d.ts"], "and leaves nothing else");
 });

@@ -44,7 +44,7 @@ const SINGULARS: Readonly<Record<string, string>> = {
 const RULES: readonly (readonly [RegExp, string])[] = [
   [/(ss|us|is)$/, "$1"],
   [/([^aeiou])ies$/, "$1y"],
-  [/(ss|sh|ch|x|z|us)es$/, "$1"],
+  [/(ss|sh|ch|x|zz|us)es$/, "$1"],
   [/(.)s$/, "$1"],
 ];
 

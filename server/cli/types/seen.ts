@@ -122,8 +122,8 @@ const MANY = 64;
 function looksLikeData(name: string): boolean {
   return (
     name.length > 64 ||
-    /[@/:]/.test(name) ||
-    /^\d{4}-\d\d|^[+-]?\d{5,}$/.test(name) ||
+    /\S@\S|:\/\//.test(name) ||
+    /^\d{4}-\d\d|^\d\d?:\d\d|^[+-]?\d{5,}$/.test(name) ||
     /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-/i.test(name) ||
     (/^[\w-]{16,}$/.test(name) && /\d/.test(name) && /\d.*[a-z].*\d.*[a-z]/i.test(name))
   );

@@ -1,5 +1,5 @@
 // Judged by the compiler: what stands here must compile, and each line under `@ts-expect-error` must not.
-import { plain, todos } from "./schema.ts";
+import { db, plain, todos } from "./schema.ts";
 
 todos.find();
 todos.find({});
@@ -72,3 +72,14 @@ todos.find({}, { sort: "tags.0" });
 todos.find({}, { limit: "10" });
 
 todos.find({}, { sort: ["-author.name", "items.price", "_createdAt"] });
+
+const trees = db.collection("trees");
+trees.find({ "root.leaf": { $gt: 1 }, "root.below.leaf": 1, "root.0.leaf": 1, "grid.0.1.cell": 2 });
+trees.update("a", { "root.0.leaf": 1, "grid.0.1.cell": 2 });
+trees.find({}, { select: ["grid.cell"] });
+// @ts-expect-error no such field, however deep the type may go
+trees.find({ "root.leafs": 1 });
+// @ts-expect-error a list in a list is entered by its index
+trees.find({ "grid.cell": 2 });
+// @ts-expect-error a number
+trees.find({ "grid.0.1.cell": "x" });

@@ -21,11 +21,19 @@ export interface User {
   name: string;
 }
 
+/** A type without end. */
+export type Tree = string | Tree[] | { below?: Tree; leaf?: number };
+
 /** As somebody writes it by hand, and as `galley types` does. */
 export interface Schema {
   plain: Todo;
   todos: Defined<Todo, { defaults: "done" | "n"; refs: { owner: "users"; tags: "users"; "items.by": "users" } }>;
   users: User;
+  places: Defined<
+    { at: { city: string; country: string }; stops: { city: string; nights: number }[] },
+    { defaults: "at.country" | "stops.nights" }
+  >;
+  trees: { root: Tree; grid: { cell: number }[][] };
 }
 
 export const db: Client<Schema> = createClient<Schema>({ url: "http://localhost" });

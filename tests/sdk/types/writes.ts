@@ -24,6 +24,12 @@ todos.create({ ...whole, n: "3" });
 // @ts-expect-error an id is text
 todos.create({ ...whole, _id: 5 });
 
+db.collection("places").create({ at: { city: "Bern" }, stops: [{ city: "Rome" }, { city: "Oslo", nights: 3 }] });
+// @ts-expect-error the city has no default
+db.collection("places").create({ at: { country: "CH" }, stops: [] });
+// @ts-expect-error of a stop neither
+db.collection("places").create({ at: { city: "Bern" }, stops: [{ nights: 1 }] });
+
 todos.update("a", { title: "x", "author.name": "Ada", "items.0.price": 3, due: new Date() });
 todos.update("a", {
   $set: { title: "x", "tags.$[]": "y", "items.$[cheap].price": 1 },
