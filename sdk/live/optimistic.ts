@@ -6,7 +6,7 @@ import { Evaluator } from "./evaluator.ts";
 import { Overlay, type Passed, type Row, type Write } from "./overlay.ts";
 import type { Watched } from "./question.ts";
 import type { Result } from "./result.ts";
-import { byId, type Viewed, viewOf } from "./view.ts";
+import { byId, type Source, type Viewed, viewOf } from "./view.ts";
 
 /** Milliseconds that news wait for the answer of a write which they may hold. */
 const PATIENCE = 5000;
@@ -96,7 +96,7 @@ export function createOptimistic(results: Results): Optimistic {
       },
       answered(answers, position) {
         if (!overlay.writes.has(write)) return;
-        overlay.answer(write, operations, answers, newestOf);
+        overlay.answer(write, operations, answers, (...of) => newestOf(...of)?.row);
         write.position = position;
         later(write, ASK, results.ask);
         changed(write);
@@ -141,14 +141,14 @@ export function createOptimistic(results: Results): Optimistic {
   }
 
   /** What results hold of a document as a whole. */
-  function newestOf(collection: string, id: string, except?: Result): Row | undefined {
-    let newest: Row | undefined;
+  function newestOf(collection: string, id: string, except?: Result): Source | undefined {
+    let newest: { readonly row: Row; readonly result: Result } | undefined;
     for (const result of results.of(collection)) {
       if (result === except || result.watched.shape.select !== undefined) continue;
       const row = result.rows && byId(result.rows as readonly Row[]).get(id);
-      if (row && !(newest && versionOf(newest._v) >= versionOf(row._v))) newest = row;
+      if (row && !(newest && versionOf(newest.row._v) >= versionOf(row._v))) newest = { row, result };
     }
-    return newest;
+    return newest && { row: newest.row, passed: passedBy(newest.result) };
   }
 
   function evaluatorOf(watched: Watched): Evaluator | undefined {

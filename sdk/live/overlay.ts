@@ -18,8 +18,10 @@ interface Change {
   readonly twice: boolean;
   /** What was stored, once that is known; null: gone. */
   answer: Row | null | undefined;
+  /** The version that was stored, where that is all that is known. */
+  version: number | undefined;
   /** What it made of what. */
-  readonly made: WeakMap<Row, Row>;
+  made: WeakMap<Row, Row>;
   alone: Row | null | undefined;
 }
 
@@ -70,7 +72,12 @@ export class Overlay {
     const changes = operations.flatMap((operation): Change[] =>
       operation.op === "check"
         ? []
-        : [{ operation, twice: isTwice(operation), answer: undefined, made: new WeakMap(), alone: undefined }],
+        : [
+            {
+              ...{ operation, twice: isTwice(operation), answer: undefined, version: undefined },
+              ...{ made: new WeakMap(), alone: undefined },
+            },
+          ],
     );
     const collections = new Set(changes.map(({ operation }) => operation.collection));
     const write: Write = { changes, collections, now, state: "waiting", position: undefined, isInDoubt: false };
@@ -101,9 +108,10 @@ export class Overlay {
       if (op === "delete") change.answer = null;
       else if (answer && "_id" in answer) change.answer = answer;
       else if (answer?.v) {
-        // A batch tells versions alone. What is not held stays away until the server tells of it.
+        // A batch tells versions alone. What is not held as a whole is worked out of whatever is held of it.
         const made = this.#before(write, collection, id, baseOf(collection, id) ?? null);
         if (made) change.answer = this.#guess({ ...made, _v: answer.v });
+        else Object.assign(change, { version: answer.v, made: new WeakMap(), alone: undefined });
       }
     }
     write.state = "answered";
@@ -137,6 +145,11 @@ export class Overlay {
   /** Whether a result has yet to pass one of them. */
   isOpen(touches: Touches, passed: Passed): boolean {
     return touches.some(({ write }) => !isDone(write, passed));
+  }
+
+  /** Whether a result has passed one of them that another has not. */
+  isAhead(touches: Touches, passed: Passed, than: Passed): boolean {
+    return touches.some(({ write }) => isDone(write, passed) && !isDone(write, than));
   }
 
   /** A document as it is shown: what is held of it, with the writes on top. */
@@ -197,8 +210,11 @@ export class Overlay {
   }
 
   #after(write: Write, change: Change, document: Row | null): Row | null {
-    if (write.state === "answered") return newer(document, change.answer);
-    if (write.isInDoubt && change.twice) return document;
+    const { version } = change;
+    if (version) {
+      if (document && versionOf(document._v) >= versionOf(version)) return document;
+    } else if (write.state === "answered") return newer(document, change.answer);
+    else if (write.isInDoubt && change.twice) return document;
     if (document === null) {
       change.alone ??= this.#applied(write, change, null);
       return change.alone;
@@ -210,17 +226,23 @@ export class Overlay {
     return made;
   }
 
-  #applied({ now }: Write, { operation }: Change, document: Row | null): Row | null {
-    const { op, ifVersion, upsert } = operation;
-    // What will be refused changes nothing, and of what is not held nobody knows whether it is there.
-    if (op === "create" && document) return document;
-    if (document === null && op === "update" && (!upsert || ifVersion !== 0)) return null;
-    if (ifVersion !== undefined && document && !this.isGuess(document) && versionOf(document._v) !== ifVersion) {
-      return document;
+  #applied({ now, changes }: Write, { operation, version }: Change, document: Row | null): Row | null {
+    const { op, ifVersion, upsert, collection, id } = operation;
+    let operations = [operation];
+    if (version) {
+      // It was stored with all that its batch does to this document.
+      operations = changes.map((one) => one.operation).filter((one) => one.collection === collection && one.id === id);
+    } else {
+      // What will be refused changes nothing, and of what is not held nobody knows whether it is there.
+      if (op === "create" && document) return document;
+      if (document === null && op === "update" && (!upsert || ifVersion !== 0)) return null;
+      if (ifVersion !== undefined && document && !this.isGuess(document) && versionOf(document._v) !== ifVersion) {
+        return document;
+      }
     }
     try {
-      const made = withWrites(document, [operation], now);
-      return made && this.#guess(made);
+      const made = withWrites(document, operations, now);
+      return made && this.#guess(version ? { ...made, _v: version } : made);
     } catch {
       return document;
     }

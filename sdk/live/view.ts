@@ -1,3 +1,4 @@
+import { versionOf } from "../protocol/delta.ts";
 import type { Evaluator } from "./evaluator.ts";
 import type { Overlay, Passed, Row, Touches } from "./overlay.ts";
 
@@ -18,6 +19,12 @@ export interface Viewed {
   readonly pending: boolean;
 }
 
+/** What another result holds of a document, whole; it may stand elsewhere. */
+export interface Source {
+  readonly row: Row;
+  readonly passed: Passed;
+}
+
 /** What becomes of one row, or of a document that was none. */
 type Fate =
   /** It stays where it is, as it is shown now. */
@@ -29,9 +36,9 @@ type Fate =
 /**
  * A list with this client's own writes on top: rows come, go and move as filter and sort say, as far as that can be told here.
  *
- * @param elsewhere what other results hold of a document, whole
+ * @param elsewhere what other results hold of a document
  */
-export function viewOf(base: Base, overlay: Overlay, elsewhere: (id: string) => Row | undefined): Viewed {
+export function viewOf(base: Base, overlay: Overlay, elsewhere: (id: string) => Source | undefined): Viewed {
   const held = byId(base.rows);
   const fates = new Map<string, Fate>();
   let pending = false;
@@ -70,15 +77,18 @@ function fateOf(
   base: Base,
   { id, touches, held }: Touched,
   overlay: Overlay,
-  elsewhere: (id: string) => Row | undefined,
+  elsewhere: (id: string) => Source | undefined,
 ): Fate | undefined {
   const { evaluator } = base;
   const known = knownFates.get(evaluator) ?? new WeakMap<Touches, Known>();
   knownFates.set(evaluator, known);
-  const whole = evaluator.isWhole ? (held ?? elsewhere(id)) : elsewhere(id);
+  let source = evaluator.isWhole && held ? { row: held, passed: base.passed } : elsewhere(id);
+  // What has not come as far as the part that is held here says nothing of it.
+  if (source && held && versionOf(source.row._v) < versionOf(held._v)) source = undefined;
+  const whole = source?.row;
   const before = known.get(touches);
   if (before && before.held === held && before.whole === whole) return before.fate;
-  const fate = newFateOf(base, { id, held }, whole, overlay);
+  const fate = newFateOf(base, { id, touches, held }, source, overlay);
   // What is answered also depends on how far the result is.
   if (touches.every(({ write }) => write.state !== "answered")) known.set(touches, { held, whole, fate });
   return fate;
@@ -86,16 +96,19 @@ function fateOf(
 
 function newFateOf(
   { collection, evaluator, passed }: Base,
-  { id, held }: Omit<Touched, "touches">,
-  whole: Row | undefined,
+  { id, touches, held }: Touched,
+  source: Source | undefined,
   overlay: Overlay,
 ): Fate | undefined {
-  const before = whole ?? held ?? null;
-  const document = overlay.shown(collection, id, before, passed);
-  if (document === before) return undefined;
+  const before = source?.row ?? held ?? null;
+  // On top of it is what it has not come to yet.
+  const document = overlay.shown(collection, id, before, source?.passed ?? passed);
+  // Where it has all of them, it shows here what this list has yet to come to.
+  const isAhead = source && overlay.isAhead(touches, source.passed, passed);
+  if (document === before && !isAhead) return undefined;
   if (document === null) return { kind: "goes" };
   const shown = overlay.partOf(document, evaluator.project(document));
-  const isKnown = whole !== undefined || overlay.tells(collection, id, passed);
+  const isKnown = source !== undefined || overlay.tells(collection, id, passed);
   if (!isKnown || !evaluator.isOrdered) return held && { kind: "stays", shown };
   return evaluator.accepts(document) ? { kind: "moves", shown } : { kind: "goes" };
 }

@@ -4,7 +4,7 @@ import { createClient } from "@galley/sdk";
 import t, { type Test } from "tap";
 import { Network } from "../support/own-writes/network.ts";
 import { type Report, runSession } from "../support/own-writes/session.ts";
-import type { Item } from "../support/own-writes/stored.ts";
+import type { Change, Item } from "../support/own-writes/stored.ts";
 import { chooseSeed } from "../support/seeded.ts";
 import { until } from "../support/until.ts";
 
@@ -30,15 +30,30 @@ t.test("whatever comes in whatever order: never too much, never fallen back, at 
 
 type Fields = Omit<Item, "_id" | "_v">;
 
-/** A client that shows all of a counter and its like, with nothing under way. */
-async function showing(t: Test) {
+/** A client of a server that has a counter. */
+function begin(t: Test) {
   const network = new Network();
   const fields: Fields = { n: 1, rank: 0, tag: "a", marks: [] };
   network.stored.commit([{ op: "create", id: "c", fields }]);
   const { fetch, WebSocket } = network;
   const db = createClient<{ items: Fields }>({ url: "http://galley.test", fetch, WebSocket });
   t.teardown(() => db.close());
-  const items = db.collection("items");
+  return { network, fields, db, items: db.collection("items") };
+}
+
+/** Has what was asked stored, and answered as a batch is; others are told later. */
+function store(network: Network, change: Change): void {
+  network.stored.commit([change]);
+  const { position, items } = network.stored;
+  const results = [{ id: change.id, v: items.get(change.id)?._v }];
+  network.requests
+    .shift()
+    ?.deliver(Response.json({ results, position }, { headers: { "x-galley-position": position } }));
+}
+
+/** A client that shows all of a counter and its like, with nothing under way. */
+async function showing(t: Test) {
+  const { network, fields, db, items } = begin(t);
   const live = items.find({}, { sort: "rank", limit: 100 }).live();
   const deliver = () => {
     while (network.frames.length > 0) network.deliverFrame();
@@ -51,7 +66,7 @@ async function showing(t: Test) {
   // What shows own writes is loaded beside the socket.
   await wait(200);
   const shown = () => live.state.data?.find(({ _id }) => _id === "c")?.n;
-  return { network, items, fields, live, deliver, shown };
+  return { network, db, items, fields, live, deliver, shown };
 }
 
 t.test(
@@ -108,6 +123,82 @@ t.test("a new connection waits for what is on its way, though not as long as the
   await until(() => network.greeted > greeted + 1, 10, "a greeting");
   t.ok(performance.now() - began > 2000, "it has waited");
   t.ok(performance.now() - began < 5000, "and not too long");
+});
+
+t.test("what a batch was answered with is not fallen behind by a list that was asked for before it", async (t) => {
+  const { network, db, items } = begin(t);
+  const live = items.find({}, { sort: "rank", limit: 100 }).live();
+  await until(() => network.socket !== undefined);
+  network.open();
+  await until(() => network.frames.length === 1);
+  network.deliverFrame();
+  await until(() => network.frames.length === 1);
+  await wait(100);
+  // The snapshot is on its way, and older than this.
+  const written = db.batch((b) => b.collection("items").update("c", { $inc: { n: 1 } }));
+  await until(() => network.requests.length > 0);
+  store(network, { op: "inc", id: "c", by: 1 });
+  await written;
+  network.deliverFrame();
+  t.match(await live.ready, [{ n: 2 }]);
+});
+
+t.test("a part of a document shows what a batch made of it until the server tells of that", async (t) => {
+  const { network, db, items } = begin(t);
+  const shown: (number | undefined)[] = [];
+  const live = items
+    .find({ tag: { $ne: "b" } }, { sort: "rank", select: ["rank"], limit: 4 })
+    .live(({ data }) => void shown.push(data?.[0]?.rank));
+  await until(() => {
+    network.open();
+    network.deliverFrame();
+    return live.state.synced;
+  });
+  await wait(100);
+  const written = db.batch((b) => b.collection("items").update("c", { rank: 3 }));
+  await until(() => shown.at(-1) === 3);
+  store(network, { op: "rank", id: "c", by: 3 });
+  await written;
+  network.committed();
+  await until(() => {
+    network.deliverFrame();
+    return live.state.synced;
+  });
+  t.same(
+    shown.filter((rank, i) => rank !== shown[i - 1]),
+    [0, 3],
+  );
+});
+
+t.test("what a list takes from another one that is not back yet is no older for it", async (t) => {
+  const { network, fields, items } = begin(t);
+  const few = items.find({ n: { $gte: 3 } }, { sort: ["n", "-rank"], limit: 2 }).live();
+  const all = items.find({}, { sort: "rank", limit: 100 }).live();
+  await until(() => {
+    network.open();
+    network.deliverFrame();
+    return few.state.synced && all.state.synced;
+  });
+  await wait(100);
+  network.drop();
+  const tagged = items.update("c", { tag: "b" });
+  await until(() => network.requests.length > 0);
+  network.stored.commit([{ op: "tag", id: "c", tag: "b" }]);
+  const headers = { "x-galley-position": network.stored.position };
+  network.requests.shift()?.deliver(Response.json(network.stored.items.get("c"), { headers }));
+  await tagged;
+  for (const id of ["x", "y"]) network.stored.commit([{ op: "create", id, fields: { ...fields, n: 4 } }]);
+  await until(() => {
+    network.open();
+    return network.frames.length === 1;
+  });
+  network.deliverFrame();
+  await until(() => network.frames.length === 2);
+  items.update("c", { n: 3 }).catch(() => {});
+  network.deliverFrame();
+  await until(() => few.state.data?.length === 2);
+  t.match(few.state.data, [{ _id: "c", n: 3, tag: "b" }, { _id: "y" }]);
+  t.notOk(all.state.synced);
 });
 
 t.test("answers that are none of Galley's harm nobody", async (t) => {

@@ -13,7 +13,7 @@ type Fields = Omit<Item, "_id" | "_v">;
 export interface Question {
   readonly name: string;
   readonly filter: object;
-  readonly options: { readonly sort?: string; readonly limit?: number; readonly select?: string[] };
+  readonly options: { readonly sort?: string | readonly string[]; readonly limit?: number; readonly select?: string[] };
   accepts(item: Item): boolean;
   before(a: Item, b: Item): boolean;
   readonly limit: number;
@@ -41,7 +41,7 @@ export const QUESTIONS: readonly Question[] = [
     before: (a, b) => a.n > b.n || (a.n === b.n && byId(b, a)),
   },
   {
-    ...{ name: "few", filter: { n: { $gte: 3 } }, options: { sort: "n,-rank", limit: 2 }, limit: 2, shown: whole },
+    ...{ name: "few", filter: { n: { $gte: 3 } }, options: { sort: ["n", "-rank"], limit: 2 }, limit: 2, shown: whole },
     accepts: ({ n }) => n >= 3,
     before: (a, b) => a.n < b.n || (a.n === b.n && (a.rank > b.rank || (a.rank === b.rank && byId(b, a)))),
   },
@@ -76,6 +76,8 @@ export type Operation =
 
 export class Stored {
   readonly items = new Map<string, Item>();
+  /** By id: the version of the whole that a document's last deletion made. */
+  readonly deleted = new Map<string, number>();
   place = 1;
   #version = 0;
 
@@ -86,6 +88,7 @@ export class Stored {
   /** @returns the code of a refusal, or nothing: all of them are stored, as one commit */
   commit(operations: readonly Operation[]): string | undefined {
     const next = new Map(this.items);
+    const gone = new Map<string, number>();
     for (const operation of operations) {
       const { id } = operation;
       const old = next.get(id);
@@ -95,8 +98,12 @@ export class Stored {
       if (item) {
         const { n, rank, tag, marks } = item;
         next.set(id, { _id: id, _v: ++this.#version, n, rank, tag, marks });
-      } else next.delete(id);
+      } else {
+        next.delete(id);
+        gone.set(id, ++this.#version);
+      }
     }
+    for (const [id, version] of gone) this.deleted.set(id, version);
     this.items.clear();
     for (const [id, item] of next) this.items.set(id, item);
     this.place++;
