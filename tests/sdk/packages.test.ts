@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
 import t, { type Test } from "tap";
 import { startApp } from "../support/app.ts";
 import { ROOT } from "../support/own-modules.ts";
@@ -138,6 +140,23 @@ function examples(page: string): string {
     declare function ask(what: string): Promise<string>;
     ${blocks.join("\n")}`;
 }
+
+t.test(
+  "every entry is found, with its types, by every way of resolving modules, and publint has nothing to say",
+  async (t) => {
+    const tarball = new Uint8Array(readFileSync(join(DIST, "galley.tgz")));
+    const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true });
+    t.same(messages, []);
+    const checked = await checkPackage(createPackageFromTarballData(tarball));
+    if (!checked.types) throw new Error("no types");
+    t.same(checked.problems, []);
+    const { exports } = pkg as { exports: object };
+    t.same(Object.keys(checked.entrypoints), Object.keys(exports));
+    for (const { resolutions } of Object.values(checked.entrypoints)) {
+      for (const [way, { resolution }] of Object.entries(resolutions)) t.match(resolution?.fileName, /galley.sdk/, way);
+    }
+  },
+);
 
 t.test("npm installs the SDK from the server's address, and an empty Vite app builds with it", async (t) => {
   const folder = await consumer(t, `${app.url}/sdk/galley.tgz`, {

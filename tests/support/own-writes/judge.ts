@@ -30,7 +30,7 @@ export class Judge {
   readonly #fault: (text: string) => void;
   /** What each counter showed last. */
   readonly #counted = new Map<string, number>();
-  /** Documents of the last state. */
+  /** Documents of the last state that the server has told of. */
   #shown: ReadonlySet<string> = new Set();
 
   constructor(
@@ -68,12 +68,13 @@ export class Judge {
     this.#demandShown(reading);
   }
 
-  /** Everything has arrived: what is shown is what is stored. */
-  demandRest(): void {
+  /** Everything has arrived: what is wrong if what is shown is not what is stored. */
+  get unrest(): string | undefined {
     const { question, state } = this;
-    const expected = this.#stored.list(question).rows.map(question.shown);
-    const right = JSON.stringify(expected);
-    if (JSON.stringify(state?.data) !== right) this.#fault(`ends with this for ${right}`);
+    const right = JSON.stringify(this.#stored.list(question).rows.map(question.shown));
+    const told = JSON.stringify(state?.data);
+    if (state?.synced && !state.pending && told === right) return undefined;
+    return `${question.name}: ends with ${told} for ${right}, synced ${state?.synced}, pending ${state?.pending}`;
   }
 
   #order({ rows, fault }: Reading): void {
@@ -117,7 +118,7 @@ export class Judge {
     const shown = new Map(rows.map((row) => [row._id, row]));
     const isAll = this.question.name === "all";
     const before = this.#shown;
-    this.#shown = new Set(shown.keys());
+    this.#shown = new Set(rows.flatMap(({ _id, _v }) => (_v > 0 ? [_id] : [])));
     for (const { stage, versions, operations } of this.#own) {
       if (stage !== "ended") continue;
       for (const [id, version] of versions) {
@@ -133,7 +134,7 @@ export class Judge {
           operations.some((one) => one.id === id && (one.op === "create" || one.op === "set"));
         if (!row && !isGone && isAll && isKnown) fault(`lacks ${id}, which was answered with version ${version}`);
         // Deleted and made anew, or not held and set, it begins without a version.
-        if (row && row._v < version && !(row._v === 0 && (isGone || !isAll)))
+        if (row && row._v < version && !(row._v === 0 && (isGone || !isAll || !isKnown)))
           fault(`shows ${id} older than version ${version}`);
       }
     }

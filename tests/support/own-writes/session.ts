@@ -236,21 +236,15 @@ class Session {
       while (network.requests.some((sent) => !this.#served.has(sent))) this.#serve();
       for (const sent of [...network.requests]) this.#deliver(sent);
       while (network.frames.length > 0) network.deliverFrame();
-      return (
-        this.#own.every(({ stage }) => stage === "ended") &&
-        this.#judges.every(({ state }) => state?.synced && !state.pending)
-      );
+      return this.#own.every(({ stage }) => stage === "ended") && this.#judges.every(({ unrest }) => !unrest);
     });
-    for (const judge of this.#judges) judge.demandRest();
   }
 
   async #until(holds: () => boolean): Promise<void> {
     const end = performance.now() + 10_000;
     while (!holds()) {
       if (performance.now() > end)
-        throw new Error(
-          `comes to no rest: ${JSON.stringify(this.#judges.map(({ question, state }) => [question.name, state]))}`,
-        );
+        throw new Error(`comes to no rest: ${this.#judges.map(({ unrest }) => unrest).join("; ")}`);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
