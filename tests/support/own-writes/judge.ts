@@ -62,7 +62,12 @@ export class Judge {
     this.#order(reading);
     this.#demandNewest(reading);
     if (question.options.select) return;
-    for (const row of reading.rows) if (this.#counters.includes(row._id)) this.#count(row, mayFall);
+    for (const id of this.#counters) {
+      const row = reading.rows.find(({ _id }) => _id === id);
+      if (row) this.#count(row, mayFall);
+      // It has left the list, and may come back with less.
+      else if (mayFall) this.#counted.delete(id);
+    }
     if (question.name !== "all") return;
     this.#demandMade(reading);
     this.#demandShown(reading);
