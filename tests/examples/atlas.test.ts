@@ -1,15 +1,19 @@
 /** The atlas example on a real Galley: 171,075 cities imported through the API, every question against array code. */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createClient } from "@galley/sdk";
 import t from "tap";
 import { WebSocket as NodeSocket } from "ws";
 import { COLLECTIONS } from "../../docs/examples/atlas/collections.ts";
+import type { Schema } from "../../docs/examples/atlas/galley.d.ts";
 import { boardsOf, PLACES, playedOf, roundsOf, watchBoards, write } from "../../docs/examples/atlas/leaderboard.ts";
-import type { Schema } from "../../docs/examples/atlas/question.ts";
 import { QUESTIONS } from "../../docs/examples/atlas/questions.ts";
 import { cityDocument, countryDocument, sourceCities, sourceCountries } from "../../docs/examples/atlas/source.ts";
 import { startApp, type TestApp } from "../support/app.ts";
+import { galley, temporaryFolder } from "../support/command-line.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { ROOT } from "../support/own-modules.ts";
 import { until } from "../support/until.ts";
 
 const WebSocket = NodeSocket as unknown as typeof globalThis.WebSocket;
@@ -37,6 +41,11 @@ onEachEngine(t, async (t, engine) => {
   for (const body of COLLECTIONS) {
     t.match(await app.send("POST", "/v1/admin/collections", { body }), { status: 201 });
   }
+
+  await t.test("the types are those that the server writes", async (t) => {
+    const { out } = await galley(temporaryFolder(t), ["types", "--url", app.url], { GALLEY_SERVICE_KEY: app.key });
+    t.equal(out, readFileSync(join(ROOT, "docs/examples/atlas/galley.d.ts"), "utf8"));
+  });
 
   await t.test("every row goes in, and a second import changes nothing", async (t) => {
     await importRows(app, "countries", SOURCES.countries.map(countryDocument));

@@ -1,5 +1,4 @@
 import { byBytes, type Question } from "./question.ts";
-import type { Country } from "./source.ts";
 
 export const CITY_QUESTIONS: readonly Question[] = [
   {
@@ -58,8 +57,7 @@ export const CITY_QUESTIONS: readonly Question[] = [
         .collection("cities")
         .find({ country: "JP" }, { sort: "name", expand: ["country"] })
         .first();
-      const country = (city as { _expanded?: { country?: Country } } | null)?._expanded?.country;
-      return [city?.name, country?.name.common];
+      return [city?.name, city?._expanded.country?.name.common];
     },
     expect: ({ cities, countries }) => [
       cities

@@ -1,7 +1,7 @@
 /** The most visited cities of the world, and of one country, as writers change them: what is watched, and what it should show. */
 import type { Client, Live } from "@galley/sdk";
-import { byBytes, type Schema } from "./question.ts";
-import type { City } from "./source.ts";
+import type { City, Schema } from "./galley.d.ts";
+import { byBytes } from "./question.ts";
 
 /** Places on a board. */
 export const PLACES = 10;

@@ -3,12 +3,8 @@
  * over the packages' own JSON, and the tests hold the two against each other.
  */
 import type { Client } from "@galley/sdk";
-import type { City, Country, SourceCity, SourceCountry } from "./source.ts";
-
-export interface Schema {
-  countries: Country;
-  cities: City;
-}
+import type { Schema } from "./galley.d.ts";
+import type { SourceCity, SourceCountry } from "./source.ts";
 
 export interface Sources {
   readonly countries: readonly SourceCountry[];

@@ -3,7 +3,7 @@
  * `GALLEY_SERVICE_KEY=gsk_… npx tsx docs/examples/atlas/run.ts [url]`.
  */
 import { createClient } from "@galley/sdk";
-import type { Schema } from "./question.ts";
+import type { Schema } from "./galley.d.ts";
 import { QUESTIONS } from "./questions.ts";
 
 const url = process.argv[2] ?? "http://127.0.0.1:4600";

@@ -1,6 +1,7 @@
 /** The packages' own JSON, and how it becomes documents: text coordinates to numbers, maps to lists, stable ids. */
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
+import type { City, Country } from "./galley.d.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -19,41 +20,18 @@ export interface SourceCountry {
   readonly name: { readonly common: string; readonly official: string };
   readonly cca2: string;
   readonly cca3: string;
-  readonly independent: boolean;
+  readonly independent: boolean | null;
   readonly unMember: boolean;
   readonly currencies: Readonly<Record<string, { readonly name: string; readonly symbol: string }>>;
-  readonly capital: readonly string[];
+  readonly capital: string[];
   readonly region: string;
   readonly subregion: string;
   readonly languages: Readonly<Record<string, string>>;
   readonly translations: Readonly<Record<string, { readonly official: string; readonly common: string }>>;
-  readonly latlng: readonly number[];
+  readonly latlng: number[];
   readonly landlocked: boolean;
-  readonly borders: readonly string[];
+  readonly borders: string[];
   readonly area: number;
-}
-
-export interface Currency {
-  readonly code: string;
-  readonly name: string;
-  readonly symbol: string;
-}
-
-export type Country = Omit<SourceCountry, "currencies"> & {
-  readonly currencies: readonly Currency[];
-  readonly visits?: number;
-  readonly tags?: readonly string[];
-  readonly notes?: readonly { readonly by: string; readonly stars: number }[];
-};
-
-export interface City {
-  readonly name: string;
-  readonly country: string;
-  readonly admin1: string;
-  readonly admin2: string;
-  readonly lat: number;
-  readonly lng: number;
-  readonly visitors?: number;
 }
 
 export const sourceCountries = (): SourceCountry[] => require("world-countries") as SourceCountry[];

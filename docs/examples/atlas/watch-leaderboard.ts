@@ -4,8 +4,8 @@
  */
 import { createClient } from "@galley/sdk";
 import { WebSocket } from "ws";
+import type { Schema } from "./galley.d.ts";
 import { playedOf, roundsOf, watchBoards, write } from "./leaderboard.ts";
-import type { Schema } from "./question.ts";
 import { cityDocument, sourceCities } from "./source.ts";
 
 const url = process.argv[2] ?? "http://127.0.0.1:4600";

@@ -1,25 +1,3 @@
-import type { Defined } from "@galley/sdk";
-
-/** What the newsroom keeps: the types of its documents. */
-export interface Newsroom {
-  articles: Defined<Article, { defaults: "authorId" | "status" }>;
-  teams: { name: string };
-  memberships: { teamId: string; userId: string; role: "lead" | "writer" };
-  notes: Defined<{ ownerId: string; text: string }, { defaults: "ownerId" }>;
-  /** Public profiles, each under its person's id. */
-  users: Defined<{ handle: string; address?: string; verified: boolean }, { defaults: "verified" }>;
-}
-
-export interface Article {
-  title: string;
-  body?: string;
-  authorId: string;
-  teamId: string;
-  status: "draft" | "published";
-  /** What editors and leads say about it, to its author. */
-  remarks?: string;
-}
-
 const text = { type: "string" } as const;
 
 /**

@@ -1,8 +1,8 @@
 import { type Client, createClient } from "@galley/sdk";
 import { type Admin, admin } from "@galley/sdk/admin";
-import type { Newsroom } from "./collections.ts";
+import type { Schema } from "./galley.d.ts";
 
-export type Db = Client<Newsroom>;
+export type Db = Client<Schema>;
 
 /** Who acts: a reader who is not signed in, a guest, two writers, the lead of a team, and an editor. */
 export type Who = "reader" | "guest" | "ann" | "ben" | "lea" | "eva";
@@ -19,7 +19,7 @@ const PASSWORD = "plum-orbit-lantern-42";
 
 /** Signs everybody up, each with a public profile, and has an admin make Eva an editor. */
 export async function gather(url: string, as: Admin): Promise<People> {
-  const connect = (): Db => createClient<Newsroom>({ url });
+  const connect = (): Db => createClient<Schema>({ url });
   const clients = {
     reader: connect(),
     guest: connect(),
