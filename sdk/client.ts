@@ -66,7 +66,14 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
     const { WebSocket = globalThis.WebSocket } = options;
     if (!WebSocket) throw refused("WebSocket", "is missing here: pass the one of `ws`");
     const parts = { url, WebSocket, ApiError, http, decode, auth: session.auth, connection, own, optimistic };
-    machine ??= import("./live/index.ts").then(({ createMachine }) => createMachine(parts), notLoaded);
+    machine ??= import("./live/index.ts").then(
+      ({ createMachine }) => createMachine(parts),
+      (cause) => {
+        // The next one tries again.
+        machine = undefined;
+        notLoaded(cause);
+      },
+    );
     return watchBy(machine, ...asked);
   };
   const watch = Object.assign(ask, { auth: session.auth }) as Watch;

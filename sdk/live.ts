@@ -4,7 +4,8 @@ import type { Live, LiveState } from "./types/live.ts";
 
 /** Watches the question of a key; sdk.md 6. */
 export interface Watch {
-  <R>(key: string, next?: (state: LiveState<R>) => void): Live<R>;
+  /** @param linger milliseconds that the subscription outlives it, where those of everybody else are not meant */
+  <R>(key: string, next?: (state: LiveState<R>) => void, linger?: number): Live<R>;
   /** Who asks; for hooks, which ask anew for somebody else. */
   readonly auth: Pick<Auth, "onChange">;
 }
@@ -40,18 +41,27 @@ const NOTHING = {
 /** A live result at once, of a machine that may still be loading. */
 export function watchBy<R>(machine: Promise<Machine>, ...asked: Parameters<typeof watch<R>>): Live<R> {
   let live: Live<R> | undefined;
+  let state: LiveState<R> = NOTHING;
   const loading = machine.then(({ watch }) => {
     live = watch(...asked);
     return live;
   });
   const ready = loading.then(({ ready }) => ready);
+  loading.catch((error) => {
+    state = { ...NOTHING, error };
+    asked[1]?.(state);
+  });
   // Whoever does not ask for it hears of an error by the state.
   ready.catch(() => {});
-  const close = (): unknown => loading.then(({ close }) => close());
+  const close = (): unknown =>
+    loading.then(
+      ({ close }) => close(),
+      () => {},
+    );
   return {
     ready,
     get state() {
-      return live?.state ?? NOTHING;
+      return live?.state ?? state;
     },
     close,
     [Symbol.dispose]: close,

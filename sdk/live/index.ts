@@ -239,7 +239,7 @@ export function createMachine(parts: LiveParts): Machine {
     rest();
   }
 
-  function leave(entry: Entry): void {
+  function leave(entry: Entry, linger: number): void {
     if (entries.get(entry.result.watched.key) !== entry) return;
     clearTimeout(entry.linger);
     entry.linger = setTimeout(() => {
@@ -252,7 +252,7 @@ export function createMachine(parts: LiveParts): Machine {
       }
       own?.moved();
       if (entries.size === 0) connection.close();
-    }, LINGER);
+    }, linger);
   }
 
   /** All have ended, and somebody may be about to ask something else. */
@@ -273,7 +273,7 @@ export function createMachine(parts: LiveParts): Machine {
   }
 
   /** Tells somebody the states of a question, at once what is known. @returns what ends it */
-  function open(key: string, taker: Taker): () => void {
+  function open(key: string, taker: Taker, linger = LINGER): () => void {
     const entry = enter(key);
     clearTimeout(entry.linger);
     entry.takers.add(taker);
@@ -281,17 +281,17 @@ export function createMachine(parts: LiveParts): Machine {
     if (told) taker.hold(told);
     if (!face.paused) connection.open();
     return () => {
-      if (entry.takers.delete(taker) && entry.takers.size === 0) leave(entry);
+      if (entry.takers.delete(taker) && entry.takers.size === 0) leave(entry, linger);
     };
   }
 
   const openJoin = createJoins({ open, send, wake: teller.wake });
   return {
-    watch<R>(key: string, next?: (state: LiveState<R>) => void): Live<R> {
+    watch<R>(key: string, next?: (state: LiveState<R>) => void, linger?: number): Live<R> {
       let close = (): void => {};
       const live = new LiveResult<unknown>(NOTHING, next as (state: LiveState<unknown>) => void, () => close());
       const isJoined = watchedOf(key).shape.expand !== undefined;
-      close = (isJoined ? openJoin : open)(key, live);
+      close = (isJoined ? openJoin : open)(key, live, linger);
       // What is known already, unless something newer is told first.
       if (live.state !== NOTHING) queueMicrotask(() => live.tell());
       return live as Live<unknown> as Live<R>;

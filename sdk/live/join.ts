@@ -14,7 +14,7 @@ const MOST_SOURCES = 6;
 const AGAIN = 3000;
 
 /** Tells somebody the states of a question, at once what is known. @returns what ends it */
-export type Open = (key: string, taker: Taker) => () => void;
+export type Open = (key: string, taker: Taker, linger?: number) => () => void;
 
 export interface JoinsOptions extends Pick<Http, "send"> {
   readonly open: Open;

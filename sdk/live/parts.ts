@@ -30,5 +30,5 @@ export interface OpenConnection extends Connection {
 
 /** Does the work of live results. */
 export interface Machine {
-  watch<R>(key: string, next?: (state: LiveState<R>) => void): Live<R>;
+  watch<R>(key: string, next?: (state: LiveState<R>) => void, linger?: number): Live<R>;
 }

@@ -9,12 +9,12 @@ import { liveSource, onceSource } from "./shared.ts";
 import { IDLE, keeping, NOTHING, type Source } from "./source.ts";
 
 /** A question; nothing is asked where it is none. */
-export type Maybe<Q> = Q | null | undefined | false;
+export type Maybe<Q> = Q | null | undefined | false | "";
 
 /**
  * Keeps a question answered while the component is there. It may be written inline: equal questions are one.
  *
- * @param question `null`, `undefined` or `false` ask nothing
+ * @param question what is falsy asks nothing, as in `id && todos.get(id)`
  * @param options `once` asks without watching; `keep` shows the old data while those of a new question load
  * @example const { data = [], synced } = useLive(todos.find({ done: false }, { sort: "-_createdAt" }));
  */

@@ -1,6 +1,7 @@
 import { createContext, createElement, type ReactElement, type ReactNode, useContext } from "react";
 import type { Client } from "../types/client.ts";
 
+/** A client of any schema. */
 type Provided = Pick<Client, "auth" | "connection">;
 
 const ClientContext = createContext<Provided | undefined>(undefined);
@@ -10,8 +11,8 @@ const ClientContext = createContext<Provided | undefined>(undefined);
  *
  * @example createRoot(root).render(<GalleyProvider client={db}><App /></GalleyProvider>);
  */
-export function GalleyProvider<S>({ client, children }: { client: Client<S>; children?: ReactNode }): ReactElement {
-  return createElement(ClientContext.Provider, { value: client as Provided }, children);
+export function GalleyProvider({ client, children }: { client: Provided; children?: ReactNode }): ReactElement {
+  return createElement(ClientContext.Provider, { value: client }, children);
 }
 
 /** @param hook who asks, for the error */

@@ -42,15 +42,10 @@ function createShared(watch: Watch, key: string, gone: () => void): Shared {
   function ask(): void {
     failure = undefined;
     try {
-      const mine = watch<unknown>(key, tell);
-      live = mine;
-      mine.ready.catch((error) => {
-        // What could not even be begun has no state that tells it.
-        if (live !== mine || mine.state.error) return;
-        failure = failed(error);
-        tell();
-      });
+      // It has lingered when it is closed.
+      live = watch(key, tell, 0);
     } catch (error) {
+      // Where there is no WebSocket.
       failure = failed(error);
     }
   }

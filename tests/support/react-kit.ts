@@ -3,7 +3,8 @@ import { type ClientOptions, createClient } from "@galley/sdk";
 import * as hooks from "@galley/sdk/react";
 import * as react from "react";
 import { flushSync } from "react-dom";
-import { createRoot } from "react-dom/client";
+import { createRoot, hydrateRoot } from "react-dom/client";
+import { renderToString } from "react-dom/server";
 
 /** Frames that sockets were sent, as parsed JSON. */
 const sent: { readonly t: string; readonly s?: number; readonly q?: object }[] = [];
@@ -14,6 +15,29 @@ class CountingSocket extends WebSocket {
     super.send(data);
   }
 }
+
+/** Timers of a second and more that run: React's own are shorter. */
+const timers = new Set<unknown>();
+const { setTimeout: start, clearTimeout: stop } = globalThis;
+/** What the five seconds that things linger are multiplied with. */
+const linger = { factor: 1 };
+Object.assign(globalThis, {
+  setTimeout(fn: () => void, milliseconds = 0) {
+    const timer = start(
+      () => {
+        timers.delete(timer);
+        fn();
+      },
+      milliseconds * (milliseconds === 5000 ? linger.factor : 1),
+    );
+    if (milliseconds >= 1000) timers.add(timer);
+    return timer;
+  },
+  clearTimeout(timer: number) {
+    timers.delete(timer);
+    stop(timer);
+  },
+});
 
 /** Puts a tree on the page. @returns its element, and what takes it off again */
 function render(node: react.ReactNode, isStrict = false) {
@@ -46,6 +70,10 @@ const kit = {
   ...hooks,
   h: react.createElement,
   flushSync,
+  hydrateRoot,
+  renderToString,
+  timers,
+  linger,
   render,
   until,
   sent,

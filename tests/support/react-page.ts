@@ -1,31 +1,66 @@
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import type { Browser, Page } from "playwright-core";
-import type { TestApp } from "./app.ts";
+import { startApp, type TestApp } from "./app.ts";
+import { NO_LIMITS } from "./no-limits.ts";
 import { ROOT } from "./own-modules.ts";
+import { publishRules } from "./publish-rules.ts";
+import type { Teardown } from "./teardown.ts";
 
-/** Pages with tests/support/react-kit.ts as `kit`, on an origin of their own. */
-export interface ReactSite {
+/** Pages with tests/support/react-kit.ts as `kit`, on an origin of their own, and the Galley that they use. */
+export interface ReactPages {
+  readonly app: TestApp;
   /**
-   * Opens a page of an app and closes it after the work.
+   * Runs work in a new page, handed over as text.
    *
+   * @param options `prepare`: what is done to the page before
    * @throws Error if the page reported an error that nobody caught, or React complained
    */
-  on<R>(app: TestApp, work: (page: Page) => Promise<R>): Promise<R>;
-  close(): void;
+  run<R, A = undefined>(work: (argument: A) => Promise<R>, options?: RunOptions<A>): Promise<R>;
 }
 
-/** @param folder where the copies of `react` and `react-dom` lie; this repository's if absent */
-export async function startReactSite(browser: Browser, folder = ROOT): Promise<ReactSite> {
-  const { resolve } = createRequire(join(folder, "x.js"));
-  const names = ["react", "react-dom", "react-dom/client", "react/jsx-runtime", "scheduler"];
+interface RunOptions<A> {
+  readonly argument?: A;
+  readonly prepare?: (page: Page) => Promise<unknown>;
+}
+
+/**
+ * @param collections open to everybody
+ * @param options `rules` of other collections; `folder`: where the copies of `react` and `react-dom` lie
+ */
+export async function startReactPages(
+  t: Teardown,
+  browser: Browser,
+  collections: readonly string[],
+  { rules = {}, folder = ROOT }: { rules?: object; folder?: string } = {},
+): Promise<ReactPages> {
+  const app = await startApp();
+  const site = await startSite(browser, folder);
+  t.teardown(async () => {
+    site.close();
+    await app.close();
+  });
+  await app.send("PATCH", "/v1/admin/settings", { body: NO_LIMITS });
+  const open = { list: true, get: "list", create: true, update: true, delete: true };
+  const all = Object.fromEntries(collections.map((name) => [name, open]));
+  await publishRules(app, { format: 1, collections: { ...all, ...rules } });
+  return {
+    app,
+    run: <R, A>(work: (argument: A) => Promise<R>, { argument, prepare }: RunOptions<A> = {}) =>
+      site.on(app, async (page) => {
+        await prepare?.(page);
+        return page.evaluate(work as (argument: unknown) => Promise<R>, argument as unknown);
+      }),
+  };
+}
+
+async function startSite(browser: Browser, folder: string) {
   const { outputFiles } = await build({
     entryPoints: [join(ROOT, "tests/support/react-kit.ts")],
     conditions: ["galley-source"],
-    alias: Object.fromEntries(names.map((name) => [name, resolve(name)])),
+    plugins: [reactOf(folder)],
     define: { "process.env.NODE_ENV": '"development"' },
     bundle: true,
     format: "esm",
@@ -41,12 +76,17 @@ export async function startReactSite(browser: Browser, folder = ROOT): Promise<R
   });
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
   return {
-    async on(app, work) {
+    async on<R>(app: TestApp, work: (page: Page) => Promise<R>): Promise<R> {
       const context = await browser.newContext();
       const page = await context.newPage();
       const troubles: string[] = [];
       page.on("pageerror", (error) => troubles.push(String(error)));
-      page.on("console", (message) => message.type() === "error" && troubles.push(message.text()));
+      // Chromium tells of refused requests by itself.
+      const isOwn = (text: string) => !text.startsWith("Failed to load resource");
+      page.on(
+        "console",
+        (message) => message.type() === "error" && isOwn(message.text()) && troubles.push(message.text()),
+      );
       try {
         await page.goto(`http://localhost:${(site.address() as AddressInfo).port}/#${app.url}`);
         await page.waitForFunction("window.kit");
@@ -60,6 +100,18 @@ export async function startReactSite(browser: Browser, folder = ROOT): Promise<R
     close() {
       site.closeAllConnections();
       site.close();
+    },
+  };
+}
+
+/** Takes React from one folder, whoever imports it. */
+function reactOf(folder: string): Plugin {
+  return {
+    name: "react",
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /^(?:react|react-dom|scheduler)(?:\/|$)/ }, ({ path, kind, pluginData }) =>
+        pluginData === folder ? undefined : resolve(path, { kind, resolveDir: folder, pluginData: folder }),
+      );
     },
   };
 }
