@@ -13,13 +13,8 @@ import { createTeller, type Taker, type Told } from "./teller.ts";
 
 /** Before the first answer. */
 const NOTHING: LiveState<never> = {
-  data: undefined,
-  changes: [],
-  more: false,
-  synced: false,
-  pending: false,
-  fromCache: false,
-  error: undefined,
+  ...{ data: undefined, error: undefined, changes: [] },
+  ...{ more: false, synced: false, pending: false, fromCache: false },
   position: undefined,
 };
 /** Milliseconds that a subscription, and the socket, outlive the last who watched. */
@@ -92,6 +87,8 @@ export function createMachine(parts: LiveParts): Machine {
       forget();
       for (const entry of entries.values()) entry.result.empty();
       own?.clear();
+      // Before anything is drawn of whoever is there now.
+      teller.flush();
     },
   });
 

@@ -10,7 +10,7 @@ export type Row = Doc<Json>;
 const TWICE = ["$inc", "$mul", "$push", "$pop"];
 
 /** What is said of a write's document: all of it, its version alone, or that it is gone. */
-type Answer = Row | { readonly v?: number } | null;
+type Answer = Row | Pick<Row, "_id" | "_v"> | { readonly v?: number } | null;
 
 /** What one operation makes of its document. */
 interface Change {
@@ -106,12 +106,14 @@ export class Overlay {
       const { collection, id, op } = change.operation;
       const answer = byOperation.get(change.operation) as Answer;
       if (op === "delete") change.answer = null;
-      else if (answer && "_id" in answer) change.answer = answer;
-      else if (answer?.v) {
-        // A batch tells versions alone. What is not held as a whole is worked out of whatever is held of it.
-        const made = this.#before(write, collection, id, baseOf(collection, id) ?? null);
-        if (made) change.answer = this.#guess({ ...made, _v: answer.v });
-        else Object.assign(change, { version: answer.v, made: new WeakMap(), alone: undefined });
+      else if (answer && "_createdAt" in answer) change.answer = answer;
+      else if (answer) {
+        // A batch tells versions alone, and so do answers to who may not get the document. What is not held as a whole is
+        // worked out of whatever is held of it.
+        const version = "_v" in answer ? answer._v : answer.v;
+        const made = version && this.#before(write, collection, id, baseOf(collection, id) ?? null);
+        if (made) change.answer = this.#guess({ ...made, _v: version });
+        else if (version) Object.assign(change, { version, made: new WeakMap(), alone: undefined });
       }
     }
     write.state = "answered";

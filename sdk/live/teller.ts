@@ -24,6 +24,8 @@ export interface Teller {
   mark(told: Told): void;
   /** It combines what it holds, though nothing of that has changed. */
   wake(taker: Taker): void;
+  /** Tells it now. */
+  flush(): void;
 }
 
 export function createTeller(): Teller {
@@ -58,6 +60,7 @@ export function createTeller(): Teller {
     else setTimeout(flush, cost);
   };
   return {
+    flush,
     mark(told) {
       soon();
       dirty.add(told);

@@ -26,12 +26,17 @@ interface Schema {
   scores: Score;
   mine: { ownerId: string; text: string };
   drafts: { text: string };
+  listed: { text: string };
 }
 
 const OWN = { ownerId: "$auth.id" };
 const RULES = {
   format: 1,
-  collections: { mine: { list: OWN, get: "list", create: OWN }, drafts: { list: false } },
+  collections: {
+    mine: { list: OWN, get: "list", create: OWN },
+    drafts: { list: false },
+    listed: { list: true, update: true },
+  },
 };
 const ENV = { GALLEY_SECRET: "a secret of the tests that is long enough for it" };
 
@@ -180,6 +185,21 @@ onEachEngine(t, async (t, engine) => {
     await mine.create({ ownerId: guest.auth.user?.id ?? "", text: "of the second" });
     await until(() => shown.at(-1)?.[0] === "of the second");
     t.notMatch(JSON.stringify(shown.slice(from)), /first/);
+  });
+
+  t.test("who may list what they write, but not get it, is shown all of it, whatever their answers lack", async (t) => {
+    const { _id } = await db.collection("listed").create({ text: "0" });
+    const guest = open(t, {});
+    const listed = guest.collection("listed");
+    const shown = new Set<unknown>();
+    const live = listed.find().live(({ data }) => void shown.add(data?.[0]?.text));
+    await live.ready;
+    for (let n = 1; n <= 20; n++) {
+      t.strictSame(Object.keys(await listed.update(_id, { text: `${n}` })), ["_id", "_v"]);
+      await until(() => live.state.synced);
+      t.equal(live.state.data?.[0]?.text, `${n}`);
+    }
+    t.notOk(shown.has(undefined), "at any time");
   });
 
   t.test("a token is renewed on the open socket before it ends by the server's clock", async (t) => {
