@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -51,11 +51,36 @@ const USE = `
   db.close();
 `;
 
+/** As a server draws a page. */
+const DRAW = `
+  const One = () => {
+    const { data, synced } = useLive(db.collection("todos").find());
+    return [data ?? "nothing", synced, useConnection()].join();
+  };
+  console.log(renderToString(createElement(GalleyProvider, { client: db }, createElement(One))));
+`;
+
+/** A program with hooks, whose types hold only if theirs are found. */
+const HOOKS = `import { createClient } from "@galley/sdk"; import { useLive } from "@galley/sdk/react";
+  const todos = createClient<{ todos: { title: string } }>({ url: "http://localhost" }).collection("todos");
+  export const title: string | undefined = useLive(todos.find()).data?.[0]?.title;
+  // @ts-expect-error no such field
+  useLive(todos.find()).data?.[0]?.titel;
+`;
+
 t.test("ES modules and CommonJS both use the package that npm installs, with its types", async (t) => {
   const folder = await consumer(t, join(DIST, "galley.tgz"), {
     "use.mjs": `import { ApiError, createClient } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";${USE}`,
     "use.cjs": `const { ApiError, createClient } = require("@galley/sdk"); const { admin } = require("@galley/sdk/admin");
       (async () => {${USE}})();`,
+    "draw.mjs": `import { createClient } from "@galley/sdk";
+      import { GalleyProvider, useConnection, useLive } from "@galley/sdk/react";
+      import { createElement } from "react"; import { renderToString } from "react-dom/server";
+      const db = createClient({ url: "http://localhost" });${DRAW}`,
+    "draw.cjs": `const { createClient } = require("@galley/sdk");
+      const { GalleyProvider, useConnection, useLive } = require("@galley/sdk/react");
+      const { createElement } = require("react"); const { renderToString } = require("react-dom/server");
+      const db = createClient({ url: "http://localhost" });${DRAW}`,
     "types.mts": typed(
       'import { createClient, type Me } from "@galley/sdk"; import { admin } from "@galley/sdk/admin";',
     ),
@@ -65,13 +90,26 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
     "inside.mts": 'import "@galley/sdk/dist/http.js";',
     "docs.mts": examples("docs/sdk.md"),
     "realtime.mts": examples("docs/realtime.md"),
-    "readme.mts": examples("sdk/README.md"),
+    "readme.tsx": examples("sdk/README.md", "tsx?"),
+    "react.mts": HOOKS,
+    "react.cts": HOOKS,
+    "react-docs.tsx": examples("docs/react.md", "tsx"),
   });
   const settings = { cwd: folder, env: { ...CLEAN_ENV, GALLEY_URL: app.url, GALLEY_KEY: app.key } };
   for (const file of ["use.mjs", "use.cjs"]) {
     const { stdout, stderr } = await run(process.execPath, [file], settings);
     t.equal(stdout, "gsk_ true null function\nx 7 5 2 true\n", file);
     t.equal(stderr, "", file);
+  }
+  const missing = await run(process.execPath, ["draw.mjs"], settings).catch(({ stderr }) => stderr);
+  t.match(missing, /Cannot find package 'react'/, "which is no dependency of the SDK");
+  for (const name of ["react", "react-dom", "@types/react", "@types/react-dom"]) {
+    mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
+  }
+  for (const file of ["draw.mjs", "draw.cjs"]) {
+    const { stdout, stderr } = await run(process.execPath, [file], settings);
+    t.same([stdout, stderr], ["nothing,false,off\n", ""], file);
   }
   const tsc = (...options: string[]) =>
     run(
@@ -92,11 +130,13 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
       "types.cts",
       "docs.mts",
       "realtime.mts",
-      "readme.mts",
+      "react.mts",
+      "react.cts",
     ),
     "",
   );
-  t.equal(await tsc("--module", "esnext", "--moduleResolution", "bundler", "types.mts"), "");
+  const bundler = ["--module", "esnext", "--moduleResolution", "bundler", "--jsx", "react-jsx", "--target", "es2022"];
+  t.equal(await tsc(...bundler, "types.mts", "react-docs.tsx", "readme.tsx"), "");
   t.match(await tsc("--module", "nodenext", "inside.mts"), /Cannot find module/, "what is inside is not for use");
 
   const installed = join(folder, "node_modules/@galley/sdk");
@@ -111,6 +151,7 @@ t.test("ES modules and CommonJS both use the package that npm installs, with its
     "dist/index.cjs",
     "dist/live/index.cjs",
     "dist/admin.cjs",
+    "dist/react/index.cjs",
   ])
     t.ok(files.includes(name), name);
   t.notOk(
@@ -133,9 +174,11 @@ function typed(imports: string): string {
 }
 
 /** A page's examples as one program; what they take from the app around them is declared. */
-function examples(page: string): string {
+function examples(page: string, language = "ts"): string {
   const text = readFileSync(join(ROOT, page), "utf8");
-  const blocks = [...text.matchAll(/^```ts(?: run)?\n([\s\S]*?)^```/gm)].map((match) => match[1]);
+  const blocks = [...text.matchAll(new RegExp(`^\`\`\`${language}(?: run)?\\n([\\s\\S]*?)^\`\`\``, "gm"))].map(
+    (match) => match[1],
+  );
   return `declare const process: { env: Record<string, string | undefined> };
     declare function ask(what: string): Promise<string>;
     ${blocks.join("\n")}`;

@@ -1,8 +1,11 @@
 /** `usePages`, `useMutation`, `useAuth` and `useConnection` in a real browser, against a real Galley. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
 import { startBrowser } from "../support/browser.ts";
+import { ROOT } from "../support/own-modules.ts";
 import type { Kit } from "../support/react-kit.ts";
-import { startReactPages } from "../support/react-page.ts";
+import { startReactPages, startReactSite } from "../support/react-page.ts";
 
 /** Of the page, where what is run there finds it. */
 declare const kit: Kit;
@@ -16,6 +19,7 @@ else {
   const OWN = { ownerId: "$auth.id" };
   const rules = {
     mine: { list: OWN, get: "list", create: OWN },
+    todos: { list: OWN, get: "list", create: OWN, update: OWN },
     strict: { list: true, create: true, update: { n: { $lt: 5 } } },
   };
   const pages = await startReactPages(t, browser, ["rows", "own", "runs"], { rules });
@@ -217,5 +221,38 @@ else {
     });
     const does = "put <GalleyProvider client={db}> around the components that use it";
     t.same(messages, [`useAuth: ${does}`, `useConnection: ${does}`]);
+  });
+
+  t.test("docs/react.md is an app that runs as it is written", async (t) => {
+    const text = readFileSync(join(ROOT, "docs/react.md"), "utf8");
+    const blocks = [...text.matchAll(/^```tsx run\n([\s\S]*?)^```/gm)].map(([, block]) => block);
+    const program = blocks.join("\n").replace("http://127.0.0.1:4600", pages.app.url);
+    const site = await startReactSite(browser, { program });
+    t.teardown(() => site.close());
+    const shown = await site.on(pages.app, async (page) => {
+      await page.click("text=Try it");
+      for (const title of ["Buy milk", "Call Ann"]) {
+        await page.fill("[placeholder^=What]", title);
+        await page.click(".new button");
+        await page.waitForSelector(`.open >> text=${title}`);
+      }
+      await page.waitForSelector("text=2 to do");
+      await page.waitForSelector(".detail >> text=Buy milk, since");
+      await page.fill("[placeholder=Search]", "Call Ann");
+      await page.waitForSelector("text=1 found");
+      await page.click(".open li:has-text('Buy milk') button");
+      await page.waitForSelector("text=1 to do");
+      const { ownerId } = (await pages.app.send("GET", "/v1/documents/todos")).json.documents[0];
+      for (let n = 10; n < 32; n++) {
+        await pages.app.send("POST", "/v1/documents/todos", { body: { ownerId, title: `Do ${n}`, done: false } });
+      }
+      await page.click("text=More");
+      await page.waitForSelector(".all >> text=Do 31");
+      const rows = await page.locator(".all p").count();
+      await page.click("text=Leave");
+      await page.waitForSelector("text=Try it");
+      return { rows, blocks: blocks.length };
+    });
+    t.same(shown, { rows: 24, blocks: 8 });
   });
 }

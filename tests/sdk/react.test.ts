@@ -162,7 +162,7 @@ else {
   });
 
   t.test("what goes wrong is in `error`, and whoever comes back asks anew", async (t) => {
-    const chunks = /\/(?!react-kit)[\w-]+\.js$/;
+    const chunks = /\/(?!program)[\w-]+\.js$/;
     const prepare = async (page: Page) => {
       await page.route(chunks, (route) => route.abort());
       await page.exposeFunction("letThrough", () => page.unroute(chunks));

@@ -21,6 +21,11 @@ export interface ReactPages {
   run<R, A = undefined>(work: (argument: A) => Promise<R>, options?: RunOptions<A>): Promise<R>;
 }
 
+export interface ReactSite {
+  on<R>(app: TestApp, work: (page: Page) => Promise<R>): Promise<R>;
+  close(): void;
+}
+
 interface RunOptions<A> {
   readonly argument?: A;
   readonly prepare?: (page: Page) => Promise<unknown>;
@@ -37,7 +42,7 @@ export async function startReactPages(
   { rules = {}, folder = ROOT }: { rules?: object; folder?: string } = {},
 ): Promise<ReactPages> {
   const app = await startApp();
-  const site = await startSite(browser, folder);
+  const site = await startReactSite(browser, { folder });
   t.teardown(async () => {
     site.close();
     await app.close();
@@ -56,9 +61,21 @@ export async function startReactPages(
   };
 }
 
-async function startSite(browser: Browser, folder: string) {
+/**
+ * A site whose pages run one program.
+ *
+ * @param program text of TypeScript with JSX; tests/support/react-kit.ts if absent
+ */
+export async function startReactSite(
+  browser: Browser,
+  { folder = ROOT, program }: { folder?: string; program?: string } = {},
+): Promise<ReactSite> {
+  const kit = join(ROOT, "tests/support/react-kit.ts");
   const { outputFiles } = await build({
-    entryPoints: [join(ROOT, "tests/support/react-kit.ts")],
+    ...(program === undefined
+      ? { entryPoints: { program: kit } }
+      : { stdin: { contents: program, loader: "tsx", resolveDir: ROOT }, entryNames: "program" }),
+    jsx: "automatic",
     conditions: ["galley-source"],
     plugins: [reactOf(folder)],
     define: { "process.env.NODE_ENV": '"development"' },
@@ -72,11 +89,14 @@ async function startSite(browser: Browser, folder: string) {
   const site = createServer(({ url = "" }, response) => {
     const script = files.get(url);
     response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript");
-    response.end(script ?? '<!doctype html><title>App</title><script type="module" src="/react-kit.js"></script>');
+    response.end(
+      script ??
+        '<!doctype html><title>App</title><div id="root"></div><script type="module" src="/program.js"></script>',
+    );
   });
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
   return {
-    async on<R>(app: TestApp, work: (page: Page) => Promise<R>): Promise<R> {
+    async on(app, work) {
       const context = await browser.newContext();
       const page = await context.newPage();
       const troubles: string[] = [];
@@ -89,7 +109,6 @@ async function startSite(browser: Browser, folder: string) {
       );
       try {
         await page.goto(`http://localhost:${(site.address() as AddressInfo).port}/#${app.url}`);
-        await page.waitForFunction("window.kit");
         const result = await work(page);
         if (troubles.length > 0) throw new Error(troubles.join("\n"));
         return result;
