@@ -47,17 +47,13 @@ export function watchBy<R>(machine: Promise<Machine>, ...asked: Parameters<typeo
     return live;
   });
   const ready = loading.then(({ ready }) => ready);
-  loading.catch((error) => {
+  const opened = loading.catch((error) => {
     state = { ...NOTHING, error };
     asked[1]?.(state);
   });
   // Whoever does not ask for it hears of an error by the state.
   ready.catch(() => {});
-  const close = (): unknown =>
-    loading.then(
-      ({ close }) => close(),
-      () => {},
-    );
+  const close = (): unknown => opened.then(() => live?.close());
   return {
     ready,
     get state() {
