@@ -199,6 +199,28 @@ onEachEngine(t, async (t, engine) => {
       t.match(nobody, { code: 1, err: /^galley types: http:\/\/127.0.0.1:1 does not answer: .*\n$/ });
     },
   );
+
+  await t.test("of many documents the first and the last are looked at, however large they are", async (t) => {
+    const load = async (name: string, documents: readonly object[]) => {
+      const body = documents.map((document) => JSON.stringify(document)).join("\n");
+      const headers = { "content-type": "application/x-ndjson" };
+      const { status } = await app.send("POST", `/v1/admin/collections/${name}/import`, { body, headers });
+      t.equal(status, 200);
+    };
+    const many = Array.from({ length: 1300 }, (_, i) => ({ _id: `m${1000 + i}`, [i < 100 ? "old" : "new"]: i }));
+    await load("many", [...many, { _id: "n", newest: true }]);
+    await load(
+      "large",
+      Array.from({ length: 12 }, (_, i) => ({ _id: `l${i}`, text: "x".repeat(800_000), n: i })),
+    );
+    const { out } = await types();
+    t.match(
+      out,
+      /from 1,000 documents: .*\nexport interface Many \{(\n.*){2} new\?: number;(\n.*){2} newest\?: boolean;/,
+    );
+    t.match(out, / {2}old\?: number;\n\}/);
+    t.match(out, /export interface Large \{\n {2}n: number;\n {2}text: string;\n\}/);
+  });
 });
 
 t.test("--watch keeps the file as the collections are, through a restart, until it is interrupted", async (t) => {

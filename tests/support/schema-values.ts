@@ -32,8 +32,8 @@ export function valueFor(root: SchemaObject, random: () => number): Value {
   }
 
   function ownOf(schema: SchemaObject, depth: number): Value | undefined {
-    if (Array.isArray(schema.enum)) return literal(pick(schema.enum));
-    if ("const" in schema) return literal(schema.const);
+    if (Array.isArray(schema.enum)) return twin(literal(pick(schema.enum)));
+    if ("const" in schema) return twin(literal(schema.const));
     if (schema.date) return new Date(0);
     if (schema.int64) return 9n;
     if (schema.binary) return new Uint8Array([2]);
@@ -47,6 +47,13 @@ export function valueFor(root: SchemaObject, random: () => number): Value {
       return objectFor(schema, depth);
     }
     return undefined;
+  }
+
+  /** At times the equal number of the other class. */
+  function twin(value: Value): Value {
+    if (random() < 0.5) return value;
+    if (typeof value === "bigint") return Number(value);
+    return Number.isSafeInteger(value) ? BigInt(value as number) : value;
   }
 
   function arrayFor(schema: SchemaObject, depth: number): Value {
