@@ -223,6 +223,17 @@ t.test("a hostile schema is refused at once", async (t) => {
   t.equal(faultsOf(schema, {}).length, names.length);
 });
 
+t.test("a document that the validator's code fails on is refused, with its path", async (t) => {
+  const schema = schemaOf({
+    properties: {
+      a: { patternProperties: { "^x": true }, $ref: "#/$defs/one", unevaluatedProperties: false },
+    },
+    $defs: { one: { anyOf: [true, { required: ["q"], properties: { q: true } }] } },
+  });
+  t.same(faultsOf(schema, { a: { q: 1 } }), []);
+  t.match(faultsOf(schema, { a: { x1: 1 } }), [/cannot be judged by its schema/]);
+});
+
 t.test("no text holds a pattern or a format up", async (t) => {
   const schema = schemaOf({ properties: { a: { type: "string", pattern: "^(a+)+$" }, b: { pattern: "(x+x+)+y" } } });
   const spent = cpuTime();

@@ -77,13 +77,16 @@ export class Schema {
   }
 }
 
-/** A schema that follows its references through a thousand steps may need more stack than there is. */
+/**
+ * A schema that follows its references through a thousand steps may need more stack than there is, and what ajv writes for
+ * `unevaluated…` behind a reference fails where that one has evaluated nothing. Whatever is not judged is refused.
+ */
 function fits(validate: ValidateFunction, fields: ObjectValue, at: string, faults: Faults): boolean {
   try {
     return validate(fields);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    faults.add(at, "schema", "takes its schema through too many references");
+    const isDeep = error instanceof RangeError;
+    faults.add(at, "schema", isDeep ? "takes its schema through too many references" : "cannot be judged by its schema");
     return false;
   }
 }
