@@ -86,7 +86,11 @@ function fits(validate: ValidateFunction, fields: ObjectValue, at: string, fault
     return validate(fields);
   } catch (error) {
     const isDeep = error instanceof RangeError;
-    faults.add(at, "schema", isDeep ? "takes its schema through too many references" : "cannot be judged by its schema");
+    faults.add(
+      at,
+      "schema",
+      isDeep ? "takes its schema through too many references" : "cannot be judged by its schema",
+    );
     return false;
   }
 }
