@@ -10,7 +10,7 @@ const TIMES = {
   health: 30_000,
   /** Without a frame: the connection is lost, whatever the network says. */
   silence: 60_000,
-  /** For a frame to come where the device may have slept. */
+  /** For a frame to come where the device may have slept, or lost its network. */
   wake: 3000,
   /** To try again when the network or the page is back. */
   soon: 1000,
@@ -25,7 +25,8 @@ const FINAL: ReadonlySet<number> = new Set([
 ]);
 /** `WebSocket.OPEN`, which not every platform's class has. */
 const OPEN = 1;
-const WAKING = ["online", "visibilitychange", "pageshow"];
+/** What may have changed whether frames come. A device that says that it is offline may still reach a server of its own. */
+const WAKING = ["online", "offline", "visibilitychange", "pageshow"];
 
 export interface SocketOptions {
   /** Of the server, as in `https://api.example.com`. */
@@ -49,7 +50,7 @@ export interface SocketOptions {
 
 /** The one connection of a client: kept open, with full jitter between tries (sdk.md 6.3). */
 export interface LiveConnection {
-  /** Lost if it is not open: who needs it sent says it again after `welcome`. */
+  /** Lost before `welcome`: the server takes nothing before `hello`, and who needs it sent says it again then. */
   send(frame: string): void;
   open(): void;
   /** Until it is opened again. */
@@ -69,6 +70,7 @@ export function createConnection(options: SocketOptions): LiveConnection {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let tries = 0;
+  /** When `welcome` came; 0: it has not. */
   let openedAt = 0;
   let retry: number | undefined;
   /** Closes in a row that say that our position is ahead of the server. */
@@ -79,6 +81,7 @@ export function createConnection(options: SocketOptions): LiveConnection {
   async function connect(): Promise<void> {
     clearTimeout(timer);
     onStatus("connecting");
+    openedAt = 0;
     const mine = new options.WebSocket(address, "galley.v1");
     socket = mine;
     listen(TIMES.silence);
@@ -126,7 +129,6 @@ export function createConnection(options: SocketOptions): LiveConnection {
       return;
     }
     if (openedAt && Date.now() - openedAt > TIMES.health) tries = 0;
-    openedAt = 0;
     // Once by itself: a token may have been outdated by a moment.
     const again = code === CLOSE.unauthenticated && !refused;
     refused = code === CLOSE.unauthenticated;
@@ -168,7 +170,7 @@ export function createConnection(options: SocketOptions): LiveConnection {
 
   return {
     send(frame) {
-      if (socket?.readyState === OPEN) socket.send(frame);
+      if (openedAt && socket?.readyState === OPEN) socket.send(frame);
     },
     open() {
       if (wanted) return;

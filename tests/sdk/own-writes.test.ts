@@ -94,18 +94,28 @@ t.test(
 );
 
 t.test("a new connection waits for what is on its way, though not as long as the server waits for it", async (t) => {
-  const { network, items, live, deliver, shown } = await showing(t);
+  const { db, network, items, fields, live, deliver, shown } = await showing(t);
+  const answer = (id: string) => {
+    const headers = { "x-galley-position": network.stored.position };
+    return Response.json(network.stored.items.get(id), { headers });
+  };
   const own = items.update("c", { $inc: { n: 1 } });
   await until(() => network.requests.length > 0);
   network.drop();
   await until(() => network.socket !== undefined);
   const { greeted } = network;
   network.open();
+  // The answer to another write has the server asked how far it is, in a while.
+  const other = items.set("d", fields);
+  await until(() => network.requests.length > 1);
+  network.stored.commit([{ op: "create", id: "d", fields }]);
+  network.requests.pop()?.deliver(answer("d"));
+  await other;
   await wait(300);
   t.equal(network.greeted, greeted, "it says nothing yet");
+  t.equal(db.connection.status, "connecting", "not even that");
   network.stored.commit([{ op: "inc", id: "c", by: 1 }]);
-  const headers = { "x-galley-position": network.stored.position };
-  network.requests.shift()?.deliver(Response.json(network.stored.items.get("c"), { headers }));
+  network.requests.shift()?.deliver(answer("c"));
   await own;
   await until(() => network.greeted > greeted);
   await until(() => {

@@ -1,4 +1,5 @@
 /** Sockets and requests of a client, between which a test decides what goes on its way, and when. */
+import { CLOSE } from "#protocol/frames";
 import { QUESTIONS, type Question, Stored } from "./stored.ts";
 
 interface Frame {
@@ -57,6 +58,8 @@ export class Network {
   greeted = 0;
   #watched = new Map<number, Watched>();
   #windows = 0;
+  /** The socket has not said who it is. */
+  #isMute = true;
 
   readonly fetch = ((url: string, { method, body }: { method: string; body?: string }) =>
     new Promise<Response>((resolve, reject) => {
@@ -79,6 +82,7 @@ export class Network {
 
   opening(socket: FakeSocket): void {
     this.socket = socket;
+    this.#isMute = true;
     this.frames.length = 0;
     this.#watched = new Map();
   }
@@ -90,20 +94,24 @@ export class Network {
     socket.onopen?.();
   }
 
-  drop(): void {
+  drop(code = 1006): void {
     const { socket } = this;
     this.socket = undefined;
     this.frames.length = 0;
     this.#watched = new Map();
-    socket?.onclose?.({ code: 1006, reason: "" });
+    socket?.onclose?.({ code, reason: "" });
   }
 
   heard(socket: FakeSocket, frame: Frame & { readonly s?: number; readonly q?: object }): void {
     if (socket !== this.socket) return;
     const { position } = this.stored;
-    if (frame.t === "hello") this.greeted++;
-    if (frame.t === "hello")
+    // As Galley does, for good: whatever else comes first.
+    if (frame.t !== "hello" && this.#isMute) this.drop(CLOSE.policy);
+    if (frame.t === "hello") {
+      this.greeted++;
+      this.#isMute = false;
       this.#tell({ t: "welcome", pos: position, user: null, beat: 25, now: "2026-01-01T00:00:00Z" });
+    }
     if (frame.t === "ping") this.#tell({ t: "beat", pos: position });
     if (frame.t === "sub") this.#subscribe(frame.s as number, frame.q as object);
   }
