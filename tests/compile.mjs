@@ -12,7 +12,8 @@ import { isKept, keepCompiled, makeVendors, STAMP, VENDORS, FOLDER as VENDORS_FO
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = ["sdk", "server", "tests", "docs/examples"];
-const SKIPPED = new Set(["node_modules", "dist", "results"]);
+/** `src` is of examples that are apps, and built as such. */
+const SKIPPED = new Set(["node_modules", "dist", "results", "src"]);
 const DIST = join(ROOT, "tests/dist");
 const TOOLS = ["compile.mjs", "modules.mjs"].map((name) => statSync(join(ROOT, "tests", name)).mtimeMs);
 
