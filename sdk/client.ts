@@ -95,9 +95,16 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
       return (await import("./transaction.ts").catch(notLoaded)).runTransaction(core, fn, transaction);
     },
     close() {
-      connection.close?.();
-      session.close();
+      const end = (): void => {
+        connection.close?.();
+        session.close();
+      };
+      end();
+      // What is still being loaded ends once it is there, and who watches something later hears of it as who asks does.
+      machine?.then(end, end);
       http.close();
+      machine = http.sleep(0, undefined) as Promise<never>;
+      machine.catch(end);
     },
   };
   Object.defineProperty(client, DOOR, { value: door });

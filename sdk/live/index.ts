@@ -139,6 +139,8 @@ export function createMachine(parts: LiveParts): Machine {
     }
     clearTimeout(idle);
     connection.close();
+    // Whoever leaves later leaves nothing that would linger.
+    entries.clear();
   };
 
   function take(frame: Frame): void {

@@ -4,6 +4,9 @@ import { startApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { type Cut, startTcpProxy } from "../support/tcp-proxy.ts";
 
+/** `GALLEY_CUT_EVERY=1`: every byte of every kind of write, on both engines, which takes minutes. */
+const EVERY = process.env.GALLEY_CUT_EVERY;
+
 interface Schema {
   counters: { n: number };
 }
@@ -24,7 +27,8 @@ onEachEngine(t, async (t, engine) => {
    * Cuts the connection of a write at every byte of its request and of its answer, or at every few: the SDK tries again on
    * another connection. `write` judges the answers; the number of writes comes back for a last look at the store.
    */
-  async function cutEverywhere(t: Test, every: number, write: (db: Client<Schema>, n: number) => Promise<void>) {
+  async function cutEverywhere(t: Test, usual: number, write: (db: Client<Schema>, n: number) => Promise<void>) {
+    const every = Number(EVERY ?? usual);
     const proxy = await startTcpProxy(app.url);
     let connections = 0;
     const db = createClient<Schema>({
