@@ -9,6 +9,8 @@ const NONE: readonly never[] = [];
  */
 export function changesOf<D extends Versioned>(before: readonly D[], after: readonly D[]): readonly Change<D[]>[] {
   if (before === after) return NONE;
+  const updated = updatedOf(before, after);
+  if (updated) return updated;
   const old = new Map(before.map((document, from) => [document._id, { document, from }]));
   const now = new Set(after.map(({ _id }) => _id));
   const still = stillOf(after, old);
@@ -23,6 +25,20 @@ export function changesOf<D extends Versioned>(before: readonly D[], after: read
     return [{ type, id, document, from: held?.from ?? -1, to } as const];
   });
   return [...gone, ...come];
+}
+
+/** What is another version, where all stand in their old places, as they mostly do; undefined if not. */
+function updatedOf<D extends Versioned>(before: readonly D[], after: readonly D[]): readonly Change<D[]>[] | undefined {
+  if (before.length !== after.length) return undefined;
+  const updated: Change<D[]>[] = [];
+  for (let at = 0; at < after.length; at++) {
+    const document = after[at] as D;
+    const old = before[at] as D;
+    if (old === document) continue;
+    if (old._id !== document._id) return undefined;
+    updated.push({ type: "updated", id: old._id, document, from: at, to: at } as Change<D[]>);
+  }
+  return updated;
 }
 
 /** The same of what states show: lists, single documents, or values, which have no changes. */

@@ -179,11 +179,7 @@ export class Result {
   /** A row that only moved stays the same object. */
   #known(rows: readonly Row[], { up, ...rest }: Delta<Row>): Delta<Row> {
     if (!up) return rest;
-    const held = new Map(rows.map((row) => [row._id, row]));
-    const same = (row: Row): Row => {
-      const old = held.get(row._id);
-      return old?._v === row._v ? old : row;
-    };
+    const same = (row: Row): Row => rows.find(({ _id, _v }) => _id === row._id && _v === row._v) ?? row;
     return { ...rest, up: up.map(([index, row]) => [index, same(row)] as const) };
   }
 

@@ -14,6 +14,12 @@ export interface Versioned {
  */
 export function applyDelta<D extends Versioned>(rows: readonly D[], { rm = [], up = [] }: Delta<D>): readonly D[] {
   if (rm.length === 0 && up.length === 0) return rows;
+  // Mostly a document changes where it stands.
+  if (rm.length === 0 && up.every(([index, { _id }]) => rows[index]?._id === _id)) {
+    const result = rows.slice();
+    for (const [index, document] of up) result[index] = document;
+    return result;
+  }
   const out = new Set(rm);
   for (const [, document] of up) out.add(document._id);
   const left = rows.filter(({ _id }) => !out.has(_id));

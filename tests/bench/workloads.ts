@@ -18,6 +18,7 @@ import { profile } from "./workloads/profile.ts";
 import { race } from "./workloads/race.ts";
 import { read } from "./workloads/read.ts";
 import { rules } from "./workloads/rules.ts";
+import { sdk } from "./workloads/sdk.ts";
 import { selective } from "./workloads/selective.ts";
 import { signIn } from "./workloads/sign-in.ts";
 import { soak } from "./workloads/soak.ts";
@@ -44,6 +45,7 @@ export const WORKLOADS: readonly Workload[] = [
   barrier,
   footprint,
   storm,
+  sdk,
   race,
   enumeration,
   hidden,
