@@ -113,7 +113,7 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     let doubt = false;
     let refusals = 0;
     try {
-      await limit.race(call.turn);
+      if (call.turn) await limit.race(call.turn);
       limit.expire(time);
       const deadline = Date.now() + time;
       let token = await limit.race(grant());

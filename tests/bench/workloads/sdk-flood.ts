@@ -33,7 +33,7 @@ export async function flood(smoke: boolean): Promise<ReportRow[]> {
     console.error(found.missing);
     return [];
   }
-  const seconds = smoke ? 0.5 : 8;
+  const seconds = smoke ? 0.5 : 5;
   const env = {
     BENCH_SDK: join(ROOT, "sdk/dist/galley.js"),
     BENCH_PAGE: join(ROOT, "tests/bench/ceilings/flood.html"),
