@@ -116,6 +116,8 @@ else {
       const tab = await bob.openTab();
       await tab.getByText("Nothing has been said yet").waitFor();
       t.equal(await tab.locator(".badge").count(), 0, "nor in another tab");
+      // Browsers draw the tab behind once a second.
+      await bob.page.bringToFront();
       await say("a");
       await link.getByText("1 unread").waitFor();
       await tab.getByText("1 unread").waitFor();
@@ -194,6 +196,7 @@ else {
       await bob.leave();
       await tab.getByText("There is no such room").waitFor();
       t.strictSame(await bob.lines(tab), []);
+      await tab.close();
       await ann.page.getByRole("button", { name: "1 person" }).waitFor();
       bob.heard.length = 0;
       await say("a");
