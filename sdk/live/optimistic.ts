@@ -128,15 +128,18 @@ export function createOptimistic(results: Results): Optimistic {
   }
 
   /** A result that is in step stands where the connection does; another one where it was told last. */
+  function standing(result: Result): string | undefined {
+    return result.window === undefined ? result.position : results.reached();
+  }
+
   function passedBy(result: Result): Passed {
-    const inStep = result.window !== undefined;
-    const at = inStep ? results.reached() : result.position;
+    const at = standing(result);
     const history = at?.slice(0, at.lastIndexOf(".") + 1) ?? "";
     return (position) => {
       if (position === undefined || result.ended) return true;
       if (at === undefined) return false;
       // In another history everything that was answered is stored already.
-      return position.startsWith(history) ? at >= position : inStep;
+      return position.startsWith(history) ? at >= position : result.window !== undefined;
     };
   }
 
@@ -148,7 +151,10 @@ export function createOptimistic(results: Results): Optimistic {
       const row = result.rows && byId(result.rows as readonly Row[]).get(id);
       if (row && !(newest && versionOf(newest.row._v) >= versionOf(row._v))) newest = { row, result };
     }
-    return newest && { row: newest.row, passed: passedBy(newest.result) };
+    if (!newest) return undefined;
+    const { row, result } = newest;
+    const isAhead = except !== undefined && `${standing(result)}` > `${standing(except)}`;
+    return { row, passed: passedBy(result), isAhead };
   }
 
   function evaluatorOf(watched: Watched): Evaluator | undefined {

@@ -149,11 +149,6 @@ export class Overlay {
     return touches.some(({ write }) => !isDone(write, passed));
   }
 
-  /** Whether a result has passed one of them that another has not. */
-  isAhead(touches: Touches, passed: Passed, than: Passed): boolean {
-    return touches.some(({ write }) => isDone(write, passed) && !isDone(write, than));
-  }
-
   /** A document as it is shown: what is held of it, with the writes on top. */
   shown(collection: string, id: string, base: Row | null, passed: Passed): Row | null {
     let document = base;

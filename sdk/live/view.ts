@@ -23,6 +23,8 @@ export interface Viewed {
 export interface Source {
   readonly row: Row;
   readonly passed: Passed;
+  /** It stands further on. */
+  readonly isAhead: boolean;
 }
 
 /** What becomes of one row, or of a document that was none. */
@@ -66,6 +68,7 @@ interface Touched {
 /** What was made of a document, and of what. */
 interface Known extends Pick<Touched, "held"> {
   readonly whole: Row | undefined;
+  readonly isAhead: boolean | undefined;
   readonly fate: Fate | undefined;
 }
 
@@ -82,30 +85,29 @@ function fateOf(
   const { evaluator } = base;
   const known = knownFates.get(evaluator) ?? new WeakMap<Touches, Known>();
   knownFates.set(evaluator, known);
-  let source = evaluator.isWhole && held ? { row: held, passed: base.passed } : elsewhere(id);
+  let source = evaluator.isWhole && held ? { row: held, passed: base.passed, isAhead: false } : elsewhere(id);
   // What has not come as far as the part that is held here says nothing of it.
   if (source && held && versionOf(source.row._v) < versionOf(held._v)) source = undefined;
-  const whole = source?.row;
+  const { row: whole, isAhead } = source ?? {};
   const before = known.get(touches);
-  if (before && before.held === held && before.whole === whole) return before.fate;
-  const fate = newFateOf(base, { id, touches, held }, source, overlay);
+  if (before && before.held === held && before.whole === whole && before.isAhead === isAhead) return before.fate;
+  const fate = newFateOf(base, { id, held }, source, overlay);
   // What is answered also depends on how far the result is.
-  if (touches.every(({ write }) => write.state !== "answered")) known.set(touches, { held, whole, fate });
+  if (touches.every(({ write }) => write.state !== "answered")) known.set(touches, { held, whole, isAhead, fate });
   return fate;
 }
 
 function newFateOf(
   { collection, evaluator, passed }: Base,
-  { id, touches, held }: Touched,
+  { id, held }: Omit<Touched, "touches">,
   source: Source | undefined,
   overlay: Overlay,
 ): Fate | undefined {
   const before = source?.row ?? held ?? null;
   // On top of it is what it has not come to yet.
   const document = overlay.shown(collection, id, before, source?.passed ?? passed);
-  // Where it has all of them, it shows here what this list has yet to come to.
-  const isAhead = source && overlay.isAhead(touches, source.passed, passed);
-  if (document === before && !isAhead) return undefined;
+  // What has them already shows here what this list has yet to come to.
+  if (document === before && !source?.isAhead) return undefined;
   if (document === null) return { kind: "goes" };
   const shown = overlay.partOf(document, evaluator.project(document));
   const isKnown = source !== undefined || overlay.tells(collection, id, passed);

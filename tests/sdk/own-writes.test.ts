@@ -4,7 +4,7 @@ import { createClient } from "@galley/sdk";
 import t, { type Test } from "tap";
 import { Network } from "../support/own-writes/network.ts";
 import { type Report, runSession } from "../support/own-writes/session.ts";
-import type { Change, Item } from "../support/own-writes/stored.ts";
+import type { Change, Fields } from "../support/own-writes/stored.ts";
 import { chooseSeed } from "../support/seeded.ts";
 import { until } from "../support/until.ts";
 
@@ -27,8 +27,6 @@ t.test("whatever comes in whatever order: never too much, never fallen back, at 
   t.comment(`${report.events} events, ${report.states} states`);
   t.same(report.faults.slice(0, 3), []);
 });
-
-type Fields = Omit<Item, "_id" | "_v">;
 
 /** A client of a server that has a counter. */
 function begin(t: Test) {
@@ -210,6 +208,43 @@ t.test("what a list takes from another one that is not back yet is no older for 
   t.match(few.state.data, [{ _id: "c", n: 3, tag: "b" }, { _id: "y" }]);
   t.notOk(all.state.synced);
 });
+
+t.test(
+  "what was made here stays in a list that is not back yet, though another one has it from the server",
+  async (t) => {
+    const { network, fields, items } = begin(t);
+    const few = items.find({ n: { $gte: 3 } }, { sort: ["n", "-rank"], limit: 2 }).live();
+    const lacks: unknown[] = [];
+    let isMade = false;
+    const all = items.find({}, { sort: "rank", limit: 100 }).live(({ data }) => {
+      if (isMade && !data?.some(({ _id }) => _id === "mine")) lacks.push(data);
+    });
+    await until(() => {
+      network.open();
+      network.deliverFrame();
+      return few.state.synced && all.state.synced;
+    });
+    await wait(100);
+    network.drop();
+    await until(() => {
+      network.open();
+      return network.frames.length === 1;
+    });
+    // After the greeting, so that the lists that come back already have it, while its answer is still on the way.
+    items.create({ _id: "mine", ...fields, n: 3 }).catch(() => {});
+    await until(() => all.state.data?.length === 2 && network.requests.length > 0);
+    isMade = true;
+    network.stored.commit([{ op: "create", id: "mine", fields: { ...fields, n: 3 } }]);
+    network.deliverFrame();
+    await until(() => network.frames.length === 2);
+    network.deliverFrame();
+    await until(() => few.state.data?.[0]?._v === 2);
+    items.update("c", { tag: "b" }).catch(() => {});
+    await until(() => all.state.data?.some(({ tag }) => tag === "b") === true);
+    t.equal(all.state.data?.length, 2);
+    t.same(lacks, []);
+  },
+);
 
 t.test("answers that are none of Galley's harm nobody", async (t) => {
   const { network, items, fields, live } = await showing(t);

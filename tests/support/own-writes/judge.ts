@@ -9,6 +9,8 @@ export interface Own {
   stage: "called" | "stored" | "refused" | "told" | "ended";
   /** Its answer is on the way through the client. */
   isAnswered: boolean;
+  /** Its answer holds the document, not its version alone. */
+  isToldWhole: boolean;
   /** What each document became by it, once it is stored. */
   readonly versions: Map<string, number>;
 }
@@ -124,7 +126,7 @@ export class Judge {
     const isAll = this.question.name === "all";
     const before = this.#shown;
     this.#shown = new Set(rows.flatMap(({ _id, _v }) => (_v > 0 ? [_id] : [])));
-    for (const { stage, versions, operations } of this.#own) {
+    for (const { stage, versions, operations, isToldWhole } of this.#own) {
       if (stage !== "ended") continue;
       for (const [id, version] of versions) {
         const isDeletedHere = this.#own.some(({ operations }) =>
@@ -132,10 +134,10 @@ export class Judge {
         );
         const row = shown.get(id);
         const isGone = isDeletedHere || (this.#stored.deleted.get(id) ?? 0) > version;
-        // A batch is answered with versions alone: what it changed and nobody here holds comes with the server's news.
+        // Where only its version was answered, what was changed and nobody here holds comes with the server's news.
         const isKnown =
           before.has(id) ||
-          operations.length === 1 ||
+          isToldWhole ||
           operations.some((one) => one.id === id && (one.op === "create" || one.op === "set"));
         if (!row && !isGone && isAll && isKnown) fault(`lacks ${id}, which was answered with version ${version}`);
         // Deleted and made anew, or not held and set, it begins without a version.

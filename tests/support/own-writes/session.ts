@@ -7,9 +7,8 @@ import { type Client, createClient, type LiveState } from "@galley/sdk";
 import { Random } from "../trap-pool.ts";
 import { Judge, type Own } from "./judge.ts";
 import { Network, type Sent } from "./network.ts";
-import { type Change, type Item, type Operation, QUESTIONS, type Question } from "./stored.ts";
+import { type Change, type Fields, type Item, type Operation, QUESTIONS, type Question } from "./stored.ts";
 
-type Fields = Omit<Item, "_id" | "_v">;
 interface Schema {
   items: Fields;
 }
@@ -142,7 +141,7 @@ class Session {
   #write(): void {
     const operations = this.#operations();
     if (operations.length === 0) return;
-    const own: Own = { operations, stage: "called", isAnswered: false, versions: new Map() };
+    const own: Own = { operations, stage: "called", isAnswered: false, isToldWhole: false, versions: new Map() };
     this.#own.push(own);
     this.#send(operations).then(
       () => {
@@ -201,7 +200,9 @@ class Session {
     const { stored } = this.#network;
     const code = this.#random.chance(15) ? "permission_denied" : stored.commit(own.operations);
     own.stage = code === undefined ? "stored" : "refused";
-    sent.answer = code === undefined ? answerOf(own.operations, stored) : refusal(code);
+    // Who may not read what they have written is told its version alone, as in a batch.
+    own.isToldWhole = own.operations.length === 1 && !this.#random.chance(15);
+    sent.answer = code === undefined ? answerOf(own, stored) : refusal(code);
     if (code === undefined) {
       for (const { id } of own.operations) {
         const item = stored.items.get(id);
@@ -277,7 +278,7 @@ function isOf({ path, body, method }: Sent, operations: readonly Operation[]): b
   return path.endsWith(`/${only.id}`) && only.op !== "create";
 }
 
-function answerOf(operations: readonly Operation[], stored: Network["stored"]): Response {
+function answerOf({ operations, isToldWhole }: Own, stored: Network["stored"]): Response {
   const { position, items } = stored;
   const headers = { "x-galley-position": position };
   if (operations.length > 1) {
@@ -285,7 +286,8 @@ function answerOf(operations: readonly Operation[], stored: Network["stored"]): 
     return Response.json({ results, position }, { headers });
   }
   const item = items.get((operations[0] as Operation).id);
-  return item ? Response.json(item, { headers }) : new Response(null, { status: 204, headers });
+  const told = item && !isToldWhole ? { _id: item._id, _v: item._v } : item;
+  return told ? Response.json(told, { headers }) : new Response(null, { status: 204, headers });
 }
 
 function refusal(code: string): Response {

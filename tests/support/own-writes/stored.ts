@@ -3,12 +3,16 @@
 export interface Item {
   readonly _id: string;
   readonly _v: number;
+  readonly _createdAt: string;
   readonly n: number;
   readonly rank: number;
   readonly tag: string;
   readonly marks: readonly number[];
 }
-type Fields = Omit<Item, "_id" | "_v">;
+/** What the client writes of it. */
+export type Fields = Omit<Item, "_id" | "_v" | "_createdAt">;
+
+const CREATED = "2026-01-01T00:00:00.000Z";
 
 export interface Question {
   readonly name: string;
@@ -97,7 +101,7 @@ export class Stored {
       const item = applied(operation, old);
       if (item) {
         const { n, rank, tag, marks } = item;
-        next.set(id, { _id: id, _v: ++this.#version, n, rank, tag, marks });
+        next.set(id, { _id: id, _v: ++this.#version, _createdAt: CREATED, n, rank, tag, marks });
       } else {
         next.delete(id);
         gone.set(id, ++this.#version);
