@@ -126,7 +126,7 @@ export class Judge {
     const isAll = this.question.name === "all";
     const before = this.#shown;
     this.#shown = new Set(rows.flatMap(({ _id, _v }) => (_v > 0 ? [_id] : [])));
-    for (const { stage, versions, operations, isToldWhole } of this.#own) {
+    for (const [place, { stage, versions, operations, isToldWhole }] of this.#own.entries()) {
       if (stage !== "ended") continue;
       for (const [id, version] of versions) {
         const isDeletedHere = this.#own.some(({ operations }) =>
@@ -140,8 +140,13 @@ export class Judge {
           isToldWhole ||
           operations.some((one) => one.id === id && (one.op === "create" || one.op === "set"));
         if (!row && !isGone && isAll && isKnown) fault(`lacks ${id}, which was answered with version ${version}`);
-        // Deleted and made anew, or not held and set, it begins without a version.
-        if (row && row._v < version && !(row._v === 0 && (isGone || !isAll || !isKnown)))
+        // What a later write makes of nothing, as far as is known here, begins without a version.
+        const isMadeAnew = this.#own
+          .slice(place + 1)
+          .some(({ operations }) =>
+            operations.some((one) => one.id === id && (one.op === "set" || one.op === "create")),
+          );
+        if (row && row._v < version && !(row._v === 0 && (isGone || isMadeAnew)))
           fault(`shows ${id} older than version ${version}`);
       }
     }
