@@ -1,6 +1,6 @@
 /** Live results show this client's own writes before they are answered; sdk.md 6. */
 import { setTimeout as wait } from "node:timers/promises";
-import { createClient } from "@galley/sdk";
+import { createClient, type Doc, type LiveState } from "@galley/sdk";
 import t, { type Test } from "tap";
 import { Network } from "../support/own-writes/network.ts";
 import { type Report, runSession } from "../support/own-writes/session.ts";
@@ -47,6 +47,22 @@ function store(network: Network, change: Change): void {
   network.requests
     .shift()
     ?.deliver(Response.json({ results, position }, { headers: { "x-galley-position": position } }));
+}
+
+/** A client that shows the largest and all, and has just lost its connection: the two come back one after the other. */
+async function droppedWithTwo(t: Test, next?: (state: LiveState<Doc<Fields>[]>) => void) {
+  const { network, fields, items } = begin(t);
+  const few = items.find({ n: { $gte: 3 } }, { sort: ["n", "-rank"], limit: 2 }).live();
+  const all = items.find({}, { sort: "rank", limit: 100 }).live(next);
+  await until(() => {
+    network.open();
+    network.deliverFrame();
+    return few.state.synced && all.state.synced;
+  });
+  // What shows own writes is loaded by then.
+  await wait(100);
+  network.drop();
+  return { network, fields, items, few, all };
 }
 
 /** A client that shows all of a counter and its like, with nothing under way. */
@@ -179,16 +195,7 @@ t.test("a part of a document shows what a batch made of it until the server tell
 });
 
 t.test("what a list takes from another one that is not back yet is no older for it", async (t) => {
-  const { network, fields, items } = begin(t);
-  const few = items.find({ n: { $gte: 3 } }, { sort: ["n", "-rank"], limit: 2 }).live();
-  const all = items.find({}, { sort: "rank", limit: 100 }).live();
-  await until(() => {
-    network.open();
-    network.deliverFrame();
-    return few.state.synced && all.state.synced;
-  });
-  await wait(100);
-  network.drop();
+  const { network, fields, items, few, all } = await droppedWithTwo(t);
   const tagged = items.update("c", { tag: "b" });
   await until(() => network.requests.length > 0);
   network.stored.commit([{ op: "tag", id: "c", tag: "b" }]);
@@ -212,20 +219,11 @@ t.test("what a list takes from another one that is not back yet is no older for 
 t.test(
   "what was made here stays in a list that is not back yet, though another one has it from the server",
   async (t) => {
-    const { network, fields, items } = begin(t);
-    const few = items.find({ n: { $gte: 3 } }, { sort: ["n", "-rank"], limit: 2 }).live();
     const lacks: unknown[] = [];
     let isMade = false;
-    const all = items.find({}, { sort: "rank", limit: 100 }).live(({ data }) => {
+    const { network, fields, items, few, all } = await droppedWithTwo(t, ({ data }) => {
       if (isMade && !data?.some(({ _id }) => _id === "mine")) lacks.push(data);
     });
-    await until(() => {
-      network.open();
-      network.deliverFrame();
-      return few.state.synced && all.state.synced;
-    });
-    await wait(100);
-    network.drop();
     await until(() => {
       network.open();
       return network.frames.length === 1;
