@@ -21,11 +21,23 @@ export function countsIn(output: string): Counts | undefined {
   return { total: count("total"), pass: count("pass"), fail: count("fail"), skip: count("skip"), todo: count("todo") };
 }
 
-/** The other lines, indented once more, with the places in sources that they name. */
+/**
+ * The other lines, indented once more, with the places in sources that they name. What tap shows of the code around a
+ * failure is a line of a bundle, folded into hundreds: it would bury the failure, whose place in the sources is named anyway.
+ */
 export function toldIn(output: string): string {
-  const lines = output.split("\n").filter((line) => !QUIET.test(line) || DIRECTIVE.test(line));
-  return mappedPositions(lines.map((line) => `    ${line.slice(0, LONGEST)}\n`).join(""));
+  const kept: string[] = [];
+  /** How far the code is indented that is being left out. */
+  let hidden = Number.POSITIVE_INFINITY;
+  for (const line of output.split("\n")) {
+    const indent = line.search(/\S/);
+    if (indent < 0 || indent > hidden) continue;
+    hidden = /^\s+source: /.test(line) ? indent : Number.POSITIVE_INFINITY;
+    const isQuiet = QUIET.test(line) && !DIRECTIVE.test(line);
+    if (!isQuiet && hidden > indent) kept.push(`    ${line.slice(0, LONGEST)}\n`);
+  }
+  return mappedPositions(kept.join(""));
 }
 
-/** What tap shows around a failure may be a line of a bundle. */
+/** What else may be long: a message, an id of a test. */
 const LONGEST = 1000;
