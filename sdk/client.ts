@@ -31,7 +31,7 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   const { serviceKey, admin = false, optimistic = true, timeout = TIMEOUT } = options;
   if (!/^https?:\/\/[^/?#@][^?#@]*$/.test(options.url)) throw refused("url", "expects an http or https address");
   if (!(timeout > 0)) throw refused("timeout", "expects time in ms");
-  if (serviceKey && isBrowser()) throw refused("serviceKey", "is for servers: a page would give it to everyone");
+  if (serviceKey && isBrowser()) throw refused("serviceKey", "is for servers: a page would leak it");
   const url = options.url.replace(/\/+$/, "");
   const http = createHttp({
     url,
@@ -64,7 +64,7 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   let machine: Promise<Machine> | undefined;
   const ask = (...asked: Parameters<Watch>): ReturnType<Watch> => {
     const { WebSocket = globalThis.WebSocket } = options;
-    if (!WebSocket) throw refused("WebSocket", "is missing here: pass the one of `ws`");
+    if (!WebSocket) throw refused("WebSocket", "is missing: pass that of `ws`");
     const parts = { url, WebSocket, ApiError, http, decode, auth: session.auth, connection, own, optimistic };
     machine ??= import("./live/index.ts").then(
       ({ createMachine }) => createMachine(parts),

@@ -81,5 +81,5 @@ export function refused(path: string, expected: string): ApiError {
 
 /** For the imports of what is loaded at first use. */
 export function notLoaded(cause: unknown): never {
-  throw new ApiError("network", "a part of the SDK could not be loaded", { cause });
+  throw new ApiError("network", "a part of the SDK did not load", { cause });
 }

@@ -169,5 +169,5 @@ function isRefusal({ code, reason }: ApiError, refusals: number): boolean {
 }
 
 function noAnswer(cause: unknown): ApiError {
-  return new ApiError("network", "no answer: the connection failed", { cause });
+  return new ApiError("network", "no answer came", { cause });
 }
