@@ -48,3 +48,19 @@ t.test("behind trusted proxies the nearest address that is none of them calls", 
     t.equal(from(proxies, "10.0.0.1", nonsense), "10.0.0.1", JSON.stringify(nonsense));
   }
 });
+
+t.test("of however many addresses each is judged as if it were the only one, also the second time", async (t) => {
+  const addressOf = createAddresses(["10.0.0.0/8", "fe80::/10"]);
+  const ask = (forwarded: string) =>
+    addressOf({
+      socket: { remoteAddress: "10.0.0.1" },
+      headers: { "x-forwarded-for": forwarded },
+    } as unknown as IncomingMessage);
+  for (let round = 0; round < 2; round++) {
+    for (let n = 0; n < 2500; n++) {
+      const [client, proxy] = [`203.0.${n >> 8}.${n & 255}`, `10.1.${n >> 8}.${n & 255}`];
+      if (ask(`${client}, ${proxy}`) !== client) t.fail(`${client} behind ${proxy}`);
+    }
+  }
+  t.equal(ask(`2001:db8::1%${"z".repeat(5000)}`), `2001:db8::1%${"z".repeat(5000)}`);
+});
