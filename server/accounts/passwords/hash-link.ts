@@ -47,7 +47,6 @@ export function createHashLink(atOnce: number): HashMaker {
       // None of the server's own, which hold its secrets.
       env: { UV_THREADPOOL_SIZE: String(atOnce) },
       execArgv: source ? ["--import=tsx"] : [],
-      serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const started: Link = { child, asked: new Map() };

@@ -40,8 +40,10 @@ export function createPasswordHasher({ random, costs = COSTS, ...options }: Pass
     hash: random(HASH_BYTES),
   });
 
+  const newSalt = (): string => Buffer.from(random(SALT_BYTES)).toString("base64");
+
   return {
-    hash: (password, who) => queue.run(who, () => maker.make({ password, salt: random(SALT_BYTES), costs })),
+    hash: (password, who) => queue.run(who, () => maker.make({ password, salt: newSalt(), costs })),
     verify: (password, who, read) =>
       queue.runPrepared(who, read, (stored) => maker.check({ password, stored, dummy, costs })),
     close: () => maker.close(),
