@@ -65,6 +65,7 @@ class Join {
   #page: Page | undefined;
   #references: Readonly<Record<string, string>> | undefined;
   #isAsking = false;
+  #isClosed = false;
   #again: ReturnType<typeof setTimeout> | undefined;
   #error: ApiError | undefined;
   #rows: readonly Row[] = [];
@@ -85,6 +86,7 @@ class Join {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#again);
     this.#closePage();
     for (const sources of this.#sources.values()) for (const { close } of sources) close();
@@ -219,6 +221,7 @@ class Join {
       this.#references = await referencesOf(watched, id, send);
       wake(this.#taker);
     } catch (error) {
+      if (this.#isClosed) return;
       if ((error as ApiError).retryable) this.#again = setTimeout(() => wake(this.#taker), AGAIN);
       else {
         this.#error = error as ApiError;

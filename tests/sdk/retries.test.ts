@@ -237,7 +237,7 @@ t.test("what answers in Galley's place is never taken for a fact", async (t) => 
     const { todos } = await play(
       t,
       (response) => response.writeHead(status, { location: "/elsewhere" }).end(body),
-      300,
+      1000,
     );
     t.match(await errorOf(todos.get("a")), { code, retryable }, `${status}`);
   }
