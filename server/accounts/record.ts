@@ -1,6 +1,6 @@
 import { LIMITS } from "#protocol/limits";
 import { encodeValue, type Value } from "#protocol/values";
-import type { DocumentStore, Row, Write } from "../stores/document-store.ts";
+import type { DocumentStore, FindQuery, Row, Write } from "../stores/document-store.ts";
 
 /** What every record of accounts has. Its other fields are what its file says. */
 export interface Stored {
@@ -47,6 +47,17 @@ export function removeRecord(collection: string, { id, version: expect }: Pick<S
   return { kind: "delete", collection, id, expect };
 }
 
+/** The record whose field is equal to a value, where an index says that there is one at most: a page so small is quick. */
+export async function recordWhere(
+  store: DocumentStore,
+  collection: string,
+  field: string,
+  value: string,
+): Promise<Row | undefined> {
+  const { rows } = await store.find({ ...byField(collection, field, value), limit: 1 });
+  return rows[0];
+}
+
 /** Records whose field is equal to a value, by id. Declare an index on the field: nothing else bounds the cost. */
 export async function recordsWhere(
   store: DocumentStore,
@@ -55,13 +66,7 @@ export async function recordsWhere(
   value: string,
 ): Promise<readonly Row[]> {
   const found: Row[] = [];
-  const query = {
-    collection,
-    filter: { kind: "compare", op: "eq", path: [field], value },
-    sort: [{ path: ["_id"], descending: false }],
-    limit: LIMITS.pageMax,
-    budget: { candidates: Number.POSITIVE_INFINITY, milliseconds: 10_000 },
-  } as const;
+  const query = byField(collection, field, value);
   for (let after: [string] | undefined; ; ) {
     const { rows, more } = await store.find(after ? { ...query, after } : query);
     found.push(...rows);
@@ -69,4 +74,14 @@ export async function recordsWhere(
     if (!more || !last) return found;
     after = [last.id];
   }
+}
+
+function byField(collection: string, field: string, value: string): FindQuery {
+  return {
+    collection,
+    filter: { kind: "compare", op: "eq", path: [field], value },
+    sort: [{ path: ["_id"], descending: false }],
+    limit: LIMITS.pageMax,
+    budget: { candidates: Number.POSITIVE_INFINITY, milliseconds: 10_000 },
+  };
 }

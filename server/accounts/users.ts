@@ -1,7 +1,7 @@
 import type { ObjectValue } from "#protocol/values";
 import type { AdminRole } from "../access/scopes.ts";
 import type { DocumentStore, Row, StoredCollection, Write } from "../stores/document-store.ts";
-import { putRecord, recordsWhere, removeRecord, type Stored, storedOf } from "./record.ts";
+import { putRecord, recordWhere, removeRecord, type Stored, storedOf } from "./record.ts";
 
 /** Who signs in: people of the app, or those who run it. The two never meet; accounts.md 7. */
 export type Pool = "user" | "admin";
@@ -95,7 +95,7 @@ export async function findUser(store: DocumentStore, pool: Pool, id: string): Pr
 }
 
 export async function findUserByEmail(store: DocumentStore, pool: Pool, key: string): Promise<UserRecord | undefined> {
-  const [row] = await recordsWhere(store, COLLECTION[pool], "emailKey", key);
+  const row = await recordWhere(store, COLLECTION[pool], "emailKey", key);
   return row && readUser(pool, row);
 }
 
