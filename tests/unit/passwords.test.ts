@@ -321,7 +321,7 @@ t.test(
     t.same(own(), [], "it starts when there is something to hash");
     const stored = await hasher.hash("correct horse", who);
     const [child = 0] = own();
-    t.equal(getPriority(child), Math.min(getPriority() + 5, 19));
+    t.equal(getPriority(child), Math.min(getPriority() + 13, 19));
     const variables = readFileSync(`/proc/${child}/environ`, "latin1").split("\0");
     t.same(
       variables.filter((one) => one !== "" && !one.startsWith("NODE_CHANNEL_")),

@@ -26,7 +26,7 @@ interface Link {
 }
 
 /** By how much hashes stand back behind whatever else the machine does, as `nice` counts. */
-const NICENESS = 5;
+const NICENESS = 13;
 
 /**
  * A process of its own for hashes (hash-process.ts), started when one is first needed. Its memory, which comes and goes by

@@ -9,11 +9,13 @@ type Asked = Pick<Subscription, "s" | "have" | "reset">;
 /**
  * The frame that tells a subscription that what its client holds is the whole result; undefined if it is not.
  *
+ * @param name of the window on its socket
  * @param position that the socket reaches by it
  */
 export function currentFrame(
   { s, have }: Asked,
-  { name, question, outline }: Window,
+  { question, outline }: Window,
+  name: string,
   position: Position,
 ): string | undefined {
   if (!have || question.kind !== "list" || have.shape !== question.shape) return undefined;

@@ -5,6 +5,7 @@ import { currentFrame, resultFrame } from "./result-frames.ts";
 import type { SessionCounters } from "./session-counters.ts";
 import type { ShownWindow } from "./shown-window.ts";
 import type { Subscription } from "./subscription.ts";
+import type { WindowNames } from "./window-names.ts";
 
 export interface ResultQueueOptions {
   readonly limits: Pick<LiveLimits, "snapshotBytes">;
@@ -12,6 +13,7 @@ export interface ResultQueueOptions {
   /** It has something to do in the flush of this turn. */
   readonly session: { wake(): void };
   readonly failed: (subscription: Subscription, error: unknown) => void;
+  readonly names: WindowNames;
 }
 
 /** Subscriptions of a socket whose window is live, and who were not told its result yet; first come, first served. */
@@ -47,10 +49,11 @@ export class ResultQueue {
       this.delete(one);
       if (!shown?.isLive) continue;
       try {
-        const current = currentFrame(one, shown.window, position);
-        if (current !== undefined) return this.#told(one, shown, "resumed", current);
+        const name = this.#options.names.of(one, shown);
+        const current = currentFrame(one, shown.window, name, position);
+        if (current !== undefined) return this.#told(one, shown, name, "resumed", current);
         const state = shown.window.snapshot();
-        if (!(state instanceof Promise)) return this.#tell(one, shown, state, position);
+        if (!(state instanceof Promise)) return this.#tell(one, shown, name, state, position);
         this.#wait(one, state);
       } catch (error) {
         this.#options.failed(one, error);
@@ -76,15 +79,21 @@ export class ResultQueue {
       });
   }
 
-  #tell(one: Subscription, shown: ShownWindow, state: WindowState, position: Position): string {
+  #tell(one: Subscription, shown: ShownWindow, name: string, state: WindowState, position: Position): string {
     const { limits } = this.#options;
-    const { name } = shown.window;
     const text = resultFrame(one, name, shown.question, state, position, limits.snapshotBytes);
-    return this.#told(one, shown, one.have ? "not_resumed" : "snapshots", text);
+    return this.#told(one, shown, name, one.have ? "not_resumed" : "snapshots", text);
   }
 
-  #told(one: Subscription, shown: ShownWindow, how: "resumed" | "not_resumed" | "snapshots", text: string): string {
+  #told(
+    one: Subscription,
+    shown: ShownWindow,
+    name: string,
+    how: "resumed" | "not_resumed" | "snapshots",
+    text: string,
+  ): string {
     this.#options.counters[how]++;
+    this.#options.names.told(one, shown, name);
     one.have = undefined;
     one.reset = undefined;
     one.wasTold = true;

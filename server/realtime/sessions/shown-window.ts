@@ -1,6 +1,7 @@
 import type { GalleyError } from "#protocol/errors";
 import type { Reset } from "#protocol/frames";
 import type { Asker, BoundQuestion, Change, Viewer, Window, Windows } from "../contract.ts";
+import { renamed } from "../windows/change-frame.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Who shows windows: one socket. */
@@ -22,6 +23,8 @@ export class ShownWindow implements Viewer {
   isLive = false;
   /** Subscriptions that were told the whole result, and so are told changes. */
   inStep = 0;
+  /** What those call it. The window's own name, unless a subscription that is out of step goes by that. */
+  name = "";
   readonly #shower: Shower;
   #window: Window | undefined;
 
@@ -53,7 +56,9 @@ export class ShownWindow implements Viewer {
   }
 
   changed(change: Change): void {
-    if (this.inStep > 0) this.#shower.changed(this, change);
+    if (this.inStep === 0) return;
+    const { name } = this.window;
+    this.#shower.changed(this, this.name === name ? change : renamed(change, name, this.name));
   }
 
   reset(reason: Reset): void {

@@ -11,7 +11,7 @@ import type { ShownWindow } from "./shown-window.ts";
  *   asked -> judged       its rights are bound to it, in the flush of a turn
  *   judged -> asked       what its rights look up is read first; or they may have changed
  *   judged -> in step     it was told the whole result: from now on it is told changes
- *   in step -> judged     its window was reset, or its rights name another one
+ *   in step -> judged     its window was reset, its rights name another one, or those of one that went by the same name do
  *   any -> gone           its client ended it, or an error did
  */
 export class Subscription implements SetUser {
@@ -25,6 +25,8 @@ export class Subscription implements SetUser {
   wasTold = false;
   /** It was told the result of `shown`. */
   inStep = false;
+  /** By which its client knows changes of it, as it was told last. */
+  name: string | undefined;
   shown: ShownWindow | undefined;
   /** It came when its socket showed that already, and is not to be told yet. */
   late: Latecomer | undefined;

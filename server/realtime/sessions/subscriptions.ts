@@ -1,37 +1,15 @@
 import type { GalleyError } from "#protocol/errors";
 import type { Have, Reset } from "#protocol/frames";
-import type { Standing } from "../../access/authorize.ts";
 import { Unsettled } from "../../access/rule-binder.ts";
 import type { Position } from "../../stores/document-store.ts";
-import type { Asker, BoundQuestion, Change, ParsedQuestion, Windows } from "../contract.ts";
-import type { AskedLookups, LiveLookups } from "../rights/live-lookups.ts";
+import type { BoundQuestion, Change, ParsedQuestion } from "../contract.ts";
 import { Latecomer } from "./latecomer.ts";
-import type { LiveLimits } from "./live-limits.ts";
 import { Outbox } from "./outbox.ts";
 import { ResultQueue } from "./result-queue.ts";
-import type { SessionCounters } from "./session-counters.ts";
 import { type Shower, ShownWindow } from "./shown-window.ts";
 import { Subscription } from "./subscription.ts";
-
-export interface SubscriptionsOptions {
-  readonly windows: Windows;
-  readonly lookups: LiveLookups;
-  readonly asked: AskedLookups;
-  readonly limits: Pick<LiveLimits, "snapshotBytes">;
-  /** Whose rights they are shown under. */
-  readonly standing: () => Standing;
-  /** It has something to do in the flush of this turn. */
-  readonly session: { wake(): void };
-  /** On whose account windows are read. */
-  readonly asker: () => Asker;
-  /** What a subscription is told when an error ends it. */
-  readonly failed: (error: unknown, s: number) => string;
-  /** The same where its verdict was the error; of what rules deny, maybe a moment later. Never rejects. */
-  readonly refused: (error: unknown, subscription: Subscription) => string | Promise<string>;
-  readonly counters: SessionCounters;
-  /** Sets of rules that have come into force so far. */
-  readonly rulesTurn: () => number;
-}
+import type { SubscriptionsOptions } from "./subscriptions-options.ts";
+import { WindowNames } from "./window-names.ts";
 
 /** What one socket shows, and where each part of it stands. Rights come first: {@link judge} before {@link Outbox.take}. */
 export class Subscriptions implements Shower {
@@ -42,6 +20,7 @@ export class Subscriptions implements Shower {
   readonly #all = new Map<number, Subscription>();
   /** By what they show. */
   readonly #shown = new Map<string, ShownWindow>();
+  readonly #names = new WindowNames();
   /** Those whose rights are to be bound, for the first time or again. */
   #unjudged: Set<Subscription> | undefined;
   /** Those by which all were judged, or are about to be. */
@@ -54,7 +33,8 @@ export class Subscriptions implements Shower {
     this.#rulesTurn = options.rulesTurn();
     this.#session = options.session;
     const { limits, counters, session } = options;
-    this.results = new ResultQueue({ limits, counters, session, failed: (one, error) => this.end(one, error) });
+    const failed = (one: Subscription, error: unknown) => this.end(one, error);
+    this.results = new ResultQueue({ limits, counters, session, names: this.#names, failed });
   }
 
   get size(): number {
@@ -87,7 +67,10 @@ export class Subscriptions implements Shower {
 
   remove(s: number): void {
     const found = this.#all.get(s);
-    if (found) this.#forget(found);
+    if (!found) return;
+    // What comes for it its client passes over by now.
+    this.#outOfStep(found, "rights");
+    this.#forget(found);
   }
 
   /** An error ends it. */
@@ -248,15 +231,19 @@ export class Subscriptions implements Shower {
 
   /** Its window's changes stop for it, also those that wait; what it is told next is a whole result. */
   #leave(one: Subscription): void {
-    const { shown } = one;
+    const { shown, inStep } = one;
     if (!shown) return;
     this.#outOfStep(one, "rights");
     one.shown = undefined;
     one.late = undefined;
     shown.subscriptions.delete(one);
-    if (shown.subscriptions.size > 0) return;
-    this.#shown.delete(shown.question.identity);
-    shown.leave();
+    if (shown.subscriptions.size === 0) {
+      this.#shown.delete(shown.question.identity);
+      shown.leave();
+    } else if (inStep) {
+      // To its client it still shows this window: what is told to the others would be taken for its own.
+      this.#tellAnew(shown);
+    }
   }
 
   #outOfStep(one: Subscription, reason: Reset): void {
@@ -288,6 +275,7 @@ export class Subscriptions implements Shower {
     this.#unjudged?.delete(one);
     this.results.delete(one);
     this.#leave(one);
+    this.#names.forget(one);
     this.#setAsksTime(one, false);
     this.#options.lookups.use(one, one.sets, NO_SETS);
   }

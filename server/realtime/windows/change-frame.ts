@@ -19,6 +19,11 @@ export class WindowChange implements Change {
   }
 }
 
+/** The same change of a window that a socket calls something else. */
+export function renamed({ position, member }: Change, window: string, name: string): Change {
+  return new WindowChange(position, `"${name}"${member.slice(window.length + 2)}`);
+}
+
 /** What is said of a list; what is absent stays as it was. */
 export interface ListDelta {
   readonly prev: Position;
