@@ -119,7 +119,7 @@ export async function keepsSecrets(t: Test, engine: Engine, logFormat: "json" | 
   await app.send("GET", "/v1/auth/me", { as: rotated.json.secret });
   await app.send("GET", `/v1/documents/posts/${encoded.slice(0, 50)}`);
   Object.assign(store, { get, commit });
-  rmSync(join(app.folder, "outbox"), { recursive: true });
+  rmSync(join(app.folder, "outbox"), { recursive: true, maxRetries: 5 });
   writeFileSync(join(app.folder, "outbox"), "");
   const lost = people.newEmail();
   session((await post("sign-up", { email: lost, password: PASSWORD })).json);

@@ -82,7 +82,7 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     async close() {
       agent.destroy();
       await app.close();
-      if (folder === undefined) rmSync(dataDir, { recursive: true, force: true });
+      if (folder === undefined) rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

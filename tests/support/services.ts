@@ -79,7 +79,7 @@ export async function startServices(setting: ServiceSetting = {}) {
       rights.close();
       definitions.close();
       await embedded.close();
-      if (setting.folder === undefined) rmSync(folder, { recursive: true });
+      if (setting.folder === undefined) rmSync(folder, { recursive: true, maxRetries: 5 });
     },
   };
 }

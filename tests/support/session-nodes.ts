@@ -57,7 +57,7 @@ export async function openNodes(t: Teardown, engine: Engine) {
   t.teardown(async () => {
     await store.close();
     if (other !== store) await other.close();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, maxRetries: 5 });
   });
   const notes = { name: NOTES, indexes: [{ paths: ["session"] }] };
   for (const collection of [...USER_COLLECTIONS, SESSIONS, notes]) await store.ensureCollection(collection);

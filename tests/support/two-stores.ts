@@ -24,7 +24,7 @@ export async function openTwoStores(t: Teardown, engine: Engine): Promise<readon
   t.teardown(async () => {
     await first.close();
     if (second !== first) await second.close();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, maxRetries: 5 });
   });
   return [first, second];
 }
