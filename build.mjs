@@ -17,6 +17,7 @@ const RESULTS = [
   "server/dist/program/writer-thread.js",
   "server/dist/program/hash-process.js",
   "sdk/dist/index.js",
+  "sdk/dist/node/index.js",
   "sdk/dist/galley.tgz",
   "admin-ui/dist/index.html",
 ];
@@ -63,7 +64,9 @@ async function compile() {
   const tsc = join(require.resolve("typescript/package.json"), "../bin/tsc");
   // The compiler trusts its own notes, and would not miss a result that somebody removed.
   const all = RESULTS.every((path) => existsSync(path)) ? [] : ["--force"];
-  const { status, error } = spawnSync(process.execPath, [tsc, "-b", "sdk", "server", ...all], { stdio: "inherit" });
+  const { status, error } = spawnSync(process.execPath, [tsc, "-b", "sdk", "sdk/node", "server", ...all], {
+    stdio: "inherit",
+  });
   if (error) throw error;
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 const IMPORTS = /((?:from|import)\s*\(?\s*")(\.[^"]+)(")/g;
 /** What apps import; package.json names them. */
-const ENTRIES = ["index", "live/index", "react/index", "admin"];
+const ENTRIES = ["index", "node/index", "live/index", "react/index", "admin"];
 /** The time npm gives every file, so that equal sources make equal packages. */
 const PACKAGE_TIME = 499_162_500;
 

@@ -59,7 +59,7 @@ async function compile(source, result) {
     .replace(SPECIFIER, '$1"$2.js"')
     .replace(PROTOCOL, (_, word, name) => `${word}"${sdk}/protocol/${name}.js"`)
     .replace(VENDOR, (_, words, name) => `${words}"${pathTo(vendorFile(name))}"`)
-    .replace(OWN_SDK, (_, word) => `${word}"${sdk}/index.js"`)
+    .replace(OWN_SDK, (_, word) => `${word}"${sdk}/node/index.js"`)
     .replace(SDK, (_, words, name) => `${words}"${sdk}/${entryOf(name)}.js"`);
   writeFileSync(`${result}.map`, map);
   writeFileSync(result, modules.has(nameOf(source)) ? linked : linkProgram(linked, result, modules));

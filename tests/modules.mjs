@@ -54,9 +54,9 @@ function resolve(specifier, from) {
   return join(ROOT, "sdk", `${entryOf(/^@galley\/sdk\/(\w+)$/.exec(specifier)?.[1])}.ts`);
 }
 
-/** Where the file of an entry of the SDK is: a folder's is its index. */
-export function entryOf(name = "index") {
-  return name === "live" || name === "react" ? `${name}/index` : name;
+/** Where the file of an entry of the SDK is, as Node loads it: a folder's is its index. */
+export function entryOf(name = "node") {
+  return ["node", "live", "react"].includes(name) ? `${name}/index` : name;
 }
 
 const STATIC = /^import (?:(\{[^}]*\})|\* as (\w+)) from "(\.[^"]*)\.js";$/gm;

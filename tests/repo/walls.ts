@@ -25,6 +25,7 @@ const PORTS = ["document-store", "file-store", "attempts", "pages", "expired", "
 export const WALLS: readonly Wall[] = [
   { inside: "sdk/protocol/", may: [], packages: [], why: "the language imports nothing" },
   { inside: "sdk/react/", may: ["sdk/"], packages: ["react"], why: "hooks know React and the SDK" },
+  { inside: "sdk/node/", may: ["sdk/"], packages: ["node:"], why: "what only Node has" },
   { inside: "sdk/", may: ["sdk/"], packages: [], why: "the SDK imports only itself" },
   { inside: "admin-ui/", may: ["admin-ui/"], packages: true, why: "the console talks only through the SDK" },
   {
@@ -76,7 +77,7 @@ export const WALLS: readonly Wall[] = [
     // `watch` is a client as apps have it; `types` reads a schema's references as the validator does.
     may: [
       "sdk/protocol/",
-      "sdk/index.ts",
+      "sdk/node/index.ts",
       ...["refs", "walk"].map((name) => `server/documents/schema/${name}.ts`),
       ...["app", "config", "data-folder", "main", "log"].map((name) => `server/${name}.ts`),
     ],
@@ -111,7 +112,7 @@ export function breaches(root: string): string[] {
 }
 
 function resolve(file: string, specifier: string): string {
-  if (specifier === "#sdk") return "sdk/index.ts";
+  if (specifier === "#sdk") return "sdk/node/index.ts";
   if (specifier.startsWith("#protocol/")) return `sdk/protocol/${specifier.slice("#protocol/".length)}.ts`;
   if (specifier.startsWith(".")) return posix.join(posix.dirname(file), specifier);
   return `package:${specifier}`;

@@ -46,7 +46,7 @@ interface Schema {
 
 async function callRows({ url }: Served, smoke: boolean): Promise<ReportRow[]> {
   // As it is shipped: a loader of TypeScript would slow down every closure that it makes.
-  const module = pathToFileURL(join(ROOT, "sdk/dist/index.js")).href;
+  const module = pathToFileURL(join(ROOT, "sdk/dist/node/index.js")).href;
   const { createClient } = (await import(module)) as typeof import("@galley/sdk");
   const open = () => createClient<Schema>({ url, serviceKey: BENCH_KEY, WebSocket: WebSocket as never });
   // One that watches shows its own writes, which is more than what a bare socket does.
