@@ -29,7 +29,7 @@ const TIMEOUT = 30_000;
  */
 export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   const { serviceKey, admin = false, optimistic = true, timeout = TIMEOUT } = options;
-  if (!/^https?:\/\/[^/?#@][^?#@]*$/.test(options.url)) throw refused("url", "expects an http or https address");
+  if (!/^https?:\/\/[^/?#@][^?#@]*$/.test(options.url)) throw refused("url", "expects an http(s) address");
   if (!(timeout > 0)) throw refused("timeout", "expects time in ms");
   if (serviceKey && isBrowser()) throw refused("serviceKey", "is for servers: a page would leak it");
   const url = options.url.replace(/\/+$/, "");

@@ -9,6 +9,7 @@ export function decode(text: string): unknown {
 
 function untag(input: unknown): unknown {
   if (typeof input !== "object" || input === null) return input;
+  if (Array.isArray(input)) return input.map(untag);
   for (const key in input) {
     const item = (input as Json)[key];
     if (key === "$date") return new Date(item as string);

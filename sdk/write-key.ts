@@ -10,7 +10,7 @@ const pool: number[] = [];
  */
 export function makeId(): string {
   // What can be guessed would do harm, so there is nothing in its place.
-  if (!globalThis.crypto?.getRandomValues) throw refused("crypto.getRandomValues", "is missing: import what brings it");
+  if (!globalThis.crypto?.getRandomValues) throw refused("crypto.getRandomValues", "is missing: import one");
   if (!pool.length) pool.push(...crypto.getRandomValues(new Uint8Array(1000)));
   let bits = BigInt(Date.now());
   for (const byte of pool.splice(-10)) bits = (bits << 8n) | BigInt(byte);

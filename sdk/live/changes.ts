@@ -11,20 +11,23 @@ export function changesOf<D extends Versioned>(before: readonly D[], after: read
   if (before === after) return NONE;
   const updated = updatedOf(before, after);
   if (updated) return updated;
-  const old = new Map(before.map((document, from) => [document._id, { document, from }]));
-  const now = new Set(after.map(({ _id }) => _id));
-  const still = stillOf(after, old);
-  const gone = before.flatMap((document, from) =>
-    now.has(document._id) ? [] : [{ type: "removed" as const, id: document._id, document, from, to: -1 }],
-  );
-  const come = after.flatMap((document, to) => {
-    const id = document._id;
-    if (still.has(id)) return [];
-    const held = old.get(id);
-    const type = held ? (held.document === document ? "moved" : "updated") : "added";
-    return [{ type, id, document, from: held?.from ?? -1, to } as const];
+  const places = new Map<string, number>();
+  for (let at = 0; at < before.length; at++) places.set((before[at] as D)._id, at);
+  const from = after.map(({ _id }) => places.get(_id) ?? -1);
+  const still = stillOf(before, after, from);
+  const stays: boolean[] = [];
+  for (const at of from) if (at >= 0) stays[at] = true;
+  const changes: Change<D[]>[] = [];
+  before.forEach((document, from) => {
+    if (!stays[from]) changes.push({ type: "removed", id: document._id, document, from, to: -1 } as Change<D[]>);
   });
-  return [...gone, ...come];
+  after.forEach((document, to) => {
+    if (still[to]) return;
+    const at = from[to] as number;
+    const type = at < 0 ? "added" : before[at] === document ? "moved" : "updated";
+    changes.push({ type, id: document._id, document, from: at, to } as Change<D[]>);
+  });
+  return changes;
 }
 
 /** What is another version, where all stand in their old places, as they mostly do; undefined if not. */
@@ -51,40 +54,50 @@ function rowsOf(data: unknown): readonly Versioned[] {
   return typeof data === "object" && data !== null && "_id" in data ? [data as Versioned] : NONE;
 }
 
-/** A document and where it stood. */
-interface Place<D> {
-  readonly document: D;
+/** A row that is the same object in both lists, and where it stands. */
+interface Kept {
   readonly from: number;
+  readonly to: number;
 }
 
-/**
- * The most rows that neither changed nor moved: of those that are the same object in both lists, the longest run that has
- * kept its order.
- */
-function stillOf<D extends Versioned>(after: readonly D[], before: ReadonlyMap<string, Place<D>>): ReadonlySet<string> {
-  // By patience: the last of each pile ends the best run of its length. O(n log n).
-  const piles: { readonly from: number; readonly id: string; readonly under: number }[][] = [];
-  for (const document of after) {
-    const held = before.get(document._id);
-    if (held?.document !== document) continue;
+/** By their new places, the most rows that neither changed nor moved: the longest run of the same that has kept its order. */
+function stillOf<D>(before: readonly D[], after: readonly D[], places: readonly number[]): readonly boolean[] {
+  const kept: Kept[] = [];
+  let isInOrder = true;
+  after.forEach((document, to) => {
+    const from = places[to] as number;
+    if (before[from] !== document) return;
+    isInOrder &&= from > (kept.at(-1)?.from ?? -1);
+    kept.push({ from, to });
+  });
+  const still: boolean[] = [];
+  // As they mostly are.
+  for (const { to } of isInOrder ? kept : longestRun(kept)) still[to] = true;
+  return still;
+}
+
+/** By patience: the last of each pile ends the best run of its length. O(n log n). */
+function longestRun(kept: readonly Kept[]): readonly Kept[] {
+  const piles: (Kept & { readonly under: number })[][] = [];
+  for (const one of kept) {
     let low = 0;
     let high = piles.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((piles[middle]?.at(-1)?.from ?? 0) < held.from) low = middle + 1;
+      if ((piles[middle]?.at(-1)?.from ?? 0) < one.from) low = middle + 1;
       else high = middle;
     }
     const pile = piles[low] ?? [];
     piles[low] = pile;
-    pile.push({ from: held.from, id: document._id, under: (piles[low - 1]?.length ?? 0) - 1 });
+    pile.push({ ...one, under: (piles[low - 1]?.length ?? 0) - 1 });
   }
-  const still = new Set<string>();
+  const run: Kept[] = [];
   let at = (piles.at(-1)?.length ?? 0) - 1;
   for (let i = piles.length - 1; i >= 0; i--) {
     const one = piles[i]?.[at];
     if (!one) break;
-    still.add(one.id);
+    run.push(one);
     at = one.under;
   }
-  return still;
+  return run;
 }

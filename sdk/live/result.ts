@@ -87,8 +87,7 @@ export class Result {
       this.#value = change.value;
       this.#exact = change.at;
     } else {
-      if (!this.#rows || held === undefined || isLater(change.prev, held) || !sameHistory(change.prev, held))
-        return false;
+      if (!this.#rows || held === undefined || !(change.prev <= held && sameHistory(change.prev, held))) return false;
       this.#rows = applyDelta(this.#rows, this.#known(this.#rows, change));
       this.#short = change.short ?? this.#short;
       this.#more = change.more ?? this.#more;
@@ -177,10 +176,11 @@ export class Result {
   }
 
   /** A row that only moved stays the same object. */
-  #known(rows: readonly Row[], { up, ...rest }: Delta<Row>): Delta<Row> {
-    if (!up) return rest;
+  #known(rows: readonly Row[], delta: Delta<Row>): Delta<Row> {
+    const { up } = delta;
+    if (!up) return delta;
     const same = (row: Row): Row => rows.find(({ _id, _v }) => _id === row._id && _v === row._v) ?? row;
-    return { ...rest, up: up.map(([index, row]) => [index, same(row)] as const) };
+    return { ...delta, up: up.map(([index, row]) => [index, same(row)] as const) };
   }
 
   /** Documents that are the same stay the same objects, and the list too if nothing is different. */

@@ -69,6 +69,9 @@ export function createConnection(options: SocketOptions): LiveConnection {
   let socket: WebSocket | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
+  /** When a frame has to have come, and when that is looked at: not later. */
+  let due = 0;
+  let looksAt = Infinity;
   let tries = 0;
   /** When `welcome` came; 0: it has not. */
   let openedAt = 0;
@@ -150,13 +153,25 @@ export function createConnection(options: SocketOptions): LiveConnection {
     socket = undefined;
     clearTimeout(timer);
     clearTimeout(silence);
+    looksAt = Infinity;
     gone?.close(CLOSE.normal);
   }
 
   /** A frame has to come in that time. */
   function listen(milliseconds: number): void {
+    due = performance.now() + milliseconds;
+    // A timer anew with each frame would cost more than what is done with most frames.
+    if (looksAt > due) look(milliseconds);
+  }
+
+  function look(milliseconds: number): void {
     clearTimeout(silence);
-    silence = setTimeout(() => lost(0, ""), milliseconds);
+    looksAt = performance.now() + milliseconds;
+    silence = setTimeout(() => {
+      const left = due - performance.now();
+      if (left > 0) look(left);
+      else lost(0, "");
+    }, milliseconds);
   }
 
   function wake(): void {

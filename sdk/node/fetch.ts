@@ -30,18 +30,18 @@ export const nodeFetch: typeof fetch = async (input, init = {}) => {
   signal?.throwIfAborted();
   return new Promise<Response>((resolve, reject) => {
     const { host, path } = targetOf(`${input}`);
-    const { method = "GET", body } = init;
-    const headers = {
-      "user-agent": USER_AGENT,
-      "accept-encoding": "gzip",
-      ...(init.headers as Record<string, string>),
-    };
+    const { method = "GET" } = init;
+    const body = init.body as string | undefined;
+    const headers: Record<string, string | number> = { "user-agent": USER_AGENT, "accept-encoding": "gzip" };
+    // Of a DELETE's body Node would tell no length: what reads it would take it for the next request.
+    if (body !== undefined) headers["content-length"] = Buffer.byteLength(body);
+    Object.assign(headers, init.headers);
     const request = host.request({ ...host.options, path, method, headers }, (message) =>
       read(message, resolve, reject),
     );
     request.on("error", reject);
     signal?.addEventListener("abort", () => request.destroy(signal.reason as Error));
-    request.end(body as string | undefined);
+    request.end(body);
   });
 };
 

@@ -22,15 +22,14 @@ export function applyDelta<D extends Versioned>(rows: readonly D[], { rm = [], u
   }
   const out = new Set(rm);
   for (const [, document] of up) out.add(document._id);
-  const left = rows.filter(({ _id }) => !out.has(_id));
-  if (up.length === 0) return left;
   const result: D[] = [];
-  let taken = 0;
-  for (const [index, document] of up) {
-    while (result.length < index && taken < left.length) result.push(left[taken++] as D);
-    result.push(document);
+  let next = 0;
+  for (const row of rows) {
+    if (out.has(row._id)) continue;
+    while ((up[next]?.[0] as number) <= result.length) result.push((up[next++] as (typeof up)[number])[1]);
+    result.push(row);
   }
-  while (taken < left.length) result.push(left[taken++] as D);
+  for (const [, document] of up.slice(next)) result.push(document);
   return result;
 }
 

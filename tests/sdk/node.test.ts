@@ -5,6 +5,7 @@ import type { AddressInfo, Server } from "node:net";
 import { gzipSync } from "node:zlib";
 import { ApiError, createClient } from "@galley/sdk";
 import t, { type Test } from "tap";
+import { nodeFetch } from "../../sdk/node/fetch.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { ROOT } from "../support/own-modules.ts";
 import { run } from "../support/programs.ts";
@@ -60,21 +61,30 @@ t.test("one connection carries requests one after another, by Node's own client"
 
 t.test("bodies arrive whole, with their length and in UTF-8, and without one where there is none", async (t) => {
   const seen: string[] = [];
-  const todos = await todosAt(t, (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk) => chunks.push(chunk));
-    request.on("end", () => {
-      const { "content-length": length, "transfer-encoding": coding } = request.headers;
-      seen.push(`${request.method} ${length} ${coding} ${Buffer.concat(chunks)}`);
-      response.writeHead(request.method === "DELETE" ? 204 : 200).end(request.method === "DELETE" ? undefined : TEXT);
-    });
-  });
+  const port = await listen(
+    t,
+    createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk) => chunks.push(chunk));
+      request.on("end", () => {
+        const { "content-length": length, "transfer-encoding": coding } = request.headers;
+        seen.push(`${request.method} ${length} ${coding} ${Buffer.concat(chunks)}`);
+        if (length === undefined) response.writeHead(204).end();
+        else response.end(TEXT);
+      });
+    }),
+  );
+  const db = createClient({ url: `http://127.0.0.1:${port}`, serviceKey: "gsk_x" });
+  t.teardown(() => db.close());
+  const todos = db.collection("todos");
   await todos.set("a", { title: "ü" });
   await todos.delete("a");
   const large = "é".repeat(300_000);
   await todos.set("a", { title: large });
   t.equal(seen[0], 'PUT 14 undefined {"title":"ü"}');
   t.equal(seen[1], "DELETE undefined undefined ");
+  await nodeFetch(`http://127.0.0.1:${port}/x/`, { method: "DELETE", body: '{"confirm":"delete"}' });
+  t.equal(seen.at(-1), 'DELETE 20 undefined {"confirm":"delete"}');
   t.equal(seen[2], `PUT ${large.length * 2 + 12} undefined {"title":"${large}"}`);
 });
 
