@@ -97,8 +97,10 @@ export class DeniedProfile extends Error {
 function ofProfile(error: unknown, denied?: () => DeniedProfile): unknown {
   if (!(error instanceof GalleyError)) return error;
   if (error.code !== "permission_denied" && error.code !== "unique_violation") return error;
-  const { field } = error.details;
-  const at = typeof field === "string" ? `profile.${field}` : "profile";
+  const { field, index } = error.details;
+  // An index on several paths names none of them.
+  const inside = field ?? (index?.paths.length === 1 ? index.paths[0] : undefined);
+  const at = inside === undefined ? "profile" : `profile.${inside}`;
   const message = `profile: ${error.message}`;
   const cause = error.code === "permission_denied" ? denied?.() : error.cause;
   return new GalleyError(error.code, message, { ...error.details, field: at }, cause);

@@ -123,7 +123,7 @@ onEachEngine(t, async (t, engine) => {
   });
 
   t.test("a clash of profiles is not taken for an account with the address", async (t) => {
-    const clash = { code: "unique_violation", message: /^profile: .*handle/, details: { field: "profile" } };
+    const clash = { code: "unique_violation", message: /^profile: .*handle/, details: { field: "profile.handle" } };
     await unmade(t, () => signUp({ handle: "ada2" }), 409, clash);
     const before = await counts();
     const all = await Promise.all(Array.from({ length: 5 }, () => signUp({ handle: "bob" })));
@@ -225,7 +225,7 @@ onEachEngine(t, async (t, engine) => {
     await unmade(t, verify, 403, { code: "permission_denied" });
     await publish(USERS);
     await must(app.send("PUT", "/v1/documents/users/other", { body: { handle: "first" } }));
-    await unmade(t, verify, 409, { code: "unique_violation", details: { field: "profile" } });
+    await unmade(t, verify, 409, { code: "unique_violation", details: { field: "profile.handle" } });
     await must(app.send("DELETE", "/v1/documents/users/other"));
     const made = await verify();
     t.equal(made.status, 200, made.text);
