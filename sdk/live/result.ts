@@ -179,7 +179,10 @@ export class Result {
   #known(rows: readonly Row[], delta: Delta<Row>): Delta<Row> {
     const { up } = delta;
     if (!up) return delta;
-    const same = (row: Row): Row => rows.find(({ _id, _v }) => _id === row._id && _v === row._v) ?? row;
+    const same = (row: Row): Row => {
+      for (const held of rows) if (held._id === row._id) return held._v === row._v ? held : row;
+      return row;
+    };
     return { ...delta, up: up.map(([index, row]) => [index, same(row)] as const) };
   }
 
@@ -202,7 +205,8 @@ export function isLater(position: string, than: string | undefined): boolean {
 }
 
 function sameHistory(a: string, b: string): boolean {
-  return a.slice(0, a.lastIndexOf(".")) === b.slice(0, b.lastIndexOf("."));
+  // A place has 16 digits.
+  return a.slice(0, -16) === b.slice(0, -16);
 }
 
 /** @param Class handed in, as in transaction.ts */

@@ -38,7 +38,7 @@ export class Renewal {
 
   /** Resolves when it is off again, whatever came of it. */
   ask(at: Position | undefined): Promise<void> {
-    if (this.#times++ === 0) this.#at = at;
+    if (this.#times++ === 0 || at === undefined) this.#at = at;
     this.#asked++;
     if (this.#running) return this.#running;
     const found = this.#renew();

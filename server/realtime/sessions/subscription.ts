@@ -33,7 +33,7 @@ export class Subscription implements SetUser {
   /** Of its last verdict: the lookups, and whether it depends on the time. */
   sets: ReadonlySet<LiveSet> = NONE;
   asksTime = false;
-  /** Changes of rights that may concern it since its last verdict, and the position of the first. */
+  /** Changes of rights that may concern it since its last verdict, and the earliest position of one; undefined: nobody knows. */
   marks = 0;
   markedAt: Position | undefined;
   /** Raised by each verdict, and by its end: what was begun for an earlier one is of no use. */

@@ -132,7 +132,7 @@ export class Subscriptions implements Shower {
 
   #mark(one: Subscription, at: Position | undefined): void {
     if (one.isGone) return;
-    if (one.marks++ === 0) one.markedAt = at;
+    one.markedAt = one.marks++ === 0 ? at : earlier(one.markedAt, at);
     // One that is not judged yet, because it waits for a position or for lookups, will be in time.
     if (one.turn > 0) this.#judgeSoon(one);
   }
@@ -279,6 +279,12 @@ export class Subscriptions implements Shower {
     this.#setAsksTime(one, false);
     this.#options.lookups.use(one, one.sets, NO_SETS);
   }
+}
+
+/** Rules are known to have changed only when the next frames are due, which may be after what changed later. Undefined: nobody knows. */
+function earlier(one: Position | undefined, other: Position | undefined): Position | undefined {
+  if (one === undefined || other === undefined) return undefined;
+  return one < other ? one : other;
 }
 
 const NO_SETS: Subscription["sets"] = new Set();
