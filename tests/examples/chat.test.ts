@@ -130,7 +130,7 @@ else {
       const long = "x".repeat(2001);
       await bob.say(long);
       await bob.sees(long);
-      await bob.page.getByText("Not sent: text: must NOT have more than 2000 characters").waitFor();
+      await bob.page.getByText("Not sent: text: expects at most 2000 characters, got 2001").waitFor();
       await bob.page.getByRole("button", { name: "Drop" }).click();
       await until(async () => !(await bob.lines()).includes(long));
       t.notOk((await ann.lines()).includes(long));

@@ -129,7 +129,7 @@ onEachEngine(t, async (t, engine) => {
       if (ApiError.is(e, "schema_violation")) show(e.fields.title?.message);
       else throw e;
     }
-    t.strictSame(shown, ["document.title: must NOT have fewer than 1 characters"]);
+    t.strictSame(shown, ["document.title: expects at least 1 character, got 0"]);
     live.close();
   });
 });

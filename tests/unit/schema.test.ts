@@ -104,6 +104,48 @@ t.test("every fault is told with its path and what was expected", async (t) => {
   t.equal(faults.list.length, 1, "of a large document the first is told");
 });
 
+t.test("each keyword says what it expects, in words for people", (t) => {
+  const rows: [schema: object, value: unknown, message: string][] = [
+    [{ minLength: 1 }, "", "expects at least 1 character, got 0"],
+    [{ maxLength: 3 }, "🎈🎈🎈🎈", "expects at most 3 characters, got 4"],
+    [{ minItems: 2 }, [1], "expects at least 2 items, got 1"],
+    [{ maxItems: 1 }, [1, 2], "expects at most 1 item, got 2"],
+    [{ minProperties: 1 }, {}, "expects at least 1 field, got 0"],
+    [{ maxProperties: 1 }, { a: 1, b: 2 }, "expects at most 1 field, got 2"],
+    [{ minimum: 3 }, 2.5, "expects at least 3, got 2.5"],
+    [{ maximum: 3 }, 4, "expects at most 3, got 4"],
+    [{ exclusiveMinimum: 3 }, 3, "expects more than 3, got 3"],
+    [{ exclusiveMaximum: 3 }, 3, "expects less than 3, got 3"],
+    [{ multipleOf: 5 }, 7, "expects a multiple of 5, got 7"],
+    [{ pattern: "^[a-z]+$" }, "A", "expects text that matches ^[a-z]+$"],
+    [{ format: "email" }, "ann", 'expects text in the format "email"'],
+    [{ format: "date", formatMinimum: "2026-01-01" }, "2025-12-31", "expects 2026-01-01 or later"],
+    [{ format: "date", formatExclusiveMaximum: "2026-01-01" }, "2026-01-01", "expects earlier than 2026-01-01"],
+    [{ contains: { type: "number" } }, ["a"], "expects at least 1 item of the kind that the schema names"],
+    [
+      { contains: { type: "number" }, minContains: 0, maxContains: 1 },
+      [1, 2],
+      "expects 0 to 1 item of the kind that the schema names",
+    ],
+    [{ not: { type: "string" } }, "a", "expects a value that the schema does not exclude"],
+    [{ oneOf: [{ minimum: 1 }, { minimum: 2 }] }, 3, "expects a value that exactly one of several schemas allows"],
+    [{ uniqueItems: true }, [1, 1], "expects no item twice"],
+    [{ enum: ["a"] }, "b", "expects one of the values that the schema lists"],
+  ];
+  for (const [schema, v, message] of rows) {
+    const faults = faultsOf(schemaOf({ properties: { v: schema } }), { v } as ObjectValue);
+    t.strictSame(faults.slice(-1), [`document.v: ${message}`]);
+  }
+  const names = schemaOf({ properties: { v: { type: "object", propertyNames: { maxLength: 2 } } } });
+  t.strictSame(faultsOf(names, { v: { abc: 1 } }), [
+    "document.v.abc: expects at most 2 characters, got 3",
+    "document.v.abc: has a name that the schema does not allow",
+  ]);
+  const never = schemaOf({ properties: { v: { properties: { a: false } } } });
+  t.strictSame(faultsOf(never, { v: { a: 1 } }), ["document.v.a: is not allowed by the schema"]);
+  t.end();
+});
+
 t.test("defaults fill what is absent where the parent object is there", async (t) => {
   const node = { type: "object", properties: { kids: { items: { $ref: "#/$defs/node" } }, open: { default: true } } };
   const schema = schemaOf({
