@@ -16,7 +16,7 @@ const WAITING = 1;
 /** Fewer files save less by what V8 compiled before than it takes to keep it. */
 const MANY = 6;
 
-const files = chooseTestFiles(process.argv.slice(2));
+const files = chosen(process.argv.slice(2));
 const mongod = await openSharedMongod();
 const env = mongod ? { ...process.env, GALLEY_TEST_MONGODB_URL: mongod.url } : process.env;
 const stop = new AbortController();
@@ -30,6 +30,16 @@ await Promise.all(Array.from({ length: availableParallelism() + WAITING }, runEa
 console.log(`1..${results.length}`);
 await mongod?.close();
 tell();
+
+/** Of an error that nobody catches Node prints the line that threw: in the script of all modules that is all of them. */
+function chosen(given: readonly string[]): string[] {
+  try {
+    return chooseTestFiles(given);
+  } catch (error) {
+    console.error(`npm test: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
 
 /** Keeps what V8 compiles of the modules for all processes: tests/compile.mjs makes them anew when one changes, and leaves that. */
 async function keepCompiled(): Promise<void> {
