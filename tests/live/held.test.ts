@@ -176,30 +176,6 @@ t.test("rights that went and came back show nothing of the time between", async 
   t.same(ann.complaints, []);
 });
 
-t.test("rules that took a right, and a role that gave it back, show nothing of the time between", async (t) => {
-  const masked = { c: { read: { "$auth.roles": "editor" } } };
-  const open = { list: true, get: true };
-  const node = await startLiveNode(t, { rules: { format: 1, collections: { news: open } } });
-  node.people.user("ann");
-  await node.put("news", "n1", { c: "one" });
-  const ann = await node.welcome("ann");
-  const s = ann.find("news");
-  await ann.answered(s);
-  // As in one turn: the rules of before do not say who was somebody else then.
-  node.nodes.inTouch = false;
-  node.publish({ format: 1, collections: { news: { ...open, fields: masked } } });
-  await node.put("news", "n1", { c: "hidden" });
-  await node.put("news", "n1", { c: "two" });
-  node.people.user("ann", { roles: ["editor"] });
-  await node.touchRecord("_users", "ann");
-  await turns();
-  node.nodes.inTouch = true;
-  await until(() => ann.of(s).rows[0]?.c === "two");
-  t.same(ann.of(s).resets.at(-1), "rights");
-  t.notMatch(ann.told(), /hidden/);
-  t.same(ann.complaints, []);
-});
-
 t.test("a right that changes while a result is loaded decides what is told", async (t) => {
   let gate: Promise<void> | undefined;
   let open: () => void = () => {};

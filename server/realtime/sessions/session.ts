@@ -52,6 +52,7 @@ export class Session implements LiveSession, Turning {
     this.#subscriptions = new Subscriptions({
       ...{ windows, lookups, asked, limits, counters, rulesTurn: node.rulesTurn },
       standing: () => this.#principal.standing,
+      isHeld: () => this.#principal.isHeld || !node.isOpen(),
       asker: () => this.#principal.asker,
       session: this,
       failed: node.errors.of,

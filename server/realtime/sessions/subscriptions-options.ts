@@ -13,6 +13,8 @@ export interface SubscriptionsOptions {
   readonly limits: Pick<LiveLimits, "snapshotBytes">;
   /** Whose rights they are shown under. */
   readonly standing: () => Standing;
+  /** Whether it is not known at the moment what they may do. */
+  readonly isHeld: () => boolean;
   /** It has something to do in the flush of this turn. */
   readonly session: { wake(): void };
   /** On whose account windows are read. */

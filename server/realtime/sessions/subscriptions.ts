@@ -174,9 +174,14 @@ export class Subscriptions implements Shower {
     }
     this.#leave(one);
     const { turn } = one;
+    const { rulesTurn, isHeld } = this.#options;
     // Where they may have, it is judged anew in the next flush.
-    const isCurrent = () => turn === one.turn && one.marks === 0 && this.#options.rulesTurn() === this.#rulesTurn;
-    void told.then((text) => isCurrent() && this.#endWith(one, text));
+    const isCurrent = () => turn === one.turn && one.marks === 0 && rulesTurn() === this.#rulesTurn;
+    void told.then((text) => {
+      if (!isCurrent()) return;
+      if (isHeld()) this.#judgeSoon(one);
+      else this.#endWith(one, text);
+    });
   }
 
   #endWith(one: Subscription, text: string): void {

@@ -121,7 +121,7 @@ export class CheckedSocket {
   #close(): void {
     for (const one of this.#subscriptions.values()) this.#laterOf(one);
     // Nobody was told how far the socket was when it said so.
-    for (const one of this.#refused.splice(0)) this.#later.push(() => one.judgeRefusal());
+    for (const one of this.#refused.splice(0)) this.#later.push(() => one.judgeRefusal()?.());
     this.#subscriptions.clear();
     this.#given.clear();
   }
@@ -200,7 +200,10 @@ export class CheckedSocket {
   }
 
   #judgeRefusals(): void {
-    for (const one of this.#refused.splice(0)) one.judgeRefusal();
+    for (const one of this.#refused.splice(0)) {
+      const judge = one.judgeRefusal();
+      if (judge) this.#later.push(judge);
+    }
   }
 
   #reached(): void {

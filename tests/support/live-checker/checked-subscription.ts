@@ -58,7 +58,7 @@ export class CheckedSubscription {
   #wrong: Wrong | undefined;
   #judged = { revision: -1, isChanged: true };
   /** It was ended by a refusal, which rights must explain. */
-  #refused: { readonly code: string; readonly at: string } | undefined;
+  #refused: { readonly code: string; readonly at: string; readonly commit: number } | undefined;
   #resumes: boolean;
 
   constructor(parts: SubscriptionParts, name: string, question: Question, held: readonly Shown[] | undefined) {
@@ -137,18 +137,28 @@ export class CheckedSubscription {
 
   /** An error has ended it. */
   refuse(code: string): void {
-    this.#refused = { code, at: this.#parts.world.order };
+    const { order, commits } = this.#parts.world;
+    this.#refused = { code, at: order, commit: commits };
     this.state = "gone";
   }
 
-  /** The socket is further now, or has ended: whether the refusal was right can be told. */
-  judgeRefusal(): void {
-    if (!this.#refused) return;
-    const { code, at } = this.#refused;
+  /**
+   * The socket is further now, or has ended: whether the refusal was right can be told.
+   *
+   * @returns what tells it later: who somebody is may be read before the commit is told that made them so
+   */
+  judgeRefusal(): (() => void) | undefined {
+    if (!this.#refused) return undefined;
+    const { code, at, commit } = this.#refused;
     this.#refused = undefined;
     const { refusal, refusedAt } = this.view;
-    if (refusal === undefined && refusedAt < at) this.#fault(`was refused, ${code}, and is allowed`, at);
     this.end();
+    if (refusal !== undefined || refusedAt >= at) return undefined;
+    const { world, who } = this.#parts;
+    return () => {
+      if (world.turned(who, this.question.collection, commit, commit + MOST_WAITING)) return;
+      this.#fault(`was refused, ${code}, and is allowed`, at);
+    };
   }
 
   /** Its socket has gone, in the middle: what is wrong has to have been about to be mended. */

@@ -1,0 +1,63 @@
+/** Rights that go and come back while nothing may be sent; live-queries.md 9. */
+import t from "tap";
+import type { GalleyError } from "#protocol/errors";
+import { startLiveNode } from "../support/live-node.ts";
+import { until } from "../support/until.ts";
+
+const turns = async () => {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+t.test("rules that took a right, and a role that gave it back, show nothing of the time between", async (t) => {
+  const masked = { c: { read: { "$auth.roles": "editor" } } };
+  const open = { list: true, get: true };
+  const node = await startLiveNode(t, { rules: { format: 1, collections: { news: open } } });
+  node.people.user("ann");
+  await node.put("news", "n1", { c: "one" });
+  const ann = await node.welcome("ann");
+  const s = ann.find("news");
+  await ann.answered(s);
+  // As in one turn: the rules of before do not say who was somebody else then.
+  node.nodes.inTouch = false;
+  node.publish({ format: 1, collections: { news: { ...open, fields: masked } } });
+  await node.put("news", "n1", { c: "hidden" });
+  await node.put("news", "n1", { c: "two" });
+  node.people.user("ann", { roles: ["editor"] });
+  await node.touchRecord("_users", "ann");
+  await turns();
+  node.nodes.inTouch = true;
+  await until(() => ann.of(s).rows[0]?.c === "two");
+  t.same(ann.of(s).resets.at(-1), "rights");
+  t.notMatch(ann.told(), /hidden/);
+  t.same(ann.complaints, []);
+});
+
+t.test("a denial that is explained while it is asked who somebody is says nothing of who they were", async (t) => {
+  const told: (() => void)[] = [];
+  const tellDenial = (error: GalleyError) => new Promise<GalleyError>((resolve) => told.push(() => resolve(error)));
+  const drafts = { list: { "$auth.roles": "editor" }, get: "list" };
+  const node = await startLiveNode(t, { rules: { format: 1, collections: { drafts } }, tellDenial });
+  node.people.user("ann");
+  await node.put("drafts", "d1", { n: 1 });
+  const ann = await node.welcome("ann");
+  const s = ann.find("drafts");
+  await until(() => told.length === 1);
+  node.people.ask();
+  await node.touchRecord("_users", "ann");
+  told[0]?.();
+  await turns();
+  t.same(ann.of(s).error, undefined, "she may be an editor by now");
+  node.people.known();
+  await until(() => told.length === 2);
+  t.same(ann.of(s).error, undefined, "judged anew");
+  node.people.ask();
+  node.people.user("ann", { roles: ["editor"] });
+  await node.touchRecord("_users", "ann");
+  told[1]?.();
+  await turns();
+  node.people.known();
+  await ann.answered(s);
+  t.same(ann.ids(s), ["d1"]);
+  t.same(ann.all("error"), []);
+  t.same(ann.complaints, []);
+});
