@@ -60,6 +60,7 @@ export class CheckedSocket {
   }
 
   end(): void {
+    for (const one of this.#refused.splice(0)) one.judgeRefusal(true);
     for (const judge of this.#later) judge();
   }
 
@@ -121,7 +122,7 @@ export class CheckedSocket {
   #close(): void {
     for (const one of this.#subscriptions.values()) this.#laterOf(one);
     // Nobody was told how far the socket was when it said so.
-    for (const one of this.#refused.splice(0)) this.#later.push(() => one.judgeRefusal()?.());
+    for (const one of this.#refused.splice(0)) this.#later.push(() => one.judgeRefusal(true));
     this.#subscriptions.clear();
     this.#given.clear();
   }
@@ -200,10 +201,7 @@ export class CheckedSocket {
   }
 
   #judgeRefusals(): void {
-    for (const one of this.#refused.splice(0)) {
-      const judge = one.judgeRefusal();
-      if (judge) this.#later.push(judge);
-    }
+    for (const one of this.#refused.splice(0)) if (!one.judgeRefusal(false)) this.#refused.push(one);
   }
 
   #reached(): void {

@@ -21,6 +21,8 @@ export interface SubscriptionParts {
 
 /** Commits that wait together at most, to be told in one turn. */
 const MOST_WAITING = 500;
+/** Commits at most, of those who write at once, that are stored and were not told yet. */
+const MOST_AHEAD = 64;
 
 /** It was not what it should be, from a position on. */
 interface Wrong {
@@ -143,22 +145,22 @@ export class CheckedSubscription {
   }
 
   /**
-   * The socket is further now, or has ended: whether the refusal was right can be told.
+   * The socket is further now, or has ended: whether the refusal was right can be told, or will be a few commits later, since
+   * who somebody is may be read before the commit is told that made them so.
    *
-   * @returns what tells it later: who somebody is may be read before the commit is told that made them so
+   * @param isLast nothing more will come
+   * @returns whether it was told
    */
-  judgeRefusal(): (() => void) | undefined {
-    if (!this.#refused) return undefined;
+  judgeRefusal(isLast: boolean): boolean {
+    if (!this.#refused) return true;
     const { code, at, commit } = this.#refused;
-    this.#refused = undefined;
     const { refusal, refusedAt } = this.view;
+    const isRight = refusal !== undefined || refusedAt >= at;
+    if (!isRight && !isLast && this.#parts.world.commits < commit + MOST_AHEAD) return false;
+    this.#refused = undefined;
+    if (!isRight) this.#fault(`was refused, ${code}, and is allowed`, at);
     this.end();
-    if (refusal !== undefined || refusedAt >= at) return undefined;
-    const { world, who } = this.#parts;
-    return () => {
-      if (world.turned(who, this.question.collection, commit, commit + MOST_WAITING)) return;
-      this.#fault(`was refused, ${code}, and is allowed`, at);
-    };
+    return true;
   }
 
   /** Its socket has gone, in the middle: what is wrong has to have been about to be mended. */
