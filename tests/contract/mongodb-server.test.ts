@@ -4,6 +4,7 @@
  */
 import t, { type Test } from "tap";
 import { newDatabase, type OwnMongod, useOwnMongod, withDatabase } from "../support/mongod.ts";
+import { testBuilds } from "./mongodb-builds.ts";
 import { testNodes } from "./mongodb-nodes.ts";
 import { testOrphans } from "./mongodb-orphans.ts";
 import { testReads } from "./mongodb-reads.ts";
@@ -11,7 +12,12 @@ import { testTail } from "./mongodb-tail.ts";
 import { testWrites } from "./mongodb-writes.ts";
 
 const PARTS: Readonly<Record<string, (t: Test, mongod: OwnMongod) => Promise<void> | void>> = {
-  ...{ reads: testReads, writes: testWrites, "the tail": testTail, nodes: testNodes, orphans: testOrphans },
+  reads: testReads,
+  writes: testWrites,
+  "the tail": testTail,
+  nodes: testNodes,
+  orphans: testOrphans,
+  builds: testBuilds,
 };
 
 t.setTimeout(600_000);

@@ -6,6 +6,7 @@ import type { IndexFacts } from "../plan-shape.ts";
 import { CATALOG, type CatalogRecord, type IndexRecord, readRecord, sameIndex } from "./catalog-record.ts";
 import type { Connection } from "./connect.ts";
 import { indexName } from "./index-spec.ts";
+import { listIndexes } from "./listed-indexes.ts";
 import { readMultikey } from "./multikey.ts";
 import { Deadline } from "./time-limit.ts";
 
@@ -14,6 +15,7 @@ export interface MongoIndex extends IndexFacts {
   /** Its name in MongoDB, to `hint` it by. */
   readonly name: string;
   readonly definition: IndexDefinition;
+  /** `building` also where the record says `ready` and MongoDB has no such index: somebody has dropped it since. */
   readonly state: IndexStats["state"];
   /**
    * Whether arrays are known in each path, by this node's writes and by what MongoDB said when the index was loaded. Other
@@ -71,7 +73,8 @@ export function createCatalog(connection: Connection): Catalog {
   async function hold(name: string, uuid: Binary, record: CatalogRecord): Promise<MongoCollection> {
     const before = collections.get(name);
     const known = before && uuidText(before.uuid) === uuidText(uuid) ? before.indexes : [];
-    const indexes = await Promise.all(record.indexes.map((index) => toIndex(connection, name, index, known)));
+    const records = await withoutLost(record.indexes, name);
+    const indexes = await Promise.all(records.map((index) => toIndex(connection, name, index, known)));
     // The same UUID object as long as it is the same collection: creates are merged by it.
     const collection = {
       name,
@@ -82,6 +85,14 @@ export function createCatalog(connection: Connection): Catalog {
     collections.set(name, collection);
     for (const listener of listeners) listener(collection);
     return collection;
+  }
+
+  /** After the record was read: what it calls ready by then, MongoDB has, unless it was dropped. */
+  async function withoutLost(indexes: readonly IndexRecord[], name: string): Promise<readonly IndexRecord[]> {
+    if (!indexes.some(({ state }) => state === "ready")) return indexes;
+    const listed = await listIndexes(connection, name);
+    const isLost = ({ definition, state }: IndexRecord) => state === "ready" && !listed?.has(indexName(definition));
+    return listed ? indexes.map((index) => (isLost(index) ? { ...index, state: "building" } : index)) : indexes;
   }
 
   async function refresh(name: string): Promise<MongoCollection | undefined> {

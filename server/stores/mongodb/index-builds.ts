@@ -1,12 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { IndexDefinition } from "../document-store.ts";
 import { type Catalog, type MongoCollection, type MongoIndex, uuidText } from "./catalog.ts";
-import { type IndexRecord, sameIndex } from "./catalog-record.ts";
+import { type CatalogRecord, type IndexRecord, sameIndex } from "./catalog-record.ts";
 import type { CatalogStore } from "./catalog-store.ts";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf, isGone } from "./errors.ts";
 import { type BuildFault, findAnyUnfit, findDuplicates, findTooLong } from "./index-faults.ts";
 import { indexName, indexSpec } from "./index-spec.ts";
+import { listIndexes } from "./listed-indexes.ts";
 import { WRITE_CONCERN } from "./send.ts";
 
 export interface IndexBuildsOptions {
@@ -49,7 +50,12 @@ export function createIndexBuilds(options: IndexBuildsOptions): IndexBuilds {
     for (const index of collection.indexes) {
       const key = `${uuidText(collection.uuid)} ${index.name}`;
       if (index.state !== "building" || driven.has(key)) continue;
-      const end = build(collection, index).finally(() => driven.delete(key));
+      const end = build(collection, index).finally(() => {
+        driven.delete(key);
+        // It may have been wanted again before this one was over.
+        const now = catalog.get(collection.name);
+        if (now) drive(now);
+      });
       driven.set(key, { collection, end });
     }
   }
@@ -57,6 +63,7 @@ export function createIndexBuilds(options: IndexBuildsOptions): IndexBuilds {
   async function build(collection: MongoCollection, { definition }: MongoIndex): Promise<void> {
     while (!closing.signal.aborted) {
       try {
+        if (!(await isWanted(collection, definition))) return void (await catalog.refresh(collection.name));
         const fault = await buildIn(collection, definition);
         if (fault !== "gone") await record(collection, definition, fault);
         return;
@@ -66,6 +73,18 @@ export function createIndexBuilds(options: IndexBuildsOptions): IndexBuilds {
         await wait(RETRY_MILLISECONDS, undefined, { signal: closing.signal }).catch(() => {});
       }
     }
+  }
+
+  /** Whether the index is to be built. One that was ready, and that somebody has dropped, is noted as not ready first. */
+  async function isWanted(collection: MongoCollection, definition: IndexDefinition): Promise<boolean> {
+    const { name, uuid } = collection;
+    const stateIn = ({ indexes }: CatalogRecord) =>
+      indexes.find((index) => sameIndex(index.definition, definition))?.state;
+    const before = await records.read(name, uuidText(uuid));
+    if (stateIn(before) !== "ready") return stateIn(before) === "building";
+    if ((await listIndexes(connection, name))?.has(indexName(definition)) !== false) return false;
+    warn(`somebody has dropped the index ${definition.paths.join(",")} of ${name}: building it again`);
+    return stateIn(await changeState(collection, "ready", { definition, state: "building" })) === "building";
   }
 
   /** @returns what stands against the index; `gone` if it is not wanted any more */
@@ -100,21 +119,19 @@ export function createIndexBuilds(options: IndexBuildsOptions): IndexBuilds {
   }
 
   async function record(collection: MongoCollection, definition: IndexDefinition, fault: BuildFault | undefined) {
-    const { name, uuid } = collection;
+    const { name } = collection;
     const finished: IndexRecord = fault ? { definition, state: "failed", ...fault } : { definition, state: "ready" };
-    if (fault) await dropIndex(connection, name, definition);
-    await records.change(name, uuidText(uuid), (before) => {
-      const at = before.indexes.findIndex((index) => sameIndex(index.definition, definition));
-      if (before.indexes[at]?.state !== "building") return before;
-      return { ...before, indexes: before.indexes.with(at, finished) };
-    });
+    if (fault) await dropIndex(connection, name, indexName(definition));
+    await changeState(collection, "building", finished);
     await catalog.refresh(name);
   }
 
-  /** Whether MongoDB lists an index, which it does from the moment that writes keep it. */
-  async function lists(collection: string, name: string): Promise<boolean> {
-    const { cursor } = await connection.server.command({ listIndexes: collection, cursor: { batchSize: 200 } });
-    return cursor.firstBatch.some((index: { name?: unknown }) => index.name === name);
+  /** Writes an index's record anew, if it still has the state that is known of it. */
+  function changeState({ name, uuid }: MongoCollection, known: IndexRecord["state"], next: IndexRecord) {
+    return records.change(name, uuidText(uuid), (before) => {
+      const at = before.indexes.findIndex((index) => sameIndex(index.definition, next.definition));
+      return before.indexes[at]?.state === known ? { ...before, indexes: before.indexes.with(at, next) } : before;
+    });
   }
 
   return {
@@ -127,7 +144,7 @@ export function createIndexBuilds(options: IndexBuildsOptions): IndexBuilds {
           const build = driven.get(key);
           if (!build || closing.signal.aborted) break;
           const over = await Promise.race([build.end.then(() => true), wait(POLL_MILLISECONDS, false)]);
-          if (over || (await lists(name, index.name))) break;
+          if (!over && (await listIndexes(connection, name))?.has(index.name)) break;
         }
       }
     },
@@ -139,13 +156,9 @@ export function createIndexBuilds(options: IndexBuildsOptions): IndexBuilds {
 }
 
 /** Drops an index, which may be gone already. */
-export async function dropIndex(
-  connection: Connection,
-  collection: string,
-  definition: IndexDefinition,
-): Promise<void> {
+export async function dropIndex(connection: Connection, collection: string, index: string): Promise<void> {
   try {
-    const command = { dropIndexes: collection, index: indexName(definition), writeConcern: WRITE_CONCERN };
+    const command = { dropIndexes: collection, index, writeConcern: WRITE_CONCERN };
     await connection.server.command(command);
   } catch (error) {
     const code = codeOf(error);

@@ -10,6 +10,10 @@ export function indexName({ paths, unique }: IndexDefinition): string {
   return `${PREFIX}${unique ? "unique:" : ""}${paths.join(",")}`;
 }
 
+export function isOwnIndex(name: string): boolean {
+  return name.startsWith(PREFIX);
+}
+
 /**
  * The index as MongoDB knows it (query-language.md 8): `_id` at the end, so that it serves a whole sort. A unique one has
  * no `_id`, and holds documents only that have every path: a plain one would take missing for null.

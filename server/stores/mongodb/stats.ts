@@ -1,6 +1,6 @@
 import type { Document } from "mongodb";
 import type { CollectionStats, IndexStats } from "../document-store.ts";
-import { type Catalog, uuidText } from "./catalog.ts";
+import { type Catalog, type MongoCollection, uuidText } from "./catalog.ts";
 import { type IndexRecord, sameIndex } from "./catalog-record.ts";
 import type { CatalogStore } from "./catalog-store.ts";
 import type { Connection } from "./connect.ts";
@@ -22,12 +22,17 @@ export function createStatsReader({ connection, catalog, records }: StatsOptions
     if (!size) return undefined;
     const { indexes } = await records.read(name, uuidText(collection.uuid));
     // What is told to be ready serves the next read: another node may have ended the build a moment ago.
-    const isKnown = ({ definition, state }: IndexRecord) =>
-      collection.indexes.some((index) => index.state === state && sameIndex(index.definition, definition));
-    if (!indexes.every(isKnown)) await catalog.refresh(name);
-    const building = indexes.some(({ state }) => state === "building");
+    const stateOf = (known: MongoCollection | undefined, { definition }: IndexRecord) =>
+      known?.indexes.find((index) => sameIndex(index.definition, definition))?.state;
+    const isKnown = indexes.every((index) => stateOf(collection, index) === index.state);
+    const now = isKnown ? collection : await catalog.refresh(name);
+    // One that somebody has dropped is not ready, whatever its record says.
+    const told = indexes.map((index) =>
+      index.state === "ready" && stateOf(now, index) === "building" ? { ...index, state: "building" as const } : index,
+    );
+    const building = told.some(({ state }) => state === "building");
     const progress = building ? await readProgress(name) : new Map<string, number>();
-    return { ...size, indexes: indexes.map((index) => indexStats(index, progress)) };
+    return { ...size, indexes: told.map((index) => indexStats(index, progress)) };
   };
 
   /** As MongoDB counts along: nothing is read for it. Bytes are those of the stored form. */

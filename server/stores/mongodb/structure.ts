@@ -6,7 +6,8 @@ import type { CatalogStore } from "./catalog-store.ts";
 import type { Connection } from "./connect.ts";
 import { CODES, codeOf } from "./errors.ts";
 import { dropIndex, type IndexBuilds } from "./index-builds.ts";
-import { indexName } from "./index-spec.ts";
+import { indexName, isOwnIndex } from "./index-spec.ts";
+import { listIndexes } from "./listed-indexes.ts";
 import { WRITE_CONCERN } from "./send.ts";
 
 export interface StructureOptions {
@@ -34,17 +35,17 @@ export function createStructure(options: StructureOptions): Structure {
     const { name } = definition;
     const wanted = withoutTwins(definition.indexes);
     const collection = await makeCollection(connection, catalog, name);
-    let gone: readonly IndexRecord[] = [];
+    // Before the record: what another node makes after it is not ours to drop.
+    const listed = (await listIndexes(connection, name)) ?? new Set<string>();
     const uuid = uuidText(collection.uuid);
     const record = await records.change(name, uuid, (before) => {
       const kept = before.indexes.filter((index) => isKept(index, wanted));
-      gone = before.indexes.filter((index) => !kept.includes(index));
       return kept.length === before.indexes.length && kept.length === wanted.length && before.version > 0
         ? before
         : { ...before, builder: self, indexes: wanted.map((index) => recordOf(index, kept)) };
     });
     // After the record: writes of the other nodes need not keep what nobody reads any more.
-    for (const { definition } of gone) await dropIndex(connection, name, definition);
+    for (const index of unwanted(listed, wanted)) await dropIndex(connection, name, index);
     if (isStale(catalog.get(name), record)) await catalog.refresh(name);
     await builds.begun(name);
   }
@@ -75,6 +76,12 @@ async function makeCollection(connection: Connection, catalog: Catalog, name: st
     const made = await catalog.refresh(name);
     if (made) return made;
   }
+}
+
+/** Galley's own that no definition asks for: also those that a node left, which ended before it had dropped them. */
+function unwanted(listed: ReadonlySet<string>, wanted: readonly IndexDefinition[]): string[] {
+  const names = new Set(wanted.map(indexName));
+  return [...listed].filter((name) => isOwnIndex(name) && !names.has(name));
 }
 
 /** A failed index is built anew: what stood against it may have been mended. */
