@@ -5,7 +5,9 @@ import Database from "better-sqlite3";
 import t, { type Test } from "tap";
 import { parseFind } from "../../server/documents/requests.ts";
 import type { Position, Write } from "../../server/stores/document-store.ts";
-import { openWriting } from "../../server/stores/sqlite/connection.ts";
+import { changing, createActivity } from "../../server/stores/sqlite/activity.ts";
+import { openReading, openWriting } from "../../server/stores/sqlite/connection.ts";
+import { createFileMapping } from "../../server/stores/sqlite/file-mapping.ts";
 import { MIGRATIONS, type Migration } from "../../server/stores/sqlite/schema/migrations.ts";
 import { sqliteVersionFault } from "../../server/stores/sqlite/sqlite-version.ts";
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts";
@@ -207,3 +209,31 @@ t.test(
     );
   },
 );
+
+t.test("a file is mapped while many reads come between two commits, and only then", (t) => {
+  const file = join(newFolder(t), "galley.db");
+  openWriting(file).close();
+  const database = openReading(file);
+  t.teardown(() => database.close());
+  const activity = createActivity();
+  const mapping = createFileMapping(database, activity);
+  const isMapped = () => database.pragma("mmap_size", { simple: true }) !== 0;
+  const read = (times: number) => {
+    for (let i = 0; i < times; i++) mapping.reading(1);
+    return isMapped();
+  };
+  const commit = () => changing(activity, () => mapping.reading(1));
+  t.equal(read(500), false);
+  t.equal(read(1), true, "500 were read without a commit");
+  commit();
+  t.equal(read(20), true, "one commit after so many changes nothing");
+  commit();
+  t.equal(read(20), false, "one after few does");
+  for (let i = 0; i < 100; i++) {
+    commit();
+    t.equal(read(20), false);
+  }
+  mapping.reading(500);
+  t.equal(read(1), true, "a page counts by its documents");
+  t.end();
+});

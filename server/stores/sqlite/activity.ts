@@ -14,6 +14,11 @@ export function stampOf(activity: Activity): number | undefined {
   return (count & 1) === 0 ? count : undefined;
 }
 
+/** How often the file was changed; a change that is under way counts. */
+export function commitsOf(activity: Activity): number {
+  return (Atomics.load(activity, 0) + 1) >> 1;
+}
+
 /** For the writer's thread: does what may change the file. */
 export function changing<T>(activity: Activity, work: () => T): T {
   Atomics.add(activity, 0, 1);

@@ -8,7 +8,7 @@ const CACHE_KIB = 16 * 1024;
  * How much of the file readers map rather than copy page by page, which was a tenth of a page's cost (docs/decisions).
  * Address space, not memory: the system drops it when it needs to.
  */
-const MAPPED_BYTES = 1024 ** 3;
+export const MAPPED_BYTES = 1024 ** 3;
 /** A log that grew under a long read is cut back to this once it starts anew. */
 const WAL_BYTES = 64 * 1024 * 1024;
 
@@ -25,11 +25,15 @@ export function openWriting(file: string): Database.Database {
   return database;
 }
 
-/** Opens a connection that cannot write. In WAL mode it neither waits for the writer nor holds it up. */
-export function openReading(file: string, cacheKib = CACHE_KIB): Database.Database {
+/**
+ * Opens a connection that cannot write. In WAL mode it neither waits for the writer nor holds it up.
+ *
+ * @param mapped bytes of the file that it maps, rather than copies page by page
+ */
+export function openReading(file: string, { cacheKib = CACHE_KIB, mapped = 0 } = {}): Database.Database {
   const database = new Database(file, { readonly: true, timeout: BUSY_MS });
   database.pragma(`cache_size = -${cacheKib}`);
-  database.pragma(`mmap_size = ${MAPPED_BYTES}`);
+  database.pragma(`mmap_size = ${mapped}`);
   database.pragma("temp_store = MEMORY");
   return database;
 }

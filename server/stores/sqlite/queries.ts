@@ -21,6 +21,7 @@ import { tooManyGroups } from "../query-refusals.ts";
 import type { Activity } from "./activity.ts";
 import type { StoredIndex } from "./catalog.ts";
 import { countRows } from "./exact-count.ts";
+import type { FileMapping } from "./file-mapping.ts";
 import { pageOf } from "./page.ts";
 import { QueryRun } from "./query-run.ts";
 import { createQuickPages } from "./quick-page.ts";
@@ -43,19 +44,20 @@ export interface QueriesOptions {
   readonly file: string;
   /** For what is read in one turn; larger questions open connections of their own. */
   readonly database: Database;
+  readonly mapping: FileMapping;
   readonly activity: Activity;
   readonly meter: ParseMeter;
   readonly at: (sequence: number) => Position;
 }
 
-export function createQueries({ file, database, activity, meter, at }: QueriesOptions): Queries {
+export function createQueries({ file, database, mapping, activity, meter, at }: QueriesOptions): Queries {
   const pool = createSessionPool(file, SESSIONS.now);
   const positioned = createSessionPool(file, SESSIONS.positioned);
   const slices = createSlices();
   const plans = createPlanMemo<StoredIndex>();
   const { catalog, known } = pool;
   const session = new ReadSession(database);
-  const quick = createQuickPages({ session, activity, catalog, known, plans, meter, at });
+  const quick = createQuickPages({ session, mapping, activity, catalog, known, plans, meter, at });
 
   /** Begins a read transaction and works in it; `empty` answers for a collection that does not exist. */
   async function read<T>(

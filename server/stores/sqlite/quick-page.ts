@@ -4,6 +4,7 @@ import type { Plan } from "../plan-shape.ts";
 import { checkPageSize } from "../query-refusals.ts";
 import { type Activity, stampOf } from "./activity.ts";
 import type { Catalog, StoredIndex } from "./catalog.ts";
+import type { FileMapping } from "./file-mapping.ts";
 import { type ParseMeter, StoredRow } from "./row.ts";
 import type { ReadSession } from "./session.ts";
 import { type Use, UseReader } from "./use-reader.ts";
@@ -20,6 +21,7 @@ export interface QuickPages {
 export interface QuickPageOptions {
   /** Not in a transaction, and nobody else's until a call returns. */
   readonly session: ReadSession;
+  readonly mapping: FileMapping;
   readonly activity: Activity;
   readonly catalog: (session: ReadSession) => Catalog;
   /** The catalog as it was last read. */
@@ -32,6 +34,7 @@ export interface QuickPageOptions {
 /** Reads in the caller's turn, with no generator, slice or session to wait for: each costs as much as some rows do. */
 export function createQuickPages({
   session,
+  mapping,
   activity,
   catalog,
   known,
@@ -104,7 +107,9 @@ export function createQuickPages({
       if (query.limit >= AT_ONCE || query.limit >= query.budget.candidates) return undefined;
       const from = known();
       const use = from && decided(query, from);
-      return use && (readAtRest(query, use, from) ?? readInTransaction(query));
+      if (!use) return undefined;
+      mapping.reading(query.limit);
+      return readAtRest(query, use, from) ?? readInTransaction(query);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { Row } from "../document-store.ts";
 import { isMissingTable } from "./errors.ts";
+import type { FileMapping } from "./file-mapping.ts";
 import { type ParseMeter, StoredRow } from "./row.ts";
 import { documentTable } from "./schema/tables.ts";
 
@@ -11,7 +12,7 @@ export interface PointReader {
 
 type Found = [version: number, text: string];
 
-export function createPointReader(database: Database, meter: ParseMeter): PointReader {
+export function createPointReader(database: Database, mapping: FileMapping, meter: ParseMeter): PointReader {
   const statements = new Map<string, Statement<[string], Found>>();
   const begin = database.prepare("BEGIN");
   const end = database.prepare("COMMIT");
@@ -33,6 +34,7 @@ export function createPointReader(database: Database, meter: ParseMeter): PointR
 
   return {
     get(collection, ids) {
+      mapping.reading(ids.length);
       try {
         const select = statement(collection);
         if (ids.length === 1) return [one(select, ids[0] as string)];

@@ -1,7 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import { GalleyError } from "#protocol/errors";
 import { type Catalog, readCatalog } from "./catalog.ts";
-import { openReading } from "./connection.ts";
+import { MAPPED_BYTES, openReading } from "./connection.ts";
 import type { QueryClock } from "./slices.ts";
 
 /** Page cache of one connection, in KiB. */
@@ -122,7 +122,7 @@ export function createSessionPool(file: string, most: number): SessionPool {
     take(clock) {
       let session = free.pop();
       if (!session && opened < most) {
-        session = new ReadSession(openReading(file, CACHE_KIB));
+        session = new ReadSession(openReading(file, { cacheKib: CACHE_KIB, mapped: MAPPED_BYTES }));
         opened += 1;
       }
       return session ? begun(session) : wait(clock);

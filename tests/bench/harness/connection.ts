@@ -10,18 +10,21 @@ export class Connection {
   readonly #socket: Socket;
   readonly #host: string;
   #held: Buffer = EMPTY;
-  #settle: { resolve: (answer: { status: number; body: string }) => void; reject: (error: Error) => void } | undefined;
+  #settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
 
   constructor(url: string) {
     const { hostname, port, host } = new URL(url);
     this.#host = host;
-    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    this.#socket.on("data", (chunk) => this.#receive(chunk));
+    this.#socket = connect({
+      ...{ host: hostname, port: Number(port), noDelay: true },
+      // One buffer for every read: a stream's chunks cost a fifth of the whole.
+      onread: { buffer: Buffer.allocUnsafe(READ_BYTES), callback: (size, buffer) => this.#receive(size, buffer) },
+    });
     this.#socket.on("error", (error) => this.#settle?.reject(error));
     this.#socket.on("close", () => this.#settle?.reject(new Error("the server closed the connection")));
   }
 
-  send({ method, path, headers, body }: LoadRequest): Promise<{ status: number; body: string }> {
+  send({ method, path, headers, body }: LoadRequest): Promise<Answer> {
     let head = `${method} ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n`;
     for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
     if (body !== undefined) head += `content-length: ${Buffer.byteLength(body)}\r\n`;
@@ -38,19 +41,38 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #receive(chunk: Buffer): void {
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    const end = this.#held.indexOf("\r\n\r\n");
-    if (end === -1) return;
-    const head = this.#held.toString("latin1", 0, end);
-    const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
-    if (this.#held.length < end + 4 + length) return;
+  /** @returns that reading goes on */
+  #receive(size: number, buffer: Uint8Array): boolean {
+    const read = Buffer.from(buffer.buffer, buffer.byteOffset, size);
+    const text = this.#held.length === 0 ? read : Buffer.concat([this.#held, read]);
+    const answer = readAnswer(text);
+    if (answer === undefined) {
+      // The next read overwrites it.
+      this.#held = text === read ? Buffer.from(read) : text;
+      return true;
+    }
     const settle = this.#settle;
-    const body = this.#held.toString("utf8", end + 4, end + 4 + length);
     this.#held = EMPTY;
     this.#settle = undefined;
-    settle?.resolve({ status: Number(head.slice(9, 12)), body });
+    settle?.resolve(answer);
+    return true;
   }
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** The answer that some bytes are; undefined if there is more to come. */
+function readAnswer(bytes: Buffer): Answer | undefined {
+  const end = bytes.indexOf("\r\n\r\n");
+  if (end === -1) return undefined;
+  const head = bytes.toString("latin1", 0, end);
+  const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
+  if (bytes.length < end + 4 + length) return undefined;
+  return { status: Number(head.slice(9, 12)), body: bytes.toString("utf8", end + 4, end + 4 + length) };
+}
+
 const EMPTY = Buffer.alloc(0);
+const READ_BYTES = 16_384;
