@@ -1,13 +1,17 @@
 /** An open loop of requests: each is due at its time, whether the ones before it were answered or not. */
-import { setImmediate as pollOnce } from "node:timers/promises";
+import { setImmediate as pollOnce, setTimeout as wait } from "node:timers/promises";
 import { Connection } from "./connection.ts";
 import { type Latencies, type Load, spreadOf } from "./load.ts";
 
 export interface PacedLoad extends Pick<Load, "url" | "connections" | "seconds" | "request" | "check"> {
   readonly perSecond: number;
+  /**
+   * This process sleeps between two ticks of a millisecond, whatever comes meanwhile: to be woken for each answer costs a
+   * core that the server may share more than reading it does. Latencies are told a tick less exactly.
+   */
+  readonly sleeps?: boolean;
 }
 
-/** Latencies are told that exactly. */
 const TICK_MILLISECONDS = 1;
 const asleep = new Int32Array(new SharedArrayBuffer(4));
 
@@ -50,10 +54,10 @@ export async function runPaced(load: PacedLoad): Promise<Paced> {
         failure = error;
       });
     }
-    // What comes meanwhile is read at once: to be woken for each answer costs a core that the server shares more than
-    // reading it does.
-    Atomics.wait(asleep, 0, 0, TICK_MILLISECONDS);
-    await pollOnce();
+    if (load.sleeps) {
+      Atomics.wait(asleep, 0, 0, TICK_MILLISECONDS);
+      await pollOnce();
+    } else await wait(TICK_MILLISECONDS);
   }
   for (const connection of connections) connection.close();
   if (failure !== undefined) throw failure;

@@ -74,7 +74,7 @@ async function pacedReads(galley: Served, count: number, warmUp: number) {
   await runLoad({ ...load, seconds: warmUp });
   const full = await runLoad({ ...load, seconds: warmUp });
   const perSecond = (full.requests / full.seconds) * READ_SHARE;
-  return (seconds: number) => runPaced({ ...load, seconds, perSecond });
+  return (seconds: number) => runPaced({ ...load, seconds, perSecond, sleeps: true });
 }
 
 interface Parts {
