@@ -62,17 +62,19 @@ interface Kept {
 
 /** By their new places, the most rows that neither changed nor moved: the longest run of the same that has kept its order. */
 function stillOf<D>(before: readonly D[], after: readonly D[], places: readonly number[]): readonly boolean[] {
-  const kept: Kept[] = [];
-  let isInOrder = true;
-  after.forEach((document, to) => {
-    const from = places[to] as number;
-    if (before[from] !== document) return;
-    isInOrder &&= from > (kept.at(-1)?.from ?? -1);
-    kept.push({ from, to });
+  const same = after.map((document, to) => before[places[to] as number] === document);
+  let last = -1;
+  const isInOrder = same.every((is, to) => {
+    const from = is ? (places[to] as number) : last;
+    const isBehind = from >= last;
+    last = from;
+    return isBehind;
   });
-  const still: boolean[] = [];
   // As they mostly are.
-  for (const { to } of isInOrder ? kept : longestRun(kept)) still[to] = true;
+  if (isInOrder) return same;
+  const kept = places.map((from, to) => ({ from, to })).filter(({ to }) => same[to]);
+  const still: boolean[] = [];
+  for (const { to } of longestRun(kept)) still[to] = true;
   return still;
 }
 

@@ -1,5 +1,5 @@
 import type { ApiError } from "../error.ts";
-import type { FrameError, ServerFrame } from "../protocol/frames.ts";
+import type { FrameError, ServerFrame, WindowChange } from "../protocol/frames.ts";
 import type { Live, LiveState } from "../types/live.ts";
 import { createIdentity } from "./identity.ts";
 import { createJoins } from "./join.ts";
@@ -169,9 +169,9 @@ export function createMachine(parts: LiveParts): Machine {
         break;
       }
       case "commit":
-        for (const [name, change] of Object.entries(frame.w)) {
+        for (const name in frame.w) {
           for (const entry of windows.get(name) ?? []) {
-            if (entry.result.change(frame.pos, change)) teller.mark(entry);
+            if (entry.result.change(frame.pos, frame.w[name] as WindowChange<never>)) teller.mark(entry);
             else restart(entry);
           }
         }

@@ -79,6 +79,6 @@ export class LiveResult<R> implements Live<R>, Taker {
   }
 
   #awaken(): void {
-    for (const wake of this.#wake.splice(0)) wake();
+    for (let wake = this.#wake.shift(); wake; wake = this.#wake.shift()) wake();
   }
 }

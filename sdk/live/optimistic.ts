@@ -112,6 +112,7 @@ export function createOptimistic(results: Results): Optimistic {
 
   /** Writes go that all results have passed. */
   function moved(): void {
+    if (overlay.isEmpty) return;
     const known = new Map<string, readonly Passed[]>();
     const passedIn = (collection: string): readonly Passed[] => {
       const all = known.get(collection) ?? Array.from(results.of(collection), passedBy);

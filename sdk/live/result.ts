@@ -1,7 +1,7 @@
 import type { ApiError } from "../error.ts";
 import { applyDelta, resultHash, type Versioned, versionOf } from "../protocol/delta.ts";
 import { ERRORS, type ErrorDetails } from "../protocol/errors.ts";
-import type { Delta, FrameError, Have, ServerFrame, WindowChange } from "../protocol/frames.ts";
+import type { FrameError, Have, ServerFrame, WindowChange } from "../protocol/frames.ts";
 import type { LiveState } from "../types/live.ts";
 import { changesOf } from "./changes.ts";
 import type { Watched } from "./question.ts";
@@ -88,7 +88,7 @@ export class Result {
       this.#exact = change.at;
     } else {
       if (!this.#rows || held === undefined || !(change.prev <= held && sameHistory(change.prev, held))) return false;
-      this.#rows = applyDelta(this.#rows, this.#known(this.#rows, change));
+      this.#rows = applyDelta(this.#rows, change);
       this.#short = change.short ?? this.#short;
       this.#more = change.more ?? this.#more;
     }
@@ -175,17 +175,6 @@ export class Result {
     }
   }
 
-  /** A row that only moved stays the same object. */
-  #known(rows: readonly Row[], delta: Delta<Row>): Delta<Row> {
-    const { up } = delta;
-    if (!up) return delta;
-    const same = (row: Row): Row => {
-      for (const held of rows) if (held._id === row._id) return held._v === row._v ? held : row;
-      return row;
-    };
-    return { ...delta, up: up.map(([index, row]) => [index, same(row)] as const) };
-  }
-
   /** Documents that are the same stay the same objects, and the list too if nothing is different. */
   #kept(rows: readonly Row[], sameShape: boolean): readonly Row[] {
     const before = this.#rows;
@@ -201,7 +190,7 @@ export class Result {
 
 /** Whether a position lies behind another; one of another history does. */
 export function isLater(position: string, than: string | undefined): boolean {
-  return than === undefined || !sameHistory(position, than) || position > than;
+  return than === undefined || position > than || !sameHistory(position, than);
 }
 
 function sameHistory(a: string, b: string): boolean {
