@@ -115,7 +115,10 @@ export function createCatalog(connection: Connection): Catalog {
       const found = await read({});
       const names = new Set(found.map(({ name }) => name));
       for (const name of collections.keys()) if (!names.has(name)) collections.delete(name);
-      for (const { name, uuid } of found) await hold(name, uuid, readRecord(name, uuidText(uuid), records.get(name)));
+      // Together: each asks MongoDB for its indexes, and there may be hundreds.
+      await Promise.all(
+        found.map(({ name, uuid }) => hold(name, uuid, readRecord(name, uuidText(uuid), records.get(name)))),
+      );
     },
 
     refresh(collection) {

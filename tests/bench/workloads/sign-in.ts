@@ -12,7 +12,10 @@ import { median } from "../harness/rounds.ts";
 import { withServers } from "../harness/servers.ts";
 import { overload } from "./sign-in-overload.ts";
 
-/** B12: sign-ins by password, with point reads at 30 % of their load beside them. */
+/**
+ * B12: sign-ins by password, with point reads at 30 % of their load beside them. Those reads are B1's, which are SQLite's: on
+ * MongoDB, whose server would share these cores with all the rest, the same is told and not judged.
+ */
 export const signIn: Workload = {
   name: "sign-in",
   covers: ["B12"],
@@ -58,7 +61,10 @@ function signInOn({ name, folder, env }: Engine, smoke: boolean): Promise<Report
     const contestants = contestantsOf(inFlight, { galley, ceiling, people, reads });
     const turns = await interleaved(contestants, smoke ? { rounds: 0, seconds: 0.05 } : { rounds: 5, seconds: 4 });
     const on = name === "sqlite" ? "SQLite" : "MongoDB";
-    return [...rowsOf(turns, inFlight, on), await overload(galley.url, on, people, smoke ? 40 : 200)];
+    return [
+      ...rowsOf(turns, inFlight, on, name === "sqlite"),
+      await overload(galley.url, on, people, smoke ? 40 : 200),
+    ];
   });
 }
 
@@ -162,13 +168,23 @@ async function interleaved(
   return turns;
 }
 
-function rowsOf(turns: ReadonlyMap<string, readonly Turn[]>, inFlight: readonly number[], on: string): ReportRow[] {
+function rowsOf(
+  turns: ReadonlyMap<string, readonly Turn[]>,
+  inFlight: readonly number[],
+  on: string,
+  judged: boolean,
+): ReportRow[] {
   const of = (name: string) => turns.get(name) ?? [];
   const readP99 = (name: string) => median(of(name).map(({ reads }) => reads?.p99 ?? 0));
   const beside = inFlight.map((count) =>
-    rateRow(`B12 sign-in on ${on}, ${count} in flight, reads beside`, of(`${count}`), of("L8"), count > AT_ONCE),
+    rateRow(
+      `B12 sign-in on ${on}, ${count} in flight, reads beside`,
+      of(`${count}`),
+      of("L8"),
+      judged && count > AT_ONCE,
+    ),
   );
-  const alone = rateRow(`B12 sign-in on ${on}, 8 in flight, alone`, of("8 alone"), of("L8 alone"), true);
+  const alone = rateRow(`B12 sign-in on ${on}, 8 in flight, alone`, of("8 alone"), of("L8 alone"), judged);
   const idle = readP99("idle");
   const reads = inFlight.map((count): ReportRow => {
     const p99 = readP99(`${count}`);
@@ -178,8 +194,8 @@ function rowsOf(turns: ReadonlyMap<string, readonly Turn[]>, inFlight: readonly 
       ceiling: `without sign-ins p99 ${idle.toFixed(2)} ms, beside L8 ${readP99("L8").toFixed(2)} ms`,
       ratio: p99 / idle,
       spread: spreadOf(of(`${count}`).map(({ reads }) => reads?.p99 ?? 0)),
-      target: `p99 <= without + ${MOST_ADDED} ms`,
-      met: p99 <= idle + MOST_ADDED,
+      target: judged ? `p99 <= without + ${MOST_ADDED} ms` : "told",
+      met: !judged || p99 <= idle + MOST_ADDED,
     };
   });
   return [...beside, alone, ...reads];
