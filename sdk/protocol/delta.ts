@@ -10,32 +10,21 @@ export interface Versioned {
  * The rows after a delta: what it takes out and what it puts in are taken out, then what it puts in is inserted in rising
  * order, each at its final index (live-queries.md 7.1). Applying a delta twice changes nothing more.
  *
- * @returns a new list, in which a document of the same version stays the same object; the same list if nothing is taken
- *   out or put in
+ * @returns a new list; the same one if nothing is taken out or put in
  */
 export function applyDelta<D extends Versioned>(rows: readonly D[], { rm = [], up = [] }: Delta<D>): readonly D[] {
   if (rm.length === 0 && up.length === 0) return rows;
   // Mostly a document changes where it stands.
   if (rm.length === 0 && up.every(([index, { _id }]) => rows[index]?._id === _id)) {
     const result = rows.slice();
-    for (const [index, document] of up) result[index] = newer(document, rows[index]);
+    for (const [index, document] of up) result[index] = document;
     return result;
   }
-  const out = new Map<string, D | undefined>();
-  for (const id of rm) out.set(id, undefined);
-  for (const [, { _id }] of up) out.set(_id, undefined);
-  const result = rows.filter((row) => {
-    const stays = !out.has(row._id);
-    if (!stays) out.set(row._id, row);
-    return stays;
-  });
-  for (const [index, document] of up) result.splice(index, 0, newer(document, out.get(document._id)));
+  const out = new Set(rm);
+  for (const [, { _id }] of up) out.add(_id);
+  const result = rows.filter(({ _id }) => !out.has(_id));
+  for (const [index, document] of up) result.splice(index, 0, document);
   return result;
-}
-
-/** A document that only moved stays the same object. */
-function newer<D extends Versioned>(document: D, held: D | undefined): D {
-  return held?._v === document._v ? (held ?? document) : document;
 }
 
 /**
