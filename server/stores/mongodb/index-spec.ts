@@ -10,6 +10,7 @@ export function indexName({ paths, unique }: IndexDefinition): string {
   return `${PREFIX}${unique ? "unique:" : ""}${paths.join(",")}`;
 }
 
+/** Whether an index of MongoDB's is one of Galley's, by its name. */
 export function isOwnIndex(name: string): boolean {
   return name.startsWith(PREFIX);
 }
