@@ -9,39 +9,23 @@ const NONE: readonly never[] = [];
  */
 export function changesOf<D extends Versioned>(before: readonly D[], after: readonly D[]): readonly Change<D[]>[] {
   if (before === after) return NONE;
-  const updated = updatedOf(before, after);
-  if (updated) return updated;
+  const { gone, came } = differentOf(before, after);
   const places = new Map<string, number>();
-  for (let at = 0; at < before.length; at++) places.set((before[at] as D)._id, at);
-  const from = after.map(({ _id }) => places.get(_id) ?? -1);
-  const still = stillOf(before, after, from);
-  const stays: boolean[] = [];
-  for (const at of from) if (at >= 0) stays[at] = true;
-  const changes: Change<D[]>[] = [];
-  before.forEach((document, from) => {
-    if (!stays[from]) changes.push({ type: "removed", id: document._id, document, from, to: -1 } as Change<D[]>);
-  });
-  after.forEach((document, to) => {
-    if (still[to]) return;
-    const at = from[to] as number;
-    const type = at < 0 ? "added" : before[at] === document ? "moved" : "updated";
-    changes.push({ type, id: document._id, document, from: at, to } as Change<D[]>);
-  });
-  return changes;
-}
-
-/** What is another version, where all stand in their old places, as they mostly do; undefined if not. */
-function updatedOf<D extends Versioned>(before: readonly D[], after: readonly D[]): readonly Change<D[]>[] | undefined {
-  if (before.length !== after.length) return undefined;
-  const updated: Change<D[]>[] = [];
-  for (let at = 0; at < after.length; at++) {
-    const document = after[at] as D;
-    const old = before[at] as D;
-    if (old === document) continue;
-    if (old._id !== document._id) return undefined;
-    updated.push({ type: "updated", id: old._id, document, from: at, to: at } as Change<D[]>);
+  for (const from of gone) places.set((before[from] as D)._id, from);
+  const arrived: Change<D[]>[] = [];
+  for (const to of came) {
+    const document = after[to] as D;
+    const id = document._id;
+    const from = places.get(id) ?? -1;
+    const type = from < 0 ? "added" : before[from] === document ? "moved" : "updated";
+    arrived.push({ type, id, document, from, to } as Change<D[]>);
+    places.delete(id);
   }
-  return updated;
+  const removed: Change<D[]>[] = [];
+  for (const [id, from] of places) {
+    removed.push({ type: "removed", id, document: before[from], from, to: -1 } as Change<D[]>);
+  }
+  return [...removed, ...arrived];
 }
 
 /** The same of what states show: lists, single documents, or values, which have no changes. */
@@ -54,52 +38,80 @@ function rowsOf(data: unknown): readonly Versioned[] {
   return typeof data === "object" && data !== null && "_id" in data ? [data as Versioned] : NONE;
 }
 
+/** The places, in both lists, of all but the rows that neither changed nor moved. */
+interface Different {
+  readonly gone: readonly number[];
+  readonly came: readonly number[];
+}
+
+function differentOf<D>(before: readonly D[], after: readonly D[]): Different {
+  const beside = besideOf(before, after);
+  const gone = new Set(beside.gone.map((from) => before[from]));
+  // What is in both has moved, or several came or went before it.
+  return beside.came.some((to) => gone.has(after[to])) ? leastOf(before, after) : beside;
+}
+
+/** In one pass that looks one place ahead: what comes, goes or changes by itself, as most does. */
+function besideOf<D>(before: readonly D[], after: readonly D[]): Different {
+  const gone: number[] = [];
+  const came: number[] = [];
+  let from = 0;
+  let to = 0;
+  while (from < before.length || to < after.length) {
+    if (before[from] === after[to]) {
+      from++;
+      to++;
+      continue;
+    }
+    const comes = from === before.length || before[from] === after[to + 1];
+    const goes = !comes && (to === after.length || before[from + 1] === after[to]);
+    if (!goes) came.push(to++);
+    if (!comes) gone.push(from++);
+  }
+  return { gone, came };
+}
+
 /** A row that is the same object in both lists, and where it stands. */
 interface Kept {
   readonly from: number;
   readonly to: number;
 }
 
-/** By their new places, the most rows that neither changed nor moved: the longest run of the same that has kept its order. */
-function stillOf<D>(before: readonly D[], after: readonly D[], places: readonly number[]): readonly boolean[] {
-  const same = after.map((document, to) => before[places[to] as number] === document);
-  let last = -1;
-  const isInOrder = same.every((is, to) => {
-    const from = is ? (places[to] as number) : last;
-    const isBehind = from >= last;
-    last = from;
-    return isBehind;
-  });
-  // As they mostly are.
-  if (isInOrder) return same;
-  const kept = places.map((from, to) => ({ from, to })).filter(({ to }) => same[to]);
-  const still: boolean[] = [];
-  for (const { to } of longestRun(kept)) still[to] = true;
-  return still;
+interface Ranked extends Kept {
+  readonly before: Ranked | undefined;
 }
 
-/** By patience: the last of each pile ends the best run of its length. O(n log n). */
+/** The fewest: what stays is the longest run of the same rows that has kept its order. */
+function leastOf<D>(before: readonly D[], after: readonly D[]): Different {
+  const places = new Map(before.map((row, from) => [row, from]));
+  const kept = after.map((row, to) => ({ from: places.get(row) ?? -1, to })).filter(({ from }) => from >= 0);
+  const gone: number[] = [];
+  const came: number[] = [];
+  let from = 0;
+  let to = 0;
+  for (const still of [...longestRun(kept), { from: before.length, to: after.length }]) {
+    while (from < still.from) gone.push(from++);
+    while (to < still.to) came.push(to++);
+    from++;
+    to++;
+  }
+  return { gone, came };
+}
+
+/** The best run of each length ends with its smallest last row, which knows the one before it. O(n log n). */
 function longestRun(kept: readonly Kept[]): readonly Kept[] {
-  const piles: (Kept & { readonly under: number })[][] = [];
+  const ends: Ranked[] = [];
   for (const one of kept) {
     let low = 0;
-    let high = piles.length;
+    let high = ends.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((piles[middle]?.at(-1)?.from ?? 0) < one.from) low = middle + 1;
+      if ((ends[middle] as Ranked).from < one.from) low = middle + 1;
       else high = middle;
     }
-    const pile = piles[low] ?? [];
-    piles[low] = pile;
-    pile.push({ ...one, under: (piles[low - 1]?.length ?? 0) - 1 });
+    ends[low] = { ...one, before: ends[low - 1] };
   }
   const run: Kept[] = [];
-  let at = (piles.at(-1)?.length ?? 0) - 1;
-  for (let i = piles.length - 1; i >= 0; i--) {
-    const one = piles[i]?.[at];
-    if (!one) break;
-    run.push(one);
-    at = one.under;
-  }
-  return run;
+  for (let one = ends.at(-1); one; one = one.before) run.push(one);
+  return run.reverse();
 }

@@ -1,7 +1,7 @@
 import type { ApiError } from "../error.ts";
 import { applyDelta, resultHash, type Versioned, versionOf } from "../protocol/delta.ts";
 import { ERRORS, type ErrorDetails } from "../protocol/errors.ts";
-import type { Delta, FrameError, Have, ServerFrame, WindowChange } from "../protocol/frames.ts";
+import type { FrameError, Have, ServerFrame, WindowChange } from "../protocol/frames.ts";
 import type { LiveState } from "../types/live.ts";
 import { changesOf } from "./changes.ts";
 import type { Watched } from "./question.ts";
@@ -88,7 +88,7 @@ export class Result {
       this.#exact = change.at;
     } else {
       if (!this.#rows || held === undefined || !(change.prev <= held && sameHistory(change.prev, held))) return false;
-      this.#rows = applyDelta(this.#rows, this.#known(this.#rows, change));
+      this.#rows = applyDelta(this.#rows, change, known);
       this.#short = change.short ?? this.#short;
       this.#more = change.more ?? this.#more;
     }
@@ -175,26 +175,12 @@ export class Result {
     }
   }
 
-  /** A row that only moved stays the same object. */
-  #known(rows: readonly Row[], delta: Delta<Row>): Delta<Row> {
-    const { up } = delta;
-    if (!up) return delta;
-    const same = (row: Row): Row => {
-      const held = rows.find(({ _id }) => _id === row._id);
-      return isSame(held, row) ? held : row;
-    };
-    return { ...delta, up: up.map(([index, row]) => [index, same(row)] as const) };
-  }
-
   /** Documents that are the same stay the same objects, and the list too if nothing is different. */
   #kept(rows: readonly Row[], sameShape: boolean): readonly Row[] {
     const before = this.#rows;
     if (!before || !sameShape) return rows;
     const held = new Map(before.map((row) => [row._id, row]));
-    const next = rows.map((row) => {
-      const old = held.get(row._id);
-      return isSame(old, row) ? old : row;
-    });
+    const next = rows.map((row) => known(held.get(row._id), row));
     return next.length === before.length && next.every((row, i) => row === before[i]) ? before : next;
   }
 }
@@ -214,9 +200,9 @@ export function errorOf({ code, message, details, requestId }: FrameError, Class
   return new Class(code, message, { status: ERRORS[code]?.status, details: details as ErrorDetails, requestId });
 }
 
-/** Another program may have changed a document and left its version as it was. */
-function isSame(held: Row | undefined, row: Row): held is Row {
-  return held?._v === row._v && textOf(held) === textOf(row);
+/** The document that is held, if it is the same: another program may have changed it and left its version as it was. */
+function known(held: Row | undefined, row: Row): Row {
+  return held?._v === row._v && textOf(held) === textOf(row) ? held : row;
 }
 
 /** Equal for equal values. */

@@ -10,20 +10,30 @@ export interface Versioned {
  * The rows after a delta: what it takes out and what it puts in are taken out, then what it puts in is inserted in rising
  * order, each at its final index (live-queries.md 7.1). Applying a delta twice changes nothing more.
  *
+ * @param keep what to put in for a document that the rows may hold already
  * @returns a new list; the same one if nothing is taken out or put in
  */
-export function applyDelta<D extends Versioned>(rows: readonly D[], { rm = [], up = [] }: Delta<D>): readonly D[] {
+export function applyDelta<D extends Versioned>(
+  rows: readonly D[],
+  { rm = [], up = [] }: Delta<D>,
+  keep: (held: D | undefined, document: D) => D = (_, document) => document,
+): readonly D[] {
   if (rm.length === 0 && up.length === 0) return rows;
   // Mostly a document changes where it stands.
   if (rm.length === 0 && up.every(([index, { _id }]) => rows[index]?._id === _id)) {
     const result = rows.slice();
-    for (const [index, document] of up) result[index] = document;
+    for (const [index, document] of up) result[index] = keep(rows[index], document);
     return result;
   }
-  const out = new Set(rm);
-  for (const [, { _id }] of up) out.add(_id);
-  const result = rows.filter(({ _id }) => !out.has(_id));
-  for (const [index, document] of up) result.splice(index, 0, document);
+  const out = new Map<string, D | undefined>();
+  for (const id of rm) out.set(id, undefined);
+  for (const [, { _id }] of up) out.set(_id, undefined);
+  const result: D[] = [];
+  for (const row of rows) {
+    if (out.has(row._id)) out.set(row._id, row);
+    else result.push(row);
+  }
+  for (const [index, document] of up) result.splice(index, 0, keep(out.get(document._id), document));
   return result;
 }
 

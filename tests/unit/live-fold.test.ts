@@ -64,8 +64,19 @@ t.test("changes are net: what goes by its old place, then what comes, moves or c
       const result = before.filter(({ _id }) => !told.has(_id));
       for (const { document, to } of changes) if (to >= 0) result.splice(to, 0, document);
       t.same(result, after);
+      const stayed = after.filter(({ _id }) => !told.has(_id)).length;
+      t.equal(stayed, longestRun(after.flatMap((row) => (before.includes(row) ? [before.indexOf(row)] : []))));
     }),
     { numRuns: 500 },
   );
   t.end();
 });
+
+/** How many of them, at most, rise one after the other: tried from each on. */
+function longestRun(places: readonly number[]): number {
+  const runs: number[] = [];
+  for (const [n, place] of places.entries()) {
+    runs.push(1 + Math.max(0, ...runs.filter((_, before) => (places[before] as number) < place && before < n)));
+  }
+  return Math.max(0, ...runs);
+}
