@@ -65,7 +65,7 @@ export function createClient<S = AnySchema>(options: ClientOptions): Client<S> {
   const ask = (...asked: Parameters<Watch>): ReturnType<Watch> => {
     const { WebSocket = globalThis.WebSocket } = options;
     if (!WebSocket) throw refused("WebSocket", "is missing: pass that of `ws`");
-    const parts = { url, WebSocket, ApiError, http, decode, auth: session.auth, connection, own, optimistic };
+    const parts = { ...door, url, WebSocket, http, decode, auth: session.auth, connection, own, optimistic };
     machine ??= import("./live/index.ts").then(
       ({ createMachine }) => createMachine(parts),
       (cause) => {

@@ -263,7 +263,7 @@ export function createMachine(parts: LiveParts): Machine {
   function enter(key: string): Entry {
     const known = entries.get(key);
     if (known) return known;
-    const result = new Result(watchedOf(key));
+    const result = new Result(watchedOf(key), parts.encodeObject);
     const next = (): LiveState<unknown> | undefined => result.state(welcome, own?.view(result));
     const entry: Entry = { result, takers: new Set(), next, s: 0, linger: undefined, again: undefined };
     entries.set(key, entry);

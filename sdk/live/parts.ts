@@ -1,14 +1,13 @@
-import type { ApiError } from "../error.ts";
+import type { Door } from "../door.ts";
 import type { Http } from "../http.ts";
 import type { OwnWrites } from "../own-writes.ts";
 import type { Auth } from "../types/auth.ts";
 import type { Connection, Live, LiveState } from "../types/live.ts";
 
 /** What the client hands in: nothing of it is imported, as in transaction.ts. */
-export interface LiveParts {
+export interface LiveParts extends Pick<Door, "ApiError" | "encodeObject"> {
   readonly url: string;
   readonly WebSocket: typeof WebSocket;
-  readonly ApiError: typeof ApiError;
   readonly http: Pick<Http, "claim" | "seen" | "send">;
   readonly auth: Pick<Auth, "onChange">;
   readonly decode: (text: string) => unknown;

@@ -1,14 +1,16 @@
 import type { ApiError } from "../error.ts";
-import { applyDelta, resultHash, type Versioned, versionOf } from "../protocol/delta.ts";
+import { applyDelta, resultHash, type Versioned } from "../protocol/delta.ts";
 import { ERRORS, type ErrorDetails } from "../protocol/errors.ts";
 import type { FrameError, Have, ServerFrame, WindowChange } from "../protocol/frames.ts";
 import type { LiveState } from "../types/live.ts";
 import { changesOf } from "./changes.ts";
+import type { LiveParts } from "./parts.ts";
 import type { Watched } from "./question.ts";
 import type { Viewed } from "./view.ts";
 
 type Row = Versioned;
 /** What is told of a result: its rows, and whether one was worked out here. */
+type Encode = LiveParts["encodeObject"];
 type View = Omit<Viewed, "rows"> & { readonly rows: readonly Row[]; readonly isGuess: (row: never) => boolean };
 type Frame = ServerFrame<Row>;
 export type Answer = Extract<Frame, { readonly t: "snapshot" | "value" | "current" }>;
@@ -33,8 +35,11 @@ export class Result {
   #told: LiveState<unknown> | undefined;
   #toldRows: readonly Row[] = [];
 
-  constructor(watched: Watched) {
+  readonly #encode: Encode;
+
+  constructor(watched: Watched, encode: Encode) {
     this.watched = watched;
+    this.#encode = encode;
   }
 
   get ended(): boolean {
@@ -59,8 +64,7 @@ export class Result {
   /** What it still holds, so that the server need not send it again. */
   get have(): Have | undefined {
     if (!this.#rows || this.#short) return undefined;
-    const held = this.#rows.map(({ _id, _v }) => ({ id: _id, version: versionOf(_v) }));
-    return { shape: this.#shape, hash: resultHash(held) };
+    return { shape: this.#shape, hash: resultHash(this.#rows.map((row) => this.#encode(row, ""))) };
   }
 
   /** The answer to a subscription. */
@@ -69,7 +73,7 @@ export class Result {
     this.#position = frame.pos;
     if (frame.t === "value") {
       this.#exact = frame.at;
-      if (textOf(frame.value) !== textOf(this.#value)) this.#value = frame.value;
+      if (!this.#isSame({ value: this.#value }, { value: frame.value })) this.#value = frame.value;
       return;
     }
     this.#short = frame.short ?? false;
@@ -88,7 +92,7 @@ export class Result {
       this.#exact = change.at;
     } else {
       if (!this.#rows || held === undefined || !(change.prev <= held && sameHistory(change.prev, held))) return false;
-      this.#rows = applyDelta(this.#rows, change, known);
+      this.#rows = applyDelta(this.#rows, change, this.#known);
       this.#short = change.short ?? this.#short;
       this.#more = change.more ?? this.#more;
     }
@@ -155,7 +159,7 @@ export class Result {
       const old = before.get(row._id);
       const isSame = old?._v === row._v && !view.isGuess(old as never) && !view.isGuess(row as never);
       // Who may write may see less of it in the answer than in a list.
-      return old && (old === row || (isSame && textOf(old) === textOf(row))) ? old : row;
+      return old && (old === row || (isSame && this.#isSame(old, row))) ? old : row;
     });
     const kept = steady.length === told.length && steady.every((row, i) => row === told[i]) ? told : steady;
     if (!view.pending) this.#rows = kept;
@@ -175,12 +179,20 @@ export class Result {
     }
   }
 
+  /** The document that is held, if it is the same: another program may have changed it and left its version as it was. */
+  readonly #known = (held: Row | undefined, row: Row): Row =>
+    held && held._v === row._v && this.#isSame(held, row) ? held : row;
+
+  #isSame(a: object, b: object): boolean {
+    return this.#encode(a, "") === this.#encode(b, "");
+  }
+
   /** Documents that are the same stay the same objects, and the list too if nothing is different. */
   #kept(rows: readonly Row[], sameShape: boolean): readonly Row[] {
     const before = this.#rows;
     if (!before || !sameShape) return rows;
     const held = new Map(before.map((row) => [row._id, row]));
-    const next = rows.map((row) => known(held.get(row._id), row));
+    const next = rows.map((row) => this.#known(held.get(row._id), row));
     return next.length === before.length && next.every((row, i) => row === before[i]) ? before : next;
   }
 }
@@ -198,14 +210,4 @@ function sameHistory(a: string, b: string): boolean {
 /** @param Class handed in, as in transaction.ts */
 export function errorOf({ code, message, details, requestId }: FrameError, Class: typeof ApiError): ApiError {
   return new Class(code, message, { status: ERRORS[code]?.status, details: details as ErrorDetails, requestId });
-}
-
-/** The document that is held, if it is the same: another program may have changed it and left its version as it was. */
-function known(held: Row | undefined, row: Row): Row {
-  return held?._v === row._v && textOf(held) === textOf(row) ? held : row;
-}
-
-/** Equal for equal values. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}n` : part));
 }

@@ -49,27 +49,22 @@ export function versionOf(stored: unknown): number {
 const PRIME = 0x01000193;
 
 /**
- * A hash of the ordered ids and versions of a result, 16 hex digits: two runs of FNV-1a with different starts. Not
- * cryptographic: who forges it deceives only themselves (live-queries.md 7.5).
+ * A hash of the rows of a result, 16 hex digits: two runs of FNV-1a with different starts. Not cryptographic: who forges it
+ * deceives only themselves (live-queries.md 7.5, and decision 0045 for what is hashed).
+ *
+ * @param rows the JSON text of each, in order, as the server tells it
  */
-export function resultHash(rows: readonly { readonly id: string; readonly version: number }[]): string {
+export function resultHash(rows: readonly string[]): string {
   let a = 0x811c9dc5;
   let b = 0x2f0b4c47;
-  for (const { id, version } of rows) {
-    for (let i = 0; i < id.length; i++) {
-      const unit = id.charCodeAt(i);
+  for (const row of rows) {
+    for (let i = 0; i <= row.length; i++) {
+      // What ends a row is above every UTF-16 unit.
+      const unit = i < row.length ? row.charCodeAt(i) : 0x10000;
       a = Math.imul(a ^ unit, PRIME);
+      a ^= a >>> 13;
       b = Math.imul(b ^ (unit + 0x9e37), PRIME);
       b ^= b >>> 15;
-    }
-    // Versions pass 32 bits. What separates them from the id is above every UTF-16 unit.
-    const low = version >>> 0;
-    const high = Math.floor(version / 0x1_0000_0000);
-    for (const word of [0x10000, low, high]) {
-      a = Math.imul(a ^ word, PRIME);
-      a ^= a >>> 13;
-      b = Math.imul(b ^ word, 0x85ebca6b);
-      b ^= b >>> 16;
     }
   }
   return hex(a) + hex(b);

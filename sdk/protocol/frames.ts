@@ -28,7 +28,7 @@ export type LiveQuery = { readonly collection: string } & (
 export interface Have {
   /** As the last `snapshot` or `current` said. */
   readonly shape: string;
-  /** `resultHash` of the ordered rows. */
+  /** `resultHash` of the rows. */
   readonly hash: string;
 }
 

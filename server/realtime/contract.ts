@@ -66,8 +66,6 @@ export interface Window {
   /** As frames name it: random, opaque. */
   readonly name: string;
   readonly question: BoundQuestion;
-  /** Which rows a list has, now, whether their texts are at hand or not; undefined of a value. Only while it is live. */
-  readonly outline: ListOutline | undefined;
   /**
    * The whole result as it is now, after the last commit that the tail told. A promise where texts have to be read first:
    * ask again when it is resolved, for meanwhile the result may have changed. Only while the window is live.
@@ -77,16 +75,19 @@ export interface Window {
   leave(viewer: Viewer): void;
 }
 
-export interface ListOutline {
-  /** Of its ids and versions, as clients reckon it. */
-  readonly hash: string;
+export interface ListState {
+  readonly kind: "list";
+  /** Their texts. */
+  readonly rows: readonly string[];
   readonly more: boolean;
   /** It is an exact beginning only; the rest is being read, and comes as a change. */
   readonly short: boolean;
+  /** Of its rows, as clients reckon it. */
+  hash(): string;
 }
 
 export type WindowState =
-  | ({ readonly kind: "list"; readonly rows: readonly string[] } & Pick<ListOutline, "more" | "short">)
+  | ListState
   /** `position`: where it is exact. */
   | { readonly kind: "value"; readonly text: string; readonly position: Position };
 

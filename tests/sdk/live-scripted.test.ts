@@ -125,15 +125,16 @@ t.test("a lost connection comes back with what is held, and the net change is to
     ),
   );
   await told(1);
-  (await server.frames(0, 2)).cut();
-  await until(() => last()?.synced === false);
-  t.strictSame(last()?.data, states[0]?.data, "what was shown stays shown");
+  const connection = await server.frames(0, 2);
   rows = [todo("a", 3), todo("c")];
   n = 9;
+  connection.cut();
   const again = await server.frames(1, 2);
   t.match(again.frames[0], { t: "hello", after: pos(1) });
   t.match(subOf(again.frames[1]), { s: 2, have: { shape: "x", hash: /^[0-9a-f]{16}$/ } });
-  await until(() => last()?.synced === true);
+  await until(() => last()?.position === pos(9));
+  t.match(states[1], { synced: false, data: states[0]?.data }, "what was shown stays shown");
+  t.equal(last()?.synced, true);
   t.strictSame(
     last()?.changes.map(({ type, id }) => [type, id]),
     [

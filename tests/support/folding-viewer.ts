@@ -60,8 +60,8 @@ export class FoldingViewer implements Viewer {
     }
     this.rows = state.rows.map((text) => JSON.parse(text));
     ({ more: this.more, short: this.short } = state);
-    const hash = resultHash(this.rows.map(({ _id, _v }) => ({ id: _id, version: _v })));
-    if (this.#window.outline?.hash !== hash) this.faults.push("the outline is not the rows'");
+    const hash = resultHash(this.rows.map((row) => JSON.stringify(row)));
+    if (state.hash() !== hash) this.faults.push("the hash is not the rows'");
   }
 
   changed(change: Change): void {

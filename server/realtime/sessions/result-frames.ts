@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import type { Position } from "../../stores/document-store.ts";
-import type { BoundQuestion, Window, WindowState } from "../contract.ts";
+import type { BoundQuestion, WindowState } from "../contract.ts";
 import { currentText, listText, valueText } from "./server-frames.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -9,23 +9,25 @@ type Asked = Pick<Subscription, "s" | "have" | "reset">;
 /**
  * The frame that tells a subscription that what its client holds is the whole result; undefined if it is not.
  *
- * @param name of the window on its socket
+ * @param window as the socket names it
  * @param position that the socket reaches by it
  */
 export function currentFrame(
   { s, have }: Asked,
-  { question, outline }: Window,
-  name: string,
+  window: string,
+  question: BoundQuestion,
+  state: WindowState,
   position: Position,
 ): string | undefined {
   if (!have || question.kind !== "list" || have.shape !== question.shape) return undefined;
-  if (!outline || have.hash !== outline.hash) return undefined;
-  return currentText({ s, window: name, position, reset: undefined }, question.shape, outline);
+  if (state.kind !== "list" || have.hash !== state.hash()) return undefined;
+  return currentText({ s, window, position, reset: undefined }, question.shape, state);
 }
 
 /**
  * The frame that tells a subscription the whole result.
  *
+ * @param window as the socket names it
  * @param position that the socket reaches by it
  * @throws GalleyError `payload_too_large`
  */

@@ -50,8 +50,6 @@ export class ResultQueue {
       if (!shown?.isLive) continue;
       try {
         const name = this.#options.names.of(one, shown);
-        const current = currentFrame(one, shown.window, name, position);
-        if (current !== undefined) return this.#told(one, shown, name, "resumed", current);
         const state = shown.window.snapshot();
         if (!(state instanceof Promise)) return this.#tell(one, shown, name, state, position);
         this.#wait(one, state);
@@ -81,6 +79,8 @@ export class ResultQueue {
 
   #tell(one: Subscription, shown: ShownWindow, name: string, state: WindowState, position: Position): string {
     const { limits } = this.#options;
+    const current = currentFrame(one, name, shown.question, state, position);
+    if (current !== undefined) return this.#told(one, shown, name, "resumed", current);
     const text = resultFrame(one, name, shown.question, state, position, limits.snapshotBytes);
     return this.#told(one, shown, name, one.have ? "not_resumed" : "snapshots", text);
   }

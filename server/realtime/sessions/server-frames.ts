@@ -1,7 +1,7 @@
 import type { GalleyError } from "#protocol/errors";
 import type { Reset } from "#protocol/frames";
 import type { Position } from "../../stores/document-store.ts";
-import type { Change, WindowState } from "../contract.ts";
+import type { Change, ListState, WindowState } from "../contract.ts";
 import { type Identified, toldUser } from "./identity.ts";
 
 /** What the server says, as JSON text: live-queries.md 7. Documents are texts that windows have made already. */
@@ -35,7 +35,6 @@ export interface Told {
   readonly reset: Reset | undefined;
 }
 
-type ListState = Extract<WindowState, { kind: "list" }>;
 type Ending = Pick<ListState, "more" | "short">;
 
 export function listText(told: Told, shape: string, state: ListState): string {

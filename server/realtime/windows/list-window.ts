@@ -2,7 +2,7 @@ import { resultHash } from "#protocol/delta";
 import { compileFilter } from "#protocol/match";
 import type { ObjectValue } from "#protocol/values";
 import type { Change as DocumentChange, Position, Row } from "../../stores/document-store.ts";
-import type { ListOutline, ListQuestion, WindowState } from "../contract.ts";
+import type { ListQuestion, WindowState } from "../contract.ts";
 import type { LiveTail } from "../live-tail.ts";
 import type { Matching, Watcher } from "../matching/matching.ts";
 import { listMember, WindowChange } from "./change-frame.ts";
@@ -44,7 +44,6 @@ export class ListWindow extends SharedWindow implements Watcher {
   #waiting: (() => void)[] = [];
   /** The whole result as it is: in a storm it is asked for many times in one turn. */
   #memo: WindowState | undefined;
-  #outline: ListOutline | undefined;
 
   constructor(name: string, question: ListQuestion, shared: ListSurroundings) {
     super(name, shared);
@@ -77,11 +76,6 @@ export class ListWindow extends SharedWindow implements Watcher {
     return this.#blank ? [] : this.list.visible;
   }
 
-  override get outline(): ListOutline {
-    this.#outline ??= { hash: resultHash(this.visible), more: this.#more, short: this.isShort };
-    return this.#outline;
-  }
-
   snapshot(): WindowState | Promise<void> {
     if (this.#memo) return this.#memo;
     const rows: string[] = [];
@@ -90,7 +84,12 @@ export class ListWindow extends SharedWindow implements Watcher {
       if (text === undefined) return this.#readAgain();
       rows.push(text);
     }
-    this.#memo = { kind: "list", rows, more: this.#more, short: this.isShort };
+    let hash: string | undefined;
+    const hashed = (): string => {
+      hash ??= resultHash(rows);
+      return hash;
+    };
+    this.#memo = { kind: "list", rows, more: this.#more, short: this.isShort, hash: hashed };
     // It holds all texts, so it is for those of one turn.
     setImmediate(() => {
       this.#memo = undefined;
@@ -114,6 +113,8 @@ export class ListWindow extends SharedWindow implements Watcher {
         if (delta) this.#tell(delta, position, atHand);
       } else {
         // Who comes next is told this by the whole result.
+        for (const row of rows.values()) this.#texts.renew(row);
+        this.#fresh = new Map();
         this.#told = { more: this.#more, short: this.isShort };
       }
       if (!this.list.wantsRefill && !this.#blank) return;
@@ -162,7 +163,6 @@ export class ListWindow extends SharedWindow implements Watcher {
   /** The result is another one now. */
   #forget(): void {
     this.#memo = undefined;
-    this.#outline = undefined;
   }
 
   get #more(): boolean {

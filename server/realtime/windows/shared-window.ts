@@ -1,7 +1,7 @@
 import { GalleyError } from "#protocol/errors";
 import type { Reset } from "#protocol/frames";
 import type { Log } from "../../log.ts";
-import type { BoundQuestion, ListOutline, Viewer, Window, WindowState } from "../contract.ts";
+import type { BoundQuestion, Viewer, Window, WindowState } from "../contract.ts";
 import { Viewers } from "./viewers.ts";
 import type { WindowCounters } from "./window-counters.ts";
 
@@ -61,10 +61,6 @@ export abstract class SharedWindow implements Window {
   /** Whose work its reads are: of its first viewers. */
   get askers(): Iterable<string> {
     return this.viewers.askers;
-  }
-
-  get outline(): ListOutline | undefined {
-    return undefined;
   }
 
   abstract snapshot(): WindowState | Promise<void>;

@@ -22,6 +22,10 @@ export class Texts {
     return this.#held;
   }
 
+  has(owner: string, id: string, version: number): boolean {
+    return this.#texts.has(keyOf(owner, id, version));
+  }
+
   /** A text that is about to be sent. */
   get(owner: string, id: string, version: number): string | undefined {
     const key = keyOf(owner, id, version);

@@ -26,6 +26,13 @@ export class WindowTexts {
     return text;
   }
 
+  /** Another program may have changed a document and kept its version: no text of before is left. */
+  renew(row: Row): void {
+    const { id, version } = row;
+    const owners = [this.#window, this.#question.collection];
+    if (owners.some((owner) => this.#texts.has(owner, id, version))) this.keep(row);
+  }
+
   /** Undefined: it has to be read. */
   of(row: Pick<Row, "id" | "version">, atHand: AtHand): string | undefined {
     const { id, version } = row;

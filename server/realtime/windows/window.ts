@@ -2,7 +2,7 @@ import type { SortKey } from "#protocol/ast";
 import type { Key } from "#protocol/compare";
 import { compareKeys } from "#protocol/sort";
 import { deltaOf, difference, type ListDelta, type Move } from "./window-delta.ts";
-import { type ListChange, type ListRow, sameRow } from "./window-row.ts";
+import type { ListChange, ListRow } from "./window-row.ts";
 
 /** What happened to a list. */
 export interface ListOutcome extends Membership {
@@ -86,7 +86,7 @@ export class WindowList {
     return membershipOf(old, this.#byId);
   }
 
-  /** Applies what one commit changed. Applying it again changes nothing. */
+  /** Applies what one commit changed. What it touched is told, whatever its version says: other programs may keep it. */
   apply(changes: readonly ListChange[]): ListOutcome {
     const moves = this.#movesOf(changes);
     if (moves.length === 0) return NOTHING;
@@ -133,15 +133,14 @@ export class WindowList {
     return { delta: this.#told(delta, before.more, before.short), ...membership };
   }
 
-  /** Those of the changes that change the list, one a document. */
+  /** Those of the changes that concern the list, one a document. */
   #movesOf(changes: readonly ListChange[]): { id: string; old: ListRow | undefined; next: ListRow | undefined }[] {
     const last = changes.length > 1 ? new Map(changes.map((change) => [change.id, change])).values() : changes;
     const moves = [];
     for (const { id, row } of last) {
       const old = this.#byId.get(id);
       const next = row && this.#reaches(row) ? row : undefined;
-      if (old === next || (old && next && sameRow(this.sort, old, next))) continue;
-      moves.push({ id, old, next });
+      if (old || next) moves.push({ id, old, next });
     }
     return moves;
   }

@@ -219,7 +219,7 @@ export class Subscriber implements Transcript {
     this.#held.set(s, { question, rows, shape: before?.shape ?? "", window: undefined, short: false });
     const have: Have | undefined = rows && {
       shape: before?.shape ?? "",
-      hash: resultHash(rows.map(({ _id, _v }) => ({ id: _id, version: _v }))),
+      hash: resultHash(rows.map((row) => JSON.stringify(row))),
     };
     this.#note({ kind: "sub", s, question, ...(rows && { held: rows }) });
     const { position } = this;
