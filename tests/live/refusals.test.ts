@@ -197,7 +197,7 @@ async function foreignVersions(t: Test, { app, enter }: World): Promise<void> {
   const news = client.db().collection<{ _id: string; [field: string]: unknown }>("news");
   await news.insertMany([
     { _id: "long", _v: Long.fromNumber(5), n: 1 },
-    { _id: "odd", _v: "none", n: 1 },
+    { _id: "odd", _v: "none", n: 1, hidden: 1 },
     { _id: "without", n: 1 },
   ]);
   const held = await enter();
@@ -217,6 +217,21 @@ async function foreignVersions(t: Test, { app, enter }: World): Promise<void> {
   const asked = late.find("news", {}, { have });
   await late.got("snapshot");
   t.same(late.of(asked).rows, held.of(s).rows, "what kept its version changed all the same");
+  // A window outlives its viewers for a while, and goes on hearing of commits.
+  for (const [now, select] of [
+    [11, ["title", "n"]],
+    [21, ["n"]],
+  ] as const) {
+    const question = { sort: ["n"], select };
+    const first = await enter();
+    const asked = first.find("news", question);
+    await first.answered(asked);
+    first.say({ t: "unsub", s: asked });
+    await news.updateOne({ _id: "odd" }, { $inc: { n: 10 } } as Document);
+    await until(() => held.of(s).rows.some(({ _id, n }) => _id === "odd" && n === now));
+    const { rows } = await first.answered(first.find("news", question));
+    t.match(rows.at(-1), { _id: "odd", n: now });
+  }
 }
 
 async function inDevelopment(t: Test, { app, someone, enter }: World): Promise<void> {

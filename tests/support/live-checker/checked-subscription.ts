@@ -111,8 +111,9 @@ export class CheckedSubscription {
     const rows = applyDelta(this.#rows, change);
     const [more, short] = [change.more ?? this.#more, change.short ?? this.#short];
     const isSame = more === this.#more && short === this.#short && sameRows(rows, this.#rows);
-    // What is said of the result right behind it may be known already.
-    if (isSame && !(this.#deltas === 1 && position === this.#stands))
+    // What is said of the result right behind it may be known already, and what kept its version may have changed where it is hidden.
+    const isKept = change.up?.some(([, { _id }]) => this.#parts.world.isKept(this.question.collection, _id));
+    if (isSame && !isKept && !(this.#deltas === 1 && position === this.#stands))
       this.#fault("was told a change that changes nothing");
     this.#rows = rows;
     this.#more = more;
@@ -276,7 +277,7 @@ export class CheckedSubscription {
 }
 
 function sameRows(a: readonly Shown[], b: readonly Shown[]): boolean {
-  return a.length === b.length && a.every((row, i) => row._id === b[i]?._id && row._v === b[i]?._v);
+  return a.length === b.length && a.every((row, i) => row === b[i] || JSON.stringify(row) === JSON.stringify(b[i]));
 }
 
 function idsOf(rows: readonly Shown[]): string {

@@ -1,4 +1,4 @@
-/** Another program that writes behind Galley, and raises versions as it should. */
+/** Another program that writes behind Galley, and raises versions or leaves them as they are. */
 import type { Db } from "mongodb";
 import type { Random } from "../trap-pool.ts";
 import { IDS, idOf, TEAMS } from "./question.ts";
@@ -20,10 +20,12 @@ export async function writeAsOthers(db: Db, random: Random, count: number): Prom
       team: random.pick(TEAMS),
       open: random.chance(50),
     };
-    const kind = random.below(4);
+    const kind = random.below(6);
     if (kind === 0) await documents.updateOne({ _id }, { $set: fields, $unset: { title: "" } });
     else if (kind === 1) await documents.replaceOne({ _id }, { a: random.below(5), ...fields }, { upsert: true });
     else if (kind === 2) await documents.deleteOne({ _id });
+    else if (kind === 3) await documents.updateOne({ _id }, { $set: { n: fields.n, team: fields.team } });
+    else if (kind === 4) await documents.updateOne({ _id }, { $inc: { n: 1 }, $unset: { title: "" } });
     else await documents.updateOne({ _id }, { $inc: { n: 1 }, $set: { _v: fields._v } });
   }
 }

@@ -24,6 +24,8 @@ export class World {
   order = "";
   variant: Variant = 0;
   commits = 0;
+  /** What the last commit changed without another version, as other programs may. */
+  readonly #kept = new Set<string>();
   readonly #orderOf: (position: string) => string | undefined;
   readonly #documents = new Map<string, Map<string, Held>>();
   readonly #views = new Map<string, View>();
@@ -47,6 +49,11 @@ export class World {
 
   documentsOf(collection: string): ReadonlyMap<string, Held> {
     return this.#of(collection);
+  }
+
+  /** Whether the last commit changed a document and left its version as it was. */
+  isKept(collection: string, id: string): boolean {
+    return this.#kept.has(`${collection}/${id}`);
   }
 
   /** Where rights of somebody may have changed last; empty if they never have. */
@@ -123,10 +130,12 @@ export class World {
       all = true;
     }
     const judged = new Set<string>();
+    this.#kept.clear();
     for (const { collection, id, document } of changes) {
       const rows = this.#of(collection);
       const before = rows.get(id);
       const held = document && new Held(document);
+      if (held && held.row.version === before?.row.version) this.#kept.add(`${collection}/${id}`);
       if (held) rows.set(id, held);
       else rows.delete(id);
       for (const who of this.#concerned(collection, id, before, held)) judged.add(who);
