@@ -1,6 +1,7 @@
 /** Another program that writes behind Galley, and raises versions or leaves them as they are. */
 import type { Db } from "mongodb";
 import type { Random } from "../trap-pool.ts";
+import { MEMBERS } from "./load.ts";
 import { IDS, idOf, TEAMS } from "./question.ts";
 
 /** Versions of Galley stand for milliseconds, 1,024 each. */
@@ -10,6 +11,7 @@ const PER_MILLISECOND = 1024;
 export async function writeAsOthers(db: Db, random: Random, count: number): Promise<void> {
   let last = 0;
   for (let n = 0; n < count; n++) {
+    if (random.chance(15)) await moveMember(db, random);
     const collection = random.pick(["notes", "mixed"]);
     const documents = db.collection<{ _id: string }>(collection);
     const _id = idOf(collection, random.below(IDS));
@@ -28,4 +30,12 @@ export async function writeAsOthers(db: Db, random: Random, count: number): Prom
     else if (kind === 4) await documents.updateOne({ _id }, { $inc: { n: 1 }, $unset: { title: "" } });
     else await documents.updateOne({ _id }, { $inc: { n: 1 }, $set: { _v: fields._v } });
   }
+}
+
+/** Somebody is in another team from now on, or in none, whatever the version says. */
+async function moveMember(db: Db, random: Random): Promise<void> {
+  const members = db.collection<{ _id: string }>("members");
+  const _id = idOf("members", random.below(MEMBERS));
+  if (random.chance(20)) await members.deleteOne({ _id });
+  else await members.updateOne({ _id }, { $set: { team: random.pick(TEAMS) } });
 }

@@ -24,7 +24,7 @@ export interface LoadOptions {
 
 /** Documents of a large batch. */
 const MANY = 24;
-const MEMBERS = 12;
+export const MEMBERS = 12;
 const MOST_TRIES = 20;
 
 /** Lifts limits of people and networks, makes the collections and puts the first rules into force. */
