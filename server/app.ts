@@ -203,7 +203,8 @@ async function mountOver(opening: Opening, config: Config, parts: MountParts): P
     requestId,
     routes: (tools) => {
       const cookie = createRefreshCookie({ replies: tools.replies, secure, isOwnOrigin });
-      return allRoutes({ ...tools, ...services, cookie, ping, clock, assets: builtAssets() });
+      const isShared = config.mongodbUrl !== undefined;
+      return allRoutes({ ...tools, ...services, cookie, ping, clock, isShared, assets: builtAssets() });
     },
   });
 }

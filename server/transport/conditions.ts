@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { resultHash } from "#protocol/delta";
 import { GalleyError } from "#protocol/errors";
 import type { IdempotencyRequest, WriteRequest } from "../documents/contract.ts";
 import { sha256 } from "./json-body.ts";
@@ -13,9 +14,20 @@ const NEVER = -1;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const EMPTY_BODY = sha256(new Uint8Array());
 
-/** The tag of a document in one shape; http-api.md. */
-export function entityTag(version: number, shape: string): string {
-  return `"${version}-${shape}"`;
+/** What a document's tag says of it. */
+export interface Tagged {
+  readonly version: number;
+  readonly shape: string;
+  readonly text: string;
+}
+
+/**
+ * The tag of a document in one shape; http-api.md.
+ *
+ * @param isShared other programs may change it, and leave its version as it was: then the tag says what it holds as well
+ */
+export function entityTag({ version, shape, text }: Tagged, isShared: boolean): string {
+  return isShared ? `"${version}-${shape}-${resultHash([text])}"` : `"${version}-${shape}"`;
 }
 
 /** Whether an `If-None-Match` names this tag: the client has what it would get. Weak comparison, RFC 9110 13.1.2. */

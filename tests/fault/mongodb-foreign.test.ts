@@ -3,6 +3,7 @@ import { Binary, Decimal128, Double, Int32, Long, MinKey, MongoClient, ObjectId,
 import t from "tap";
 import { startGalleyOn } from "../support/galley-on-mongodb.ts";
 import { useMongod } from "../support/mongod.ts";
+import { PROCESS_KEY } from "../support/server-process.ts";
 
 const mongod = await useMongod(t);
 if (mongod) {
@@ -88,6 +89,22 @@ if (mongod) {
     t.equal((await send("POST", "", { _id: "a", n: 1 }))?.status, 201);
     const found = await send("POST", "/query", { filter: { n: { $gte: 1 } } });
     t.match(found?.body, { documents: [{ _id: "a" }] });
+  });
+
+  t.test("a tag does not outlive what another program makes of its document, whatever the version says", async (t) => {
+    await send("PUT", "/tagged", { n: 1 });
+    const get = (tag = "none") =>
+      fetch(`${galley.url}${NOTES}/tagged`, {
+        headers: { authorization: `Bearer ${PROCESS_KEY}`, "if-none-match": `"${tag}"` },
+      });
+    const tagOf = (response: Response) => response.headers.get("etag")?.slice(1, -1);
+    const tag = tagOf(await get());
+    t.equal((await get(tag)).status, 304);
+    await notes.updateOne(at("tagged"), { $set: { n: new Int32(2) } });
+    const changed = await get(tag);
+    t.match(await changed.json(), { n: 2 });
+    t.equal((await get(tagOf(changed))).status, 304);
+    t.equal((await send("DELETE", "/tagged"))?.status, 204);
   });
 
   t.test("versions told by Galley rise through writes of others in between", async (t) => {

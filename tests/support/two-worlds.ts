@@ -222,8 +222,8 @@ function comparable({ status, headers, text }: Answer, counts: Record<string, nu
     });
   }
   const { etag, date: _date, "x-request-id": _id, "x-galley-position": position, ...rest } = headers;
-  // The first half of an entity tag is the version.
-  const tag = typeof etag === "string" ? etag.replace(/^"\d+-/, '"') : etag;
+  // An entity tag begins with the version, and on MongoDB it ends with a hash.
+  const tag = typeof etag === "string" ? etag.replace(/^"\d+-/, '"').replace(/-[0-9a-f]{16}"$/, '"') : etag;
   return JSON.stringify([status, tag, position !== undefined, rest, shown]);
 }
 

@@ -13,8 +13,17 @@ const ONE = "/v1/documents/{collection}/{id}";
 const TAGGED = ["etag"];
 const WRITTEN = ["etag", "x-galley-position"];
 
-/** One document: created, read, replaced, changed, deleted. */
-export function documentRoutes(documents: DocumentService, access: Authorizer, replies: Replies): Route[] {
+/**
+ * One document: created, read, replaced, changed, deleted.
+ *
+ * @param isShared other programs write into the store
+ */
+export function documentRoutes(
+  documents: DocumentService,
+  access: Authorizer,
+  replies: Replies,
+  isShared: boolean,
+): Route[] {
   return [
     {
       method: "POST",
@@ -134,21 +143,22 @@ export function documentRoutes(documents: DocumentService, access: Authorizer, r
     },
   ];
 
-  function sendRead({ request, reply }: Call<unknown>, { text, version, shape, expansion }: DocumentReply): void {
-    checkReadCondition(request.headers["if-match"], version);
+  function sendRead({ request, reply }: Call<unknown>, document: DocumentReply): void {
+    const { text, expansion } = document;
+    checkReadCondition(request.headers["if-match"], document.version);
     if (expansion !== undefined) {
       const { included, references } = expansion;
       const whole = `{"document":${text},"included":${included},"references":${references}}`;
       replies.json(reply, 200, withinLimit(whole));
       return;
     }
-    const etag = entityTag(version, shape);
+    const etag = entityTag(document, isShared);
     if (isKnown(request.headers["if-none-match"], etag)) replies.empty(reply, 304, ["etag", etag]);
     else replies.json(reply, 200, text, ["etag", etag]);
   }
 
   function sendWritten({ params, reply }: Call<unknown>, written: WriteReply): void {
-    const headers: HeaderList = ["etag", entityTag(written.version, written.shape)];
+    const headers: HeaderList = ["etag", entityTag(written, isShared)];
     headers.push("x-galley-position", written.position);
     if (written.created) headers.push("location", `/v1/documents/${params.collection}/${written.id}`);
     replies.json(reply, written.created ? 201 : 200, written.text, headers);

@@ -50,6 +50,8 @@ export interface RouteParts extends RouteTools {
   /** Resolves if the store answers. */
   readonly ping: () => Promise<void>;
   readonly clock: () => number;
+  /** Other programs write into the store too. */
+  readonly isShared: boolean;
   /** Folders of what the build made for browsers. */
   readonly assets: { readonly sdk: string; readonly console: string };
 }
@@ -59,7 +61,7 @@ export function allRoutes(parts: RouteParts): readonly Route[] {
   const { replies, access, documents, collections, assets } = parts;
   const routes = [
     ...healthRoutes(replies, parts.ping, parts.clock),
-    ...documentRoutes(documents, access, replies),
+    ...documentRoutes(documents, access, replies, parts.isShared),
     ...queryRoutes(documents, access, parts),
     ...batchRoutes(documents, access, replies, parts.requestLimits),
     ...collectionRoutes(collections, replies),
