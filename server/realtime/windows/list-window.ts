@@ -126,7 +126,8 @@ export class ListWindow extends SharedWindow implements Watcher {
   /** Whether another read of the same question, joined to the same place, says the same. */
   agrees({ rows, more, commits }: Joined): boolean {
     const other = new WindowList(this.list.sort, this.list.limit);
-    const since = commits.map((commit) => this.#judge(this.#changesOf(commit.changes), new Map()));
+    const read = new Map(rows.map((row) => [row.id, row]));
+    const since = commits.map((commit) => this.#judge(this.#changesOf(commit.changes), read));
     other.refill(
       rows.map((row) => listRow(other.sort, row)),
       more,
@@ -136,8 +137,10 @@ export class ListWindow extends SharedWindow implements Watcher {
     const said = other.visible;
     if (shown.length !== said.length && !(this.isShort || other.short)) return false;
     const both = Math.min(shown.length, said.length);
-    for (let i = 0; i < both; i++) {
-      if (shown[i]?.id !== said[i]?.id || shown[i]?.version !== said[i]?.version) return false;
+    for (const [i, { id, version }] of said.slice(0, both).entries()) {
+      if (shown[i]?.id !== id || shown[i]?.version !== version) return false;
+      const row = read.get(id);
+      if (row && !this.#texts.agree(row, this.#fresh)) return false;
     }
     const isWhole = !this.#blank && !this.list.wantsRefill && !other.wantsRefill;
     return !isWhole || this.list.more === other.more;

@@ -33,6 +33,12 @@ export class WindowTexts {
     if (owners.some((owner) => this.#texts.has(owner, id, version))) this.keep(row);
   }
 
+  /** Whether the text that is kept of a document, if there is one, is that of this row. */
+  agree(row: Row, atHand: AtHand): boolean {
+    const kept = this.of(row, atHand);
+    return kept === undefined || kept === this.#question.show(row);
+  }
+
   /** Undefined: it has to be read. */
   of(row: Pick<Row, "id" | "version">, atHand: AtHand): string | undefined {
     const { id, version } = row;
