@@ -5,6 +5,7 @@ import { createIdentity } from "./identity.ts";
 import { createJoins } from "./join.ts";
 import { LiveResult } from "./live-result.ts";
 import type { Optimistic } from "./optimistic.ts";
+import { loadOptimistic } from "./own-loader.ts";
 import type { LiveParts, Machine } from "./parts.ts";
 import { watchedOf } from "./question.ts";
 import { errorOf, isLater, Result } from "./result.ts";
@@ -61,7 +62,7 @@ export function createMachine(parts: LiveParts): Machine {
     },
     after: () => seen.position,
     token: (refused) => identity.token(refused),
-    settled: async () => own?.settled(),
+    settled: () => loaded().then(() => own?.settled()),
     onStatus(status) {
       if (status === face.status) return;
       face.status = status;
@@ -92,38 +93,36 @@ export function createMachine(parts: LiveParts): Machine {
     },
   });
 
-  if (parts.optimistic) {
-    const load = async (): Promise<void> => {
-      const { createOptimistic } = await import("./optimistic.ts");
-      own = createOptimistic({
-        *of(collection) {
-          for (const { result } of entries.values()) if (result.watched.collection === collection) yield result;
-        },
-        ofSubscription: (s) => numbers.get(s)?.result,
-        *ofWindow(name) {
-          for (const { result } of windows.get(name) ?? []) yield result;
-        },
-        isAny: () => entries.size > 0,
-        reached: () => reached,
-        changed(collections) {
-          for (const entry of entries.values()) {
-            if (collections.has(entry.result.watched.collection)) teller.mark(entry);
-          }
-        },
-        released() {
-          for (let next = heldBack[0]; next && !own?.holdsBack(next); next = heldBack[0]) {
-            heldBack.shift();
-            take(next);
-          }
-        },
-        ask: () => connection.send('{"t":"ping"}'),
-        ahead: () => ahead,
-      });
-      parts.own.begin = own.begin;
-    };
-    // Without it results show what the server tells, as ever.
-    load().catch(() => {});
-  }
+  const loaded = loadOptimistic(
+    parts,
+    {
+      *of(collection) {
+        for (const { result } of entries.values()) if (result.watched.collection === collection) yield result;
+      },
+      ofSubscription: (s) => numbers.get(s)?.result,
+      *ofWindow(name) {
+        for (const { result } of windows.get(name) ?? []) yield result;
+      },
+      isAny: () => entries.size > 0,
+      reached: () => reached,
+      changed(collections) {
+        for (const entry of entries.values()) {
+          if (collections.has(entry.result.watched.collection)) teller.mark(entry);
+        }
+      },
+      released() {
+        for (let next = heldBack[0]; next && !own?.holdsBack(next); next = heldBack[0]) {
+          heldBack.shift();
+          take(next);
+        }
+      },
+      ask: () => connection.send('{"t":"ping"}'),
+      ahead: () => ahead,
+    },
+    (optimistic) => {
+      own = optimistic;
+    },
+  );
 
   face.drive = () => {
     if (face.paused) connection.close();

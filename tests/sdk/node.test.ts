@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import { ApiError, createClient } from "@galley/sdk";
 import t, { type Test } from "tap";
 import { nodeFetch } from "../../sdk/node/fetch.ts";
+import { startApp } from "../support/app.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { ROOT } from "../support/own-modules.ts";
 import { run } from "../support/programs.ts";
@@ -247,4 +248,28 @@ t.test("a program ends when it has nothing more to do, though its connection is 
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: ROOT });
   const [, answered, ended] = /^a ([\d.]+)\n([\d.]+)\n$/.exec(stdout) ?? [];
   t.ok(Number(ended) - Number(answered) < 2000, stdout);
+});
+
+t.test("a fresh process shows its first write at once, as soon as it has a first answer", async (t) => {
+  const app = await startApp();
+  t.teardown(() => app.close());
+  await app.send("PUT", "/v1/documents/todos/a", { body: { n: 1 } });
+  // As it is shipped: each file is loaded by itself, when it is needed.
+  const program = `
+    import { createClient } from "@galley/sdk";
+    import { WebSocket } from "ws";
+    const todos = createClient({ url: "${app.url}", serviceKey: "${app.key}", WebSocket }).collection("todos");
+    const live = todos.find().live();
+    await live.ready;
+    const answer = todos.update("a", { n: 2 });
+    await null;
+    console.log(live.state.pending, live.state.data[0].n);
+    await answer;
+    process.exit();
+  `;
+  for (let n = 0; n < 3; n++) {
+    await app.send("PUT", "/v1/documents/todos/a", { body: { n: 1 } });
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: ROOT });
+    t.equal(stdout, "true 2\n");
+  }
 });
