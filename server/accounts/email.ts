@@ -5,6 +5,8 @@ const MAX_BYTES = 254;
 const MAX_LOCAL = 64;
 /** Atoms of RFC 5322 3.2.3 with single dots between them; quoted local parts are refused. */
 const LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i;
+/** What the URL parser in `domainToASCII` would cut off, skip or decode: an address with such a sign is another's, or none. */
+const NO_HOST = /[\s/?#\\%:]/;
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** A mail address; accounts.md 1.4. */
@@ -22,7 +24,8 @@ export function readEmail(input: string): Address | undefined {
   const at = text.lastIndexOf("@");
   const local = text.slice(0, Math.max(at, 0));
   if (local.length > MAX_LOCAL || !LOCAL.test(local)) return undefined;
-  const host = domainToASCII(text.slice(at + 1).replace(/\.$/, ""));
+  const named = text.slice(at + 1).replace(/\.$/, "");
+  const host = NO_HOST.test(named) ? "" : domainToASCII(named);
   if (!isHost(host)) return undefined;
   const email = `${local}@${host}`;
   return email.length > MAX_BYTES ? undefined : { email, key: email.toLowerCase() };

@@ -24,6 +24,7 @@ import {
 import { LIVES, mailSecret } from "./email-secrets.ts";
 import { mailInvite } from "./invites.ts";
 import { removedPerson } from "./removal.ts";
+import { ownerMark } from "./set-up.ts";
 
 /** An admin as owners see one. Times are ISO 8601. */
 export interface AdminInfo {
@@ -113,7 +114,8 @@ export function createAdmins(parts: AccountParts): Admins {
         });
         const changed = { ...admin, role };
         const kept = admin.role === "owner" && role !== "owner" ? await otherOwner(admin) : [];
-        return { writes: [writeUser(store, changed, clock()), ...kept, line], answer: changed };
+        const mark = role === "owner" && hasEntered(admin) ? await ownerMark(parts, changed) : [];
+        return { writes: [writeUser(store, changed, clock()), ...kept, ...mark, line], answer: changed };
       });
       await store.barrier(position);
       return infoOf(answer);

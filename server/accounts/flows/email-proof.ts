@@ -70,9 +70,10 @@ async function demandPassword(
       outcome: "not_applied",
     });
   }
-  const stored =
-    secret.kind === "sign-up" ? String(secret.data.password) : (await personOf(parts, secret)).credential.password;
-  const account = accountKey(secret.pool, String(secret.data.key));
+  const person = secret.kind === "sign-up" ? undefined : await personOf(parts, secret);
+  const stored = person ? person.credential.password : String(secret.data.password);
+  // Not under an address that it is to have later: each would bring tries of its own.
+  const account = accountKey(secret.pool, person?.user.emailKey ?? String(secret.data.key));
   const against = async () => ({ user: secret.user, stored });
   const { right, attempt } = await tryPassword(parts, { account, password, at: "password", visit, against });
   if (!right) throw secretInvalid();

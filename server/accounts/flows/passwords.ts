@@ -13,6 +13,7 @@ import { endedSessions, findPerson, NOBODY, type Person, personOf } from "../peo
 import { networkOf, type Visit } from "../sessions/device.ts";
 import { findUserByEmail, type Pool, writeUser } from "../users.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
+import { ownerMark } from "./set-up.ts";
 
 /**
  * Mails a link by which a forgotten password is replaced. Whether somebody has the address is told to nobody: for one that
@@ -72,10 +73,11 @@ export async function mailReset(
     const found = await whose();
     const person = "user" in found ? found : undefined;
     const user = "user" in found ? found.user.id : found.account;
+    const kind = person ? "password-reset" : "nothing";
     const { writes } = mailSecret(
       parts,
       {
-        kind: person ? "password-reset" : "nothing",
+        kind,
         pool,
         user,
         credentialVersion: person?.credential.credentialVersion ?? 0,
@@ -86,7 +88,8 @@ export async function mailReset(
     );
     const stored = "user" in found ? [writeUser(parts.store, found.user, parts.clock())] : found.touched;
     // The newest link alone holds: one mail that went astray is worth nothing once another was asked for.
-    const older = await parts.secrets.voided(user, ["password-reset", "nothing"]);
+    // A person's `nothing` stays: it is what a change to a taken address looks like, and one to a free address stays too.
+    const older = await parts.secrets.voided(user, [kind]);
     return { writes: [...stored, ...older, ...writes], answer: undefined };
   });
   parts.mail.wake();
@@ -131,6 +134,7 @@ export async function resetPassword(
         ...(await endedSessions(parts, user)),
         ...others,
         ...(await limits.reopened(account)),
+        ...(user.role === "owner" ? await ownerMark(parts, user) : []),
         ...notice(parts, user, "password-changed"),
         audit.line({ action: "password-reset", by: user.id, visit }),
       ],

@@ -84,7 +84,7 @@ export async function makeFirstOwner(
     };
   }).catch(async (error: unknown) => {
     if (error instanceof GalleyError && error.code === "unauthenticated" && (await isSetUp(parts))) throw setUpDone();
-    throw error;
+    throw isTaken(error) ? addressInvited("email") : error;
   });
   return answerOf(parts, answer);
 }
@@ -115,7 +115,7 @@ export async function makeConfiguredOwner(
   } catch (error) {
     // Another node was faster.
     if (error instanceof GalleyError && error.details.reason === "set_up_done") return false;
-    throw error;
+    throw isTaken(error) ? addressInvited("GALLEY_ADMIN_EMAIL") : error;
   }
 }
 
@@ -144,6 +144,16 @@ function ownerWrites(parts: AccountParts, { address, password, name, locale, dat
   };
   const credential: CredentialRecord = { ...stored, credentialVersion: 1, password };
   return { user, writes: [markOf(parts, user.id), writeCredential(store, credential, now)] };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof GalleyError && error.code === "unique_violation";
+}
+
+/** Of an admin who was invited, perhaps as something else than an owner: their invitation is theirs to take up. */
+function addressInvited(at: string): GalleyError {
+  const message = `${at}: an admin with this address was invited: open that invitation, or name another address`;
+  return new GalleyError("already_exists", message, { outcome: "not_applied" });
 }
 
 function setUpDone(): GalleyError {

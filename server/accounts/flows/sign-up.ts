@@ -15,6 +15,7 @@ import { isOfProfile, profileOf, rehearseProfile } from "../profiles.ts";
 import { fresh } from "../record.ts";
 import type { SecretRecord } from "../secrets/secrets.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
+import { sessionEnded } from "../sessions/session-ended.ts";
 import { findUser, findUserByEmail, type UserRecord } from "../users.ts";
 import { LIVES, type Mailed, mailSecret } from "./email-secrets.ts";
 
@@ -148,6 +149,8 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
   const proven = proof !== undefined;
   const { answer, position } = await decideAndCommit(parts, async () => {
     const before = await guestOf(parts, wanted);
+    // Somebody of this guest's sessions was faster: their token counts no more, and nobody is given another id than the guest's.
+    if (!before && !proven && wanted.guest !== undefined) throw sessionEnded();
     const now = clock();
     const stored = before?.user ?? fresh(newUserId(now, parts.random), now);
     const user: UserRecord = {

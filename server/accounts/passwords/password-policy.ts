@@ -68,7 +68,11 @@ function formFault(password: string): { readonly code: FaultCode; readonly messa
 
 /** What somebody who knows the person would try. */
 function namesOf(email = "", app = ""): string[] {
-  const local = email.trim().replace(/@[^@]*$/, "");
+  // As addresses are read: a sign of full width is the plain one.
+  const local = email
+    .trim()
+    .normalize("NFKC")
+    .replace(/@[^@]*$/, "");
   const names = [local, app.trim(), app.replace(/\s+/g, ""), PRODUCT].map((name) =>
     name.normalize("NFC").toLowerCase(),
   );

@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { startApp } from "../support/app.ts";
+import { onEachEngine } from "../support/engines.ts";
+import { MINUTE, OTHER_PASSWORD, PASSWORD, peopleOf, reasonOf } from "../support/people.ts";
+
+/** The secret in a link's fragment. */
+const tokenOf = (link: string) => new URLSearchParams(new URL(link).hash.slice(1)).get("token");
+
+onEachEngine(t, async (t, engine) => {
+  const time = { now: Date.parse("2026-03-01T00:00:00Z") };
+  const start = async (more: object = {}) => {
+    const env = { GALLEY_TRUSTED_PROXIES: "127.0.0.1" };
+    const app = await startApp({
+      engine,
+      clock: () => time.now,
+      ...more,
+      env: { ...env, ...(more as { env?: object }).env },
+    });
+    return { app, people: peopleOf(app, time) };
+  };
+  const { app, people } = await start();
+  t.teardown(() => app.close());
+
+  t.test("a forgotten password tells nothing of the address that one wanted to change to", async (t) => {
+    const taken = (await people.someone()).email;
+    for (const address of [taken, "free@example.org"]) {
+      const { email, accessToken } = await people.someone();
+      const { challenge } = (await people.post("email/change", { email: address }, accessToken)).json.next;
+      time.now += 2 * MINUTE;
+      t.equal((await people.post("password/forgot", { email })).status, 202);
+      t.equal((await people.post("email/resend", { challenge })).status, 202, address);
+      time.now += 2 * MINUTE;
+    }
+  });
+
+  t.test("passwords tried with the link to a new address count against the account", async (t) => {
+    const { email, accessToken } = await people.someone();
+    const wanted = people.newEmail();
+    await people.post("email/change", { email: wanted }, accessToken);
+    const { token } = await people.mailed(wanted, "verify");
+    const here = { "x-forwarded-for": "10.250.9.9" };
+    for (let i = 0; i < 5; i++) {
+      t.equal((await people.post("sign-in", { email, password: OTHER_PASSWORD }, null, here)).status, 401);
+    }
+    t.equal((await people.post("email/verify", { token, password: OTHER_PASSWORD }, null, here)).status, 429);
+  });
+
+  t.test("a guest who signs up several times at once becomes one person", async (t) => {
+    const { user, accessToken } = (await people.post("anonymous", {})).json.session;
+    const ups = [1, 2, 3].map(() =>
+      people.post("sign-up", { email: people.newEmail(), password: PASSWORD }, accessToken),
+    );
+    const answers = await Promise.all(ups);
+    const made = answers.filter(({ status }) => status === 201);
+    t.strictSame(
+      made.map(({ json }) => json.session.user.id),
+      [user.id],
+    );
+    for (const answer of answers) if (answer.status !== 201) t.equal(reasonOf(answer), "session_ended");
+  });
+
+  t.test("an owner who was promoted, or came in by a reset, leaves nothing to set up", async (t) => {
+    const ways = {
+      async promoted({ app, people }: Awaited<ReturnType<typeof start>>) {
+        const { id } = await people.admin("editor");
+        await app.send("PATCH", `/v1/admin/settings/admins/${id}`, { body: { role: "owner" } });
+      },
+      async reset({ app, people }: Awaited<ReturnType<typeof start>>) {
+        const email = "boss@example.org";
+        await app.send("POST", "/v1/admin/settings/admins", { body: { email, role: "owner" } });
+        const { link } = (await app.send("POST", "/v1/admin/settings/admins/reset", { body: { email } })).json;
+        await people.post("password/reset", { token: tokenOf(link), password: PASSWORD });
+        t.equal((await people.signIn(email, PASSWORD, { as: "admin" })).status, 200);
+      },
+    };
+    for (const [name, way] of Object.entries(ways)) {
+      const one = await start();
+      t.teardown(() => one.app.close());
+      const link = (await one.app.app.setUpLink()) as string;
+      await way(one);
+      const body = { as: "admin", invite: link.split("code=")[1], email: "evil@example.org", password: PASSWORD };
+      t.equal((await one.people.post("sign-up", body)).status, 401, name);
+      t.equal(await one.app.app.setUpLink(), undefined, name);
+    }
+  });
+
+  t.test("a first owner with an address that was invited is told so", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "galley-edges-"));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    const email = "boss@example.org";
+    const one = await start({ folder });
+    await one.app.send("POST", "/v1/admin/settings/admins", { body: { email, role: "owner" } });
+    const link = (await one.app.app.setUpLink()) as string;
+    const body = { as: "admin", invite: link.split("code=")[1], email, password: PASSWORD };
+    t.match((await one.people.post("sign-up", body)).json, { error: { code: "already_exists", message: /^email: / } });
+    t.equal(
+      (await one.people.post("sign-up", { ...body, email: "other@example.org" })).status,
+      201,
+      "the link is still good",
+    );
+    await one.app.close();
+    const env = { GALLEY_ADMIN_EMAIL: email, GALLEY_ADMIN_PASSWORD: PASSWORD };
+    const other = mkdtempSync(join(tmpdir(), "galley-edges-"));
+    t.teardown(() => rmSync(other, { recursive: true }));
+    const three = await start({ folder: other });
+    await three.app.send("POST", "/v1/admin/settings/admins", { body: { email, role: "owner" } });
+    await three.app.close();
+    await t.rejects(start({ folder: other, env }), { code: "already_exists", message: /^GALLEY_ADMIN_EMAIL: / });
+  });
+
+  t.test("what is no host is no address, and full width hides no name in a password", async (t) => {
+    for (const host of [
+      "example.org/x",
+      "example.org#x",
+      "example.org?x",
+      "example.org\\x",
+      "exa\tmple.org",
+      "ex%61mple.org",
+    ]) {
+      t.equal((await people.post("sign-up", { email: `ada@${host}`, password: PASSWORD })).status, 400, host);
+    }
+    const body = { email: "adelheid.smith＠example.org", password: "xxadelheid.smith77" };
+    t.equal((await people.post("sign-up", body)).status, 400);
+  });
+});
