@@ -36,6 +36,24 @@ onEachEngine(t, async (t, engine) => {
     }
   });
 
+  t.test("who was signed out gives the account no other address", async (t) => {
+    const { email, mail, accessToken } = await people.someone();
+    await people.post("email/verify", { token: mail.token }, accessToken);
+    const thief = (await people.signIn(email)).json.session;
+    const evil = people.newEmail();
+    const { challenge } = (await people.post("email/change", { email: evil }, thief.accessToken)).json.next;
+    const { code } = await people.mailed(evil, "verify");
+    const owner = (await people.signIn(email)).json.session;
+    t.equal((await app.send("DELETE", "/v1/auth/sessions", { as: owner.accessToken })).status, 204);
+    t.equal(reasonOf(await people.post("email/verify", { challenge, code })), "secret_invalid");
+    t.equal((await people.signIn(email)).status, 200);
+    t.equal(
+      (await people.post("email/verify", { challenge, code }, owner.accessToken)).status,
+      204,
+      "signed in it holds",
+    );
+  });
+
   t.test("passwords tried with the link to a new address count against the account", async (t) => {
     const { email, accessToken } = await people.someone();
     const wanted = people.newEmail();

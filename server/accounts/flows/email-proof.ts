@@ -13,6 +13,7 @@ import { endedSessions, findPerson, personOf } from "../people.ts";
 import { isOfProfile } from "../profiles.ts";
 import { type SecretKind, type SecretRecord, secretInvalid } from "../secrets/secrets.ts";
 import type { Visit } from "../sessions/device.ts";
+import { isOver, SESSIONS } from "../sessions/session-records.ts";
 import { findUserByEmail, writeUser } from "../users.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
 import { make, wantedOf } from "./sign-up.ts";
@@ -48,7 +49,8 @@ export async function verifyEmail(
   if (secret.kind === "sign-up") {
     return make(parts, wantedOf(secret.data), { principal, visit, proof: secret, worked }).catch(nobodyElse);
   }
-  await prove(parts, secret, { visit, worked });
+  const by = own && "session" in principal ? principal.session : String(secret.data.session);
+  await prove(parts, secret, { visit, worked, ...(("code" in body || own) && { by }) });
   return undefined;
 }
 
@@ -83,12 +85,23 @@ async function demandPassword(
   });
 }
 
+interface Proving {
+  readonly visit: Visit;
+  readonly worked: () => Promise<Write[]>;
+  /** The session that speaks for the account: the caller's, else the one that asked. Undefined: the password did. */
+  readonly by?: string;
+}
+
+/** Who was signed out gives the account no other address any more, by nothing that was mailed before. */
+async function demandSession({ sessions, clock }: AccountParts, id: string, { data }: SecretRecord): Promise<Write[]> {
+  const session = await sessions.find(id);
+  if (!session || isOver(session, clock())) throw secretInvalid();
+  // Another than the one that asked is ended by this commit, which expects it as it is.
+  return id === data.session ? [{ kind: "check", collection: SESSIONS.name, id, expect: session.version }] : [];
+}
+
 /** The commit that makes an address a person's proven one. */
-async function prove(
-  parts: AccountParts,
-  secret: SecretRecord,
-  { visit, worked }: { readonly visit: Visit; readonly worked: () => Promise<Write[]> },
-): Promise<void> {
+async function prove(parts: AccountParts, secret: SecretRecord, { visit, worked, by }: Proving): Promise<void> {
   const { store, secrets, clock, audit } = parts;
   const { position } = await decideAndCommit(parts, async () => {
     const { user, credential } = await personOf(parts, secret);
@@ -113,10 +126,12 @@ async function prove(
       emailProvenAt: new Date(now),
       guest: false,
     };
+    const signedIn = by === undefined ? [] : await demandSession(parts, by, secret);
     const others = (await secrets.voided(user.id)).filter(({ id }) => id !== secret.id);
     return {
       consumes: secret,
       writes: [
+        ...signedIn,
         writeUser(store, changed, now),
         writeCredential(store, { ...credential, credentialVersion: credential.credentialVersion + 1 }, now),
         ...(await endedSessions(parts, user, String(secret.data.session))),
