@@ -80,6 +80,18 @@ onEachEngine(t, async (t, engine) => {
     for (const answer of answers) if (answer.status !== 201) t.equal(reasonOf(answer), "session_ended");
   });
 
+  t.test("where sign-up was closed nobody ends one that is under way", async (t) => {
+    t.teardown(() => people.settings({ signUp: null }));
+    await people.settings({ signUp: { confirm: "first" } });
+    const email = people.newEmail();
+    const { challenge } = (await people.post("sign-up", { email, password: PASSWORD })).json.next;
+    const { code } = await people.mailed(email, "verify");
+    await people.settings({ signUp: { open: false } });
+    t.equal(reasonOf(await people.post("email/verify", { challenge, code })), "sign_up_closed");
+    await people.settings({ signUp: { open: true } });
+    t.equal((await people.post("email/verify", { challenge, code })).status, 200, "the code is still good");
+  });
+
   t.test("an owner who was promoted, or came in by a reset, leaves nothing to set up", async (t) => {
     const ways = {
       async promoted({ app, people }: Awaited<ReturnType<typeof start>>) {

@@ -148,6 +148,7 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
   const { visit, principal, deviceName, proof, worked } = arrival;
   const proven = proof !== undefined;
   const { answer, position } = await decideAndCommit(parts, async () => {
+    if (parts.settings().signUp.open !== true) throw signUpClosed();
     const before = await guestOf(parts, wanted);
     // Somebody of this guest's sessions was faster: their token counts no more, and nobody is given another id than the guest's.
     if (!before && !proven && wanted.guest !== undefined) throw sessionEnded();
