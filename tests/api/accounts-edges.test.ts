@@ -80,6 +80,21 @@ onEachEngine(t, async (t, engine) => {
     for (const answer of answers) if (answer.status !== 201) t.equal(reasonOf(answer), "session_ended");
   });
 
+  t.test("what signs a guest out voids the sign-up that the guest has begun", async (t) => {
+    t.teardown(() => people.settings({ signUp: null }));
+    await people.settings({ signUp: { confirm: "first" } });
+    for (const act of ["sign-out", "disable", undefined]) {
+      const { user, accessToken } = (await people.post("anonymous", {})).json.session;
+      const email = people.newEmail();
+      const { challenge } = (await people.post("sign-up", { email, password: PASSWORD }, accessToken)).json.next;
+      const { code } = await people.mailed(email, "verify");
+      const path = `/v1/admin/users/${user.id}`;
+      const { status } = act ? await app.send("POST", `${path}/${act}`) : await app.send("DELETE", path);
+      t.ok(status === 200 || status === 204, act);
+      t.equal(reasonOf(await people.post("email/verify", { challenge, code })), "secret_invalid", act);
+    }
+  });
+
   t.test("where sign-up was closed nobody ends one that is under way", async (t) => {
     t.teardown(() => people.settings({ signUp: null }));
     await people.settings({ signUp: { confirm: "first" } });

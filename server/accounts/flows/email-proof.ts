@@ -54,9 +54,9 @@ export async function verifyEmail(
   return undefined;
 }
 
-/** The account that wrong codes of a secret count against. */
+/** The account that wrong codes of a secret count against: of a sign-up that is wanted, also by a guest, its address. */
 function countedUnder({ pool, user, data }: SecretRecord): string {
-  return user ?? accountKey(pool, String(data.key));
+  return user === undefined || data.password !== undefined ? accountKey(pool, String(data.key)) : user;
 }
 
 /** A link proves the mailbox; the password, that whoever opened it made the account. */

@@ -16,7 +16,7 @@ import { fresh } from "../record.ts";
 import type { SecretRecord } from "../secrets/secrets.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
 import { sessionEnded } from "../sessions/session-ended.ts";
-import { findUser, findUserByEmail, type UserRecord } from "../users.ts";
+import { findUser, findUserByEmail, type UserRecord, writeUser } from "../users.ts";
 import { LIVES, type Mailed, mailSecret } from "./email-secrets.ts";
 
 export interface SignUpBody extends ProfileBody {
@@ -80,30 +80,37 @@ export async function signUp(
 
 /** Mails a code to a new address, and a word to the owner of a taken one. The answer is the same. */
 async function askFirst(parts: AccountParts, wanted: Wanted): Promise<Next> {
-  const { store, mail } = parts;
+  const { store, mail, clock } = parts;
   const { address } = wanted;
   await parts.limits.takeMail(accountKey("user", address.key));
-  const taken = await findUserByEmail(store, "user", address.key);
-  const { next, writes } = mailSecret(
-    parts,
-    {
-      kind: taken ? "nothing" : "sign-up",
-      pool: "user",
-      user: undefined,
-      credentialVersion: undefined,
-      data: dataOf(wanted),
-      lifeSeconds: LIVES.proof,
-      codeSeconds: LIVES.code,
-    },
-    {
-      kind: taken ? "already-registered" : "verify",
-      to: taken ?? { email: address.email, ...(wanted.name !== undefined && { name: wanted.name }) },
-      page: "sign-up",
-    },
-  );
-  await store.commit(writes);
+  const { answer } = await decideAndCommit(parts, async () => {
+    const guest = await guestOf(parts, wanted);
+    if (!guest && wanted.guest !== undefined) throw sessionEnded();
+    const taken = await findUserByEmail(store, "user", address.key);
+    const { next, writes } = mailSecret(
+      parts,
+      {
+        kind: taken ? "nothing" : "sign-up",
+        pool: "user",
+        // Whose way in it is: what signs a guest out voids it.
+        user: guest?.user.id,
+        credentialVersion: undefined,
+        data: dataOf(wanted),
+        lifeSeconds: LIVES.proof,
+        codeSeconds: LIVES.code,
+      },
+      {
+        kind: taken ? "already-registered" : "verify",
+        to: taken ?? { email: address.email, ...(wanted.name !== undefined && { name: wanted.name }) },
+        page: "sign-up",
+      },
+    );
+    // Stored as they are: as in `mailReset`, no secret outlasts what was to void it. A newer request voids older ones.
+    const own = guest ? [writeUser(store, guest.user, clock()), ...(await parts.secrets.voided(guest.user.id))] : [];
+    return { writes: [...own, ...writes], answer: next };
+  });
   mail.wake();
-  return next as Next;
+  return answer as Next;
 }
 
 /** What a pending sign-up keeps. */
@@ -181,6 +188,7 @@ export async function make(parts: AccountParts, wanted: Wanted, arrival: Arrival
         ...entered.writes,
         writeCredential(parts.store, credential, now),
         ...((await worked?.()) ?? []),
+        ...(before ? (await parts.secrets.voided(user.id)).filter(({ id }) => id !== proof?.id) : []),
         ...(proven ? [] : proofMail(parts, user, credential).writes),
         audit.line({ action: before ? "guest-upgraded" : "sign-up", by: user.id, visit }),
       ],
