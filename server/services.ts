@@ -109,6 +109,7 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
     const profiles = createProfiles({ store, clock, access, grantsRights, definitionOf });
     const { audit, mail, limits, setUpLink, ...accounts } = await openAccounts({
       ...{ store, clock, random, log, secrets, development, publicUrl, profiles },
+      renewed: (principal) => renewed(principal),
       environment: config.variables,
       issuer: ownUrl,
       transport: mailTransport(config, log),
@@ -116,7 +117,10 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
       hashing: { poolThreads: config.poolThreads, cores: availableParallelism(), costs: parts.hashCosts },
     });
     opened.push(accounts);
-    const keys = await createServiceKeys({ store, clock, random, log, presets, limits, audit });
+    const keys = await createServiceKeys({
+      ...{ store, clock, random, log, presets, limits, audit },
+      renewed: (principal) => renewed(principal),
+    });
     opened.push(keys);
     renewed = (principal) => (principal.kind === "key" ? keys : accounts.tokens).renew(principal);
     return { ...accounts, keys, auditLog: audit, mailLog: mail, setUp: { link: setUpLink } };

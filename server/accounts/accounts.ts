@@ -47,6 +47,7 @@ import { createPrincipalTable } from "./sessions/principals.ts";
 import { createSessions, SESSIONS, type SessionRecord } from "./sessions/sessions.ts";
 import { createTokenVerifier, type TokenVerifier } from "./sessions/token-verifier.ts";
 import { createSettings, type EnvironmentSettings, SETTINGS, type SettingsService } from "./settings/settings.ts";
+import type { Renewed } from "./standing.ts";
 import { findUser, USER_COLLECTIONS } from "./users.ts";
 
 export interface AccountOptions {
@@ -58,6 +59,8 @@ export interface AccountOptions {
   readonly log: Log;
   /** How a profile is made that comes with a sign-up. */
   readonly profiles: Profiles;
+  /** Who a principal is now. */
+  readonly renewed?: Renewed;
   /** The server's secrets, newest first. */
   readonly secrets: readonly string[];
   readonly development: boolean;
@@ -121,8 +124,8 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
   const keys = deriveKeys(options.secrets);
   await demandSecretInUse({ ...common, keys });
   const audit = opening(createAudit(common));
-  const { development, environment, transport } = options;
-  const settings = opening(await createSettings({ ...common, audit, development, environment }));
+  const { development, environment, transport, renewed } = options;
+  const settings = opening(await createSettings({ ...common, audit, development, environment, renewed }));
   const mail = opening(createMail({ ...common, keys, transport, templates: () => settings.current().mail.templates }));
   const sessions = createSessions({
     ...common,
@@ -137,7 +140,7 @@ async function openParts(options: AccountOptions, opened: Closing[]): Promise<Om
   const table = opening(createPrincipalTable({ store, clock }));
   const parts: AccountParts = {
     ...common,
-    ...{ tokens, sessions, audit, mail, profiles },
+    ...{ tokens, sessions, audit, mail, profiles, renewed },
     settings: settings.current,
     secrets: createSecrets({ store, keys, clock, random }),
     devices: createDeviceTokens({ keys, clock, random }),

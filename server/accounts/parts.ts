@@ -11,6 +11,7 @@ import type { DeviceTokens } from "./sessions/device-token.ts";
 import type { KnownTokens } from "./sessions/known-tokens.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { Settings } from "./settings/settings.ts";
+import type { Renewed } from "./standing.ts";
 
 /** What the ways in and out of accounts are built from; accounts.ts makes them, in order. */
 export interface AccountParts {
@@ -31,6 +32,8 @@ export interface AccountParts {
   readonly adminNetworks: AdminNetworks;
   readonly mail: Mail;
   readonly audit: Audit;
+  /** Who a principal is now. */
+  readonly renewed: Renewed | undefined;
   /** Where links lead, without a slash at the end; never made of what a request says. */
   readonly publicUrl: () => string;
 }

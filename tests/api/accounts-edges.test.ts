@@ -90,9 +90,71 @@ onEachEngine(t, async (t, engine) => {
       const { code } = await people.mailed(email, "verify");
       const path = `/v1/admin/users/${user.id}`;
       const { status } = act ? await app.send("POST", `${path}/${act}`) : await app.send("DELETE", path);
-      t.ok(status === 200 || status === 204, act);
-      t.equal(reasonOf(await people.post("email/verify", { challenge, code })), "secret_invalid", act);
+      t.ok(status === 200 || status === 204, act ?? "delete");
+      t.equal(reasonOf(await people.post("email/verify", { challenge, code })), "secret_invalid");
     }
+  });
+
+  t.test("a right that ended while a request was under way is none for its commit", async (t) => {
+    const { store } = app.app;
+    /** Holds the next read of a record until it is let go on. */
+    const holding = (collection: string, id: string) => {
+      const { get } = store;
+      let letGo = () => {};
+      const going = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      const reached = new Promise<void>((resolve) => {
+        store.get = async (from, ids) => {
+          if (from === collection && ids.includes(id)) {
+            store.get = get;
+            resolve();
+            await going;
+          }
+          return get.call(store, from, ids);
+        };
+      });
+      return { reached, letGo };
+    };
+    const { user } = await people.someone();
+    const owner = await people.admin("owner");
+    const over = async (
+      as: string,
+      end: () => Promise<{ status: number }>,
+      send: () => Promise<{ status: number }>,
+    ) => {
+      // So that who it is is known.
+      t.not((await app.send("GET", "/v1/admin/users", { as })).status, 401);
+      const { reached, letGo } = holding("_users", user.id);
+      const flying = send();
+      await reached;
+      t.equal((await end()).status, 204);
+      letGo();
+      return (await flying).status;
+    };
+    const change = (as: string) => () =>
+      app.send("PATCH", `/v1/admin/users/${user.id}`, { as, body: { roles: ["boss"] } });
+    const editor = await people.admin("editor");
+    const removed = () => app.send("DELETE", `/v1/admin/settings/admins/${editor.id}`, { as: owner.accessToken });
+    t.equal(await over(editor.accessToken, removed, change(editor.accessToken)), 401, "an admin who was removed");
+    const { key, secret } = (
+      await app.send("POST", "/v1/admin/keys", { body: { name: "k", scopes: ["admin:users:*"] } })
+    ).json;
+    const revoked = () => app.send("DELETE", `/v1/admin/keys/${key.id}`);
+    t.equal(await over(secret, revoked, change(secret)), 401, "a key that was revoked");
+    const lower = await people.admin("editor");
+    const demoted = async () => {
+      const path = `/v1/admin/settings/admins/${lower.id}`;
+      const { status } = await app.send("PATCH", path, { as: owner.accessToken, body: { role: "viewer" } });
+      return { status: status === 200 ? 204 : status };
+    };
+    t.equal(await over(lower.accessToken, demoted, change(lower.accessToken)), 403, "an admin of less");
+    const me = (await people.signIn((await app.send("GET", `/v1/admin/users/${user.id}`)).json.email)).json.session;
+    const signedOut = () => app.send("POST", `/v1/admin/users/${user.id}/sign-out`);
+    const named = () => app.send("PATCH", "/v1/auth/me", { as: me.accessToken, body: { name: "Late" } });
+    t.equal(await over(me.accessToken, signedOut, named), 401, "who was signed out");
+    const now = (await app.send("GET", `/v1/admin/users/${user.id}`)).json;
+    t.match(now, { roles: [], name: null });
   });
 
   t.test("where sign-up was closed nobody ends one that is under way", async (t) => {

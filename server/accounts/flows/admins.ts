@@ -12,6 +12,7 @@ import { type CredentialRecord, findCredential, writeCredential } from "../passw
 import { newUserId } from "../people.ts";
 import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
+import { demandStanding } from "../standing.ts";
 import {
   checkUser,
   findUser,
@@ -79,6 +80,7 @@ export function createAdmins(parts: AccountParts): Admins {
       };
       const credential: CredentialRecord = { ...stored, credentialVersion: 1 };
       const { writes, link } = mailInvite(parts, { user, credential });
+      await demandStanding(parts.renewed, scope.principal);
       try {
         await store.commit([
           writeUser(store, user, now),
@@ -115,7 +117,11 @@ export function createAdmins(parts: AccountParts): Admins {
         const changed = { ...admin, role };
         const kept = admin.role === "owner" && role !== "owner" ? await otherOwner(admin) : [];
         const mark = role === "owner" && hasEntered(admin) ? await ownerMark(parts, changed) : [];
-        return { writes: [writeUser(store, changed, clock()), ...kept, ...mark, line], answer: changed };
+        return {
+          writes: [writeUser(store, changed, clock()), ...kept, ...mark, line],
+          by: scope.principal,
+          answer: changed,
+        };
       });
       await store.barrier(position);
       return infoOf(answer);
@@ -127,7 +133,11 @@ export function createAdmins(parts: AccountParts): Admins {
         const admin = await stored(id);
         const kept = admin.role === "owner" ? await otherOwner(admin) : [];
         const line = audit.line({ action: "admin-removed", by: nameOf(scope.principal), for: id, visit });
-        return { writes: [...(await removedPerson(parts, admin)), ...kept, line], answer: undefined };
+        return {
+          writes: [...(await removedPerson(parts, admin)), ...kept, line],
+          by: scope.principal,
+          answer: undefined,
+        };
       });
       await store.barrier(position);
     },
@@ -157,7 +167,11 @@ export function createAdmins(parts: AccountParts): Admins {
         const line = audit.line({ action: "admin-reset", by: nameOf(scope.principal), for: admin.id, visit });
         const older = await parts.secrets.voided(admin.id, ["password-reset"]);
         // Stored as they are: as in `mailReset`, no secret outlasts what was to void it.
-        return { writes: [writeUser(store, admin, clock()), ...older, ...writes, line], answer: link };
+        return {
+          writes: [writeUser(store, admin, clock()), ...older, ...writes, line],
+          by: scope.principal,
+          answer: link,
+        };
       });
       return { link: answer };
     },

@@ -201,6 +201,7 @@ export async function changeEmail(
         ...writes,
         audit.line({ action: "email-change-asked", by: user.id, visit }),
       ],
+      by: principal,
       answer: next,
     };
   });

@@ -36,7 +36,7 @@ export async function changeMe(parts: AccountParts, scope: OwnScope, body: Profi
       ...(given.name !== undefined && { name: given.name }),
       ...(given.locale !== undefined && { locale: given.locale }),
     };
-    return { writes: [writeUser(parts.store, changed, parts.clock())], answer: changed };
+    return { writes: [writeUser(parts.store, changed, parts.clock())], by: scope.principal, answer: changed };
   });
   return meOf(answer);
 }
@@ -57,6 +57,7 @@ export async function deleteMe(parts: AccountParts, scope: OwnScope, visit: Visi
         ...(await removedPerson(parts, user)),
         parts.audit.line({ action: "account-deleted", by: user.id, visit }),
       ],
+      by: scope.principal,
       answer: undefined,
     };
   });
@@ -78,19 +79,21 @@ export async function endSession(
   visit: Visit,
 ): Promise<void> {
   if (id !== principal.session) demandFresh(parts, principal);
-  await ending(parts, visit, async () => {
+  const ended = async () => {
     const session = await parts.sessions.find(id);
     const own = session?.pool === principal.kind && session.user === principal.id && !session.endedAt;
     if (!own) throw new GalleyError("not_found", "you have no such session", { outcome: "not_applied" });
     return [session];
-  });
+  };
+  await ending(parts, visit, ended, principal);
 }
 
 /** Ends all of the caller's sessions but this one. */
 export async function endOtherSessions(parts: AccountParts, scope: OwnScope, visit: Visit): Promise<void> {
   const { principal } = scope;
   demandFresh(parts, principal);
-  await ending(parts, visit, async () => liveSessions(parts, await self(parts, scope), principal.session));
+  const ended = async () => liveSessions(parts, await self(parts, scope), principal.session);
+  await ending(parts, visit, ended, principal);
 }
 
 /** Ends the session of the caller, or of the refresh token that came; of what has ended already there is nothing to end. */
@@ -116,13 +119,14 @@ async function ending(
   parts: AccountParts,
   visit: Visit,
   ended: () => Promise<readonly SessionRecord[]>,
+  by?: Principal,
 ): Promise<void> {
   const { position } = await decideAndCommit(parts, async () => {
     const writes = (await ended()).flatMap((session) => [
       parts.sessions.end(session),
       parts.audit.line({ action: "session-ended", by: session.user, visit, details: { session: session.id } }),
     ]);
-    return { writes, answer: undefined };
+    return { writes, ...(by && { by }), answer: undefined };
   });
   await parts.store.barrier(position);
 }

@@ -193,6 +193,7 @@ export async function changePassword(
         ...notice(parts, user, "password-changed"),
         audit.line({ action: "password-changed", by: user.id, visit }),
       ],
+      by: principal,
       answer: entered,
     };
   });

@@ -13,6 +13,7 @@ import { endedSessions, findPerson, newUserId } from "../people.ts";
 import { type SessionInfo, sessionInfoOf, type UserInfo, userInfoOf } from "../present.ts";
 import { fresh } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
+import { demandStanding } from "../standing.ts";
 import { checkUser, findUser, readUser, type UserRecord, userCollection, writeUser } from "../users.ts";
 import { mailInvite } from "./invites.ts";
 import { mailReset } from "./passwords.ts";
@@ -77,6 +78,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
         ...(body.proven === true && { emailProvenAt: new Date(now) }),
       };
       const credential: CredentialRecord = { ...stored, credentialVersion: 1 };
+      await demandStanding(parts.renewed, scope.principal);
       try {
         await store.commit([
           writeUser(store, user, now),
@@ -120,7 +122,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
       await barred(async () => {
         const writes = await removedPerson(parts, await stored(id));
         const line = audit.line({ action: "user-removed", by: nameOf(scope.principal), for: id, visit });
-        return { writes: [...writes, line], answer: undefined };
+        return { writes: [...writes, line], by: scope.principal, answer: undefined };
       });
       await endRemoval(parts, id);
     },
@@ -152,7 +154,7 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
         const writes = [...(await endedSessions(parts, user)), ...(await secrets.voided(id))];
         const line = audit.line({ action: "user-signed-out", by: nameOf(scope.principal), for: id, visit });
         // Whoever made a session or a secret meanwhile has stored the person.
-        return { writes: [checkUser(user), ...writes, line], answer: undefined };
+        return { writes: [checkUser(user), ...writes, line], by: scope.principal, answer: undefined };
       });
     },
 
@@ -188,7 +190,11 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
     return barred(async () => {
       const { user, writes } = await change(await stored(id));
       const line = audit.line({ ...told, by: nameOf(scope.principal), for: id });
-      return { writes: [writeUser(store, user, clock()), ...writes, line], answer: userInfoOf(user) };
+      return {
+        writes: [writeUser(store, user, clock()), ...writes, line],
+        by: scope.principal,
+        answer: userInfoOf(user),
+      };
     });
   }
 

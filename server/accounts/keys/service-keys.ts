@@ -13,6 +13,7 @@ import { demandFresh } from "../entry.ts";
 import { keepCollections } from "../kept-collections.ts";
 import type { NetworkLimits } from "../limits/network-limits.ts";
 import type { Visit } from "../sessions/device.ts";
+import { demandStanding, type Renewed } from "../standing.ts";
 import { formatKey, hashSecret, newKeyParts } from "./key-format.ts";
 import { parseKeyInput, parseOverlap } from "./key-input.ts";
 import { isSuspended, suspendedOf } from "./key-makers.ts";
@@ -31,6 +32,8 @@ export interface ServiceKeyOptions {
   readonly presets: readonly string[];
   readonly limits: Pick<NetworkLimits, "demand" | "failed">;
   readonly audit: Pick<Audit, "line">;
+  /** Who a principal is now. */
+  readonly renewed?: Renewed | undefined;
 }
 
 /** Keys for servers: accounts.md 10. What `/v1/admin/keys` serves and what identifies a `gsk_…` token. */
@@ -81,7 +84,7 @@ const DEFAULT_LIFE = 365 * 24 * 60 * 60 * 1000;
 
 /** Opens the keys of a store. */
 export async function createServiceKeys(options: ServiceKeyOptions): Promise<ServiceKeys> {
-  const { store, clock, random, log, audit } = options;
+  const { store, clock, random, log, audit, renewed } = options;
   const kept = await keepCollections({ store, log, collections: [{ name: KEYS, indexes: [] }] });
   const verifier = createKeyVerifier({ ...options, onUse: createLastUse({ store, clock, log }) });
 
@@ -121,6 +124,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
       };
       const { name, scopes } = key;
       const line = told("key-made", scope, key.id, visit, { name, scopes });
+      await demandStanding(renewed, scope.principal);
       await store.commit([writeKey(store, key, now), line]);
       log.info({ keyId: key.id, scopes, by: key.createdBy }, "service key made");
       return { key: infoOf(key, false), secret: formatKey(parts) };
@@ -168,6 +172,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
       await attempts(random, async () => {
         const { version, name } = await stored(id);
         const line = told("key-revoked", scope, id, visit, { name });
+        await demandStanding(renewed, scope.principal);
         await commit([{ kind: "delete", collection: KEYS, id, expect: version }, line]);
       });
       log.warn({ keyId: id, by: nameOf(scope.principal) }, "service key revoked");
@@ -209,6 +214,7 @@ export async function createServiceKeys(options: ServiceKeyOptions): Promise<Ser
       const before = await stored(id);
       demandCover(scope, before.scopes);
       const key = change(before);
+      await demandStanding(renewed, scope.principal);
       await commit([writeKey(store, key, clock()), line()]);
       return key;
     });

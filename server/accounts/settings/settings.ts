@@ -11,6 +11,7 @@ import type { MailTemplates } from "../mail/mail-templates.ts";
 import { fresh, putRecord, storedOf } from "../record.ts";
 import type { Visit } from "../sessions/device.ts";
 import type { SessionLives } from "../sessions/sessions.ts";
+import { demandStanding, type Renewed } from "../standing.ts";
 import { HeldSettings, valuesIn } from "./settings-held.ts";
 import { changedSettings, differences, GROUPS, type SetValues, settingsOf } from "./settings-input.ts";
 
@@ -122,6 +123,8 @@ export interface SettingsOptions {
   readonly audit: Pick<Audit, "line">;
   readonly development: boolean;
   readonly environment: EnvironmentSettings;
+  /** Who a principal is now. */
+  readonly renewed?: Renewed | undefined;
 }
 
 /** One document a group, named like it. Others know other documents here. */
@@ -131,7 +134,7 @@ const ADMIN_MIN = { development: 8, production: 15 } as const;
 
 /** Loads the settings and follows their changes. */
 export async function createSettings(options: SettingsOptions): Promise<SettingsService> {
-  const { store, clock, random, log, audit, development, environment } = options;
+  const { store, clock, random, log, audit, development, environment, renewed } = options;
   const held = new HeldSettings(store, SETTINGS);
   try {
     await held.load();
@@ -182,6 +185,7 @@ export async function createSettings(options: SettingsOptions): Promise<Settings
     const by = nameOf(principal);
     const changed = differences(settingsOf(before), after);
     const line = audit.line({ action: "settings-changed", by, ...(visit && { visit }), details: { changed } });
+    await demandStanding(renewed, principal);
     const position = await commitOrLose(store, [...writes, line]);
     log.info({ by, changed }, "settings changed");
     return { after, position };
