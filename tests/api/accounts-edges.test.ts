@@ -232,4 +232,41 @@ onEachEngine(t, async (t, engine) => {
     const body = { email: "adelheid.smith＠example.org", password: "xxadelheid.smith77" };
     t.equal((await people.post("sign-up", body)).status, 400);
   });
+
+  t.test(
+    "a secret that the database was never used with voids links, one that is kept beside it does not",
+    async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), "galley-edges-"));
+      t.teardown(() => rmSync(folder, { recursive: true }));
+      const [first, second] = ["the first secret of it of over 32 bytes", "the second secret of it of over 32 bytes"];
+      const one = await start({ folder, env: { GALLEY_SECRET: first } });
+      const { email } = await one.people.someone();
+      await one.people.post("password/forgot", { email });
+      const { token } = await one.people.mailed(email, "reset");
+      await one.app.close();
+      const reset = async (secrets: string) => {
+        const { app, people } = await start({ folder, env: { GALLEY_SECRET: secrets } });
+        const answer = await people.post("password/reset", { token, password: OTHER_PASSWORD });
+        await app.close();
+        return answer;
+      };
+      t.equal(reasonOf(await reset(second)), "secret_invalid");
+      t.equal((await reset(`${second},${first}`)).status, 204);
+    },
+  );
+
+  t.test("admins set no password from a network that they may not come from", async (t) => {
+    const { email } = await people.admin("editor");
+    await people.settings({ admins: { networks: ["192.168.0.0/16"] } });
+    const [outside, inside] = [{ "x-forwarded-for": "203.0.113.9" }, { "x-forwarded-for": "192.168.1.1" }];
+    const forgot = (headers: object) => people.post("password/forgot", { email, as: "admin" }, null, headers);
+    t.equal((await forgot(outside)).status, 403);
+    t.equal((await forgot(inside)).status, 202);
+    const { token } = await people.mailed(email, "reset");
+    const reset = (headers: object) =>
+      people.post("password/reset", { token, password: OTHER_PASSWORD }, null, headers);
+    t.equal((await reset(outside)).status, 403);
+    t.equal((await reset(inside)).status, 204, "the link is still good");
+    await people.settings({ admins: null });
+  });
 });

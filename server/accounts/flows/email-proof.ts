@@ -43,6 +43,7 @@ export async function verifyEmail(
     "code" in body
       ? await secrets.byCode(PROOFS, body, (found) => limits.tryCode(countedUnder(found), undefined))
       : await secrets.byLink(PROOFS, body.token);
+  if (secret.pool === "admin") parts.adminNetworks.demand(visit.address);
   const own = secret.kind !== "sign-up" && principal.kind === secret.pool && principal.id === secret.user;
   if ("token" in body && !own) await demandPassword(parts, secret, body.password, visit);
   const worked = async () => ("code" in body ? limits.codeWorked(countedUnder(secret), undefined) : []);

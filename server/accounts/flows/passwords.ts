@@ -28,6 +28,7 @@ export async function forgotPassword(
   { address: from }: Visit,
 ): Promise<void> {
   const pool = body.as ?? "user";
+  if (pool === "admin") parts.adminNetworks.demand(from);
   const faults = new Faults();
   const address = readAddress(body.email, faults);
   faults.throwIfAny();
@@ -110,6 +111,7 @@ export async function resetPassword(
   const { store, secrets, hasher, audit, clock, limits } = parts;
   limits.take("code", visit.address);
   const first = await secrets.byLink(["password-reset"], body.token);
+  if (first.pool === "admin") parts.adminNetworks.demand(visit.address);
   const { email, emailKey = "" } = (await personOf(parts, first)).user;
   const settings = parts.settings();
   const faults = new Faults();

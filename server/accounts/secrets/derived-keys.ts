@@ -8,7 +8,7 @@ export interface DerivedKey {
 }
 
 /** What keys are for; none of them is good for anything else. `check`: for nothing, but its name tells secrets apart. */
-export type KeyPurpose = "access" | "refresh" | "code" | "seal" | "device" | "check";
+export type KeyPurpose = "access" | "refresh" | "code" | "link" | "seal" | "device" | "check";
 
 export interface DerivedKeys {
   /** The first makes, all check: so a secret is replaced without ending what it made. */
@@ -32,6 +32,7 @@ export function deriveKeys(secrets: readonly string[]): DerivedKeys {
     access: of("access"),
     refresh: of("refresh"),
     code: of("code"),
+    link: of("link"),
     seal: of("seal"),
     device: of("device"),
     check: of("check"),

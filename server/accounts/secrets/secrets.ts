@@ -1,11 +1,11 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import { GalleyError } from "#protocol/errors";
 import { idFault } from "#protocol/id";
 import type { ObjectValue } from "#protocol/values";
 import type { DocumentStore, Row, StoredCollection, Write } from "../../stores/document-store.ts";
 import { fresh, putRecord, recordsWhere, removeRecord, type Stored, storedOf } from "../record.ts";
 import type { Pool } from "../users.ts";
-import type { DerivedKeys } from "./derived-keys.ts";
+import type { DerivedKey, DerivedKeys } from "./derived-keys.ts";
 
 /** What a secret is good for; accounts.md 4. `nothing`: for one that must look like another and never succeed. */
 export type SecretKind =
@@ -25,9 +25,9 @@ export interface SecretRecord extends Stored {
   readonly user?: string;
   /** It holds only as long as the person's credentials have this version. */
   readonly credentialVersion?: number;
-  /** SHA-256, hex. */
+  /** HMAC, hex: a new `GALLEY_SECRET` ends it. */
   readonly link: string;
-  /** SHA-256, hex, of what binds a code to the device that asked for it. */
+  /** HMAC, hex, of what binds a code to the device that asked for it. */
   readonly challenge?: string;
   /** HMAC of the six digits. */
   readonly code?: string;
@@ -103,7 +103,7 @@ export function createSecrets({ store, keys, clock, random }: SecretsOptions): S
       const now = clock();
       const id = text(ID_BYTES);
       const link = text(SECRET_BYTES);
-      const common = { ...fresh(id, now), ...what, link: sha256(link), tries: 0 };
+      const common = { ...fresh(id, now), ...what, link: macs("link", link)[0], tries: 0 };
       const expiresAt = new Date(now + Math.max(lifeSeconds, codeSeconds ?? 0) * 1000);
       if (codeSeconds === undefined) {
         const record: SecretRecord = { ...common, expiresAt };
@@ -115,8 +115,8 @@ export function createSecrets({ store, keys, clock, random }: SecretsOptions): S
         ...common,
         expiresAt,
         codeUntil: new Date(now + codeSeconds * 1000),
-        challenge: sha256(challenge),
-        code: macs(id, code)[0] as string,
+        challenge: macs("link", challenge)[0],
+        code: macs("code", `${id}.${code}`)[0],
       };
       return { record, link: `${id}.${link}`, challenge: `${id}.${challenge}`, code, write: write(record, now) };
     },
@@ -141,7 +141,7 @@ export function createSecrets({ store, keys, clock, random }: SecretsOptions): S
           if (isConflict(error)) continue;
           throw error;
         }
-        const right = macs(found.id, code).some((mac) => sameText(mac, found.code ?? ""));
+        const right = macs("code", `${found.id}.${code}`).some((mac) => sameText(mac, found.code ?? ""));
         if (!right || !kinds.includes(found.kind)) throw secretInvalid();
         return { ...counted, version: counting.kind === "put" ? counting.version : found.version };
       }
@@ -175,16 +175,18 @@ export function createSecrets({ store, keys, clock, random }: SecretsOptions): S
     const [row] = await store.get(SECRETS.name, [id]);
     const record = row && readSecret(row);
     if (!record || record.expiresAt.getTime() <= clock()) return undefined;
-    return sameText(hashIn(record) ?? "", sha256(secret)) ? record : undefined;
+    return macs("link", secret).some((mac) => sameText(mac, hashIn(record) ?? "")) ? record : undefined;
   }
 
   function isOpen({ tries, codeUntil }: SecretRecord): boolean {
     return tries < MOST_TRIES && codeUntil !== undefined && codeUntil.getTime() > clock();
   }
 
-  /** What a code may be stored as: under the newest key first. */
-  function macs(id: string, code: string): string[] {
-    return keys.of("code").map(({ bytes }) => createHmac("sha256", bytes).update(`${id}.${code}`).digest("hex"));
+  /** What a text may be stored as: under the newest key first. */
+  function macs(purpose: "code" | "link", text: string): readonly [string, ...string[]] {
+    const [newest, ...older] = keys.of(purpose);
+    const mac = ({ bytes }: DerivedKey): string => createHmac("sha256", bytes).update(text).digest("hex");
+    return [mac(newest), ...older.map(mac)];
   }
 }
 
@@ -225,10 +227,6 @@ function sixDigits(random: (bytes: number) => Uint8Array): string {
     const number = Buffer.from(random(4)).readUInt32BE();
     if (number < 4_294_000_000) return `${number % 1_000_000}`.padStart(6, "0");
   }
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 function sameText(a: string, b: string): boolean {
