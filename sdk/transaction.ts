@@ -104,7 +104,7 @@ function guarded(writes: readonly Operation[], reads: Map<string, Read>): Operat
     const key = `${write.collection}/${write.id}`;
     const { version } = unbound.get(key) ?? {};
     unbound.delete(key);
-    return { ifVersion: version, ...write };
+    return { ...write, ifVersion: write.ifVersion ?? version };
   });
   // A document that was read alone, with nothing written, is a consistent state by itself.
   if (writes.length === 0 && unbound.size < 2) return [];

@@ -59,6 +59,18 @@ onEachEngine(t, async (t, engine) => {
     client.close();
   });
 
+  t.test("an option that is left undefined unbinds nothing", async (t) => {
+    await accounts.set("a", { balance: 100 });
+    const { client, batches } = watched();
+    const read = await client.transaction(async (tx) => {
+      const a = await tx.collection("accounts").get("a");
+      tx.collection("accounts").update("a", { balance: 1 }, { ifVersion: undefined });
+      return a;
+    });
+    t.equal(batches[0]?.operations[0]?.ifVersion, read?._v);
+    client.close();
+  });
+
   t.test("reads see the transaction's own writes, as the language computes them", async (t) => {
     await accounts.set("a", { balance: 1, tags: ["x"], owner: { name: "Ada" } });
     const before = await accounts.get("a");
