@@ -30,13 +30,15 @@ interface JoinOptions extends JoinsOptions {
 export function createJoins(options: JoinsOptions): Open {
   const joins = new Map<string, Join>();
   return (key, taker) => {
-    const join = joins.get(key) ?? new Join({ ...options, watched: watchedOf(key) });
+    const known = joins.get(key);
+    // Of what was refused, whoever asks the same later asks anew.
+    const join = known && !known.told?.error ? known : new Join({ ...options, watched: watchedOf(key) });
     joins.set(key, join);
     join.takers.add(taker);
     if (join.told) taker.hold(join.told);
     return () => {
       if (!join.takers.delete(taker) || join.takers.size > 0) return;
-      joins.delete(key);
+      if (joins.get(key) === join) joins.delete(key);
       join.close();
     };
   };
@@ -118,7 +120,7 @@ class Join {
     const state: LiveState<unknown> = {
       ...page,
       ...{ data, error, more: !error && page.more, changes: changesOf(before, kept) },
-      synced: page.synced && sources.every(({ state }) => !state || state.synced),
+      synced: !error && page.synced && sources.every(({ state }) => !state || state.synced),
       pending: page.pending || sources.some(({ state }) => state?.pending),
     };
     this.#rows = kept;
@@ -222,7 +224,9 @@ class Join {
       wake(this.#taker);
     } catch (error) {
       if (this.#isClosed) return;
-      if ((error as ApiError).retryable) this.#again = setTimeout(() => wake(this.#taker), AGAIN);
+      // A document that is not stored yet, or no longer: the page is about to say so.
+      const isGone = (error as ApiError).code === "not_found";
+      if (isGone || (error as ApiError).retryable) this.#again = setTimeout(() => wake(this.#taker), AGAIN);
       else {
         this.#error = error as ApiError;
         wake(this.#taker);

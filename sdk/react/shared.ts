@@ -41,6 +41,7 @@ function createShared(watch: Watch, key: string, gone: () => void): Shared {
 
   function ask(): void {
     failure = undefined;
+    live?.close();
     try {
       // It has lingered when it is closed.
       live = watch(key, tell, 0);

@@ -1,10 +1,12 @@
 /** Live results that carry what they refer to: joined by the SDK, and consistent at each state that they show. */
+import { setTimeout as wait } from "node:timers/promises";
 import { type Client, createClient, type Defined } from "@galley/sdk";
 import t, { type Test } from "tap";
 import { WebSocket as NodeSocket } from "ws";
 import { startApp } from "../support/app.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { NO_LIMITS } from "../support/no-limits.ts";
+import { publishRules } from "../support/publish-rules.ts";
 import { until } from "../support/until.ts";
 
 const WebSocket = NodeSocket as unknown as typeof globalThis.WebSocket;
@@ -139,6 +141,46 @@ onEachEngine(t, async (t, engine) => {
     await people.delete("dan");
     await until(() => live.state.data === null);
     live.close();
+  });
+
+  t.test("a single document that is shown before it is stored", async (t) => {
+    const db = createClient<Schema>({
+      ...{ url: app.url, serviceKey: app.key, WebSocket },
+      fetch: async (url, init) => {
+        if (init?.method === "POST") await wait(300);
+        return fetch(url, init);
+      },
+    });
+    t.teardown(() => db.close());
+    const all = db.collection("people");
+    const one = all.get("eli", { expand: ["team"] }).live();
+    t.equal(await one.ready, null);
+    // What shows own writes is loaded beside the socket.
+    await wait(200);
+    await all.create({ _id: "eli", name: "Eli", team: "red" });
+    await until(() => one.state.error !== undefined || (one.state.synced && one.state.data !== null));
+    t.equal(one.state.error, undefined);
+    t.equal(one.state.data?._expanded.team?.name, "Team red");
+    await all.delete("eli");
+  });
+
+  t.test("what was refused is asked anew by whoever asks later, though the first has not gone", async (t) => {
+    await publishRules(app, {
+      format: 1,
+      collections: { people: { list: { boss: "$auth.id" }, get: "list" }, teams: { list: true, get: true } },
+    });
+    const db = createClient<Schema>({ url: app.url, WebSocket });
+    t.teardown(() => db.close());
+    const mine = db.collection("people").find({}, { expand: ["team"] });
+    const first = mine.live();
+    await t.rejects(first.ready, { code: "unauthenticated" });
+    const { user } = await db.auth.signUp({ email: "ann@example.org", password: "plum-orbit-lantern-42" });
+    await people.create({ _id: "own", name: "Own", team: "red", boss: user?.id ?? "" });
+    const second = mine.live();
+    t.match(await second.ready, [{ name: "Own", _expanded: { team: { name: "Team red" } } }]);
+    first.close();
+    t.match(await mine.live().ready, [{ name: "Own" }]);
+    await people.delete("own");
   });
 
   t.test("more is referred to than one subscription may name", async (t) => {

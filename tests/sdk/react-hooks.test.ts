@@ -22,7 +22,30 @@ else {
     todos: { list: OWN, get: "list", create: OWN, update: OWN },
     strict: { list: true, create: true, update: { n: { $lt: 5 } } },
   };
-  const pages = await startReactPages(t, browser, ["rows", "own", "runs"], { rules });
+  const pages = await startReactPages(t, browser, ["rows", "own", "runs", "cards"], { rules });
+
+  t.test("what was refused to nobody is shown to who signs in, with what it refers to", async (t) => {
+    const schema = { properties: { card: { type: "string", ref: "cards" } } };
+    await pages.app.send("PATCH", "/v1/admin/collections/mine", { body: { schema } });
+    const shown = await pages.run(async () => {
+      const { h, useLive, open, render, until } = kit;
+      const db = open();
+      const mine = db.collection("mine");
+      await db.collection("cards").create({ _id: "one", n: 1 });
+      const List = () => {
+        const { data, error } = useLive(mine.find({}, { expand: ["card"] }));
+        return error?.code ?? JSON.stringify(data?.map(({ _expanded: { card } }) => card && "n" in card && card.n));
+      };
+      const { text } = render(h(List), true);
+      await until(() => text() === "unauthenticated", "a refusal");
+      const { id } = await db.auth.signInAsGuest();
+      await mine.create({ ownerId: id, card: "one" });
+      await until(() => text() === "[1]", "the list of who signed in");
+      return text();
+    });
+    t.equal(shown, "[1]");
+    await pages.app.send("PATCH", "/v1/admin/collections/mine", { body: { schema: null } });
+  });
 
   t.test("`usePages` grows over one live list, in which nothing goes missing meanwhile", async (t) => {
     const result = await pages.run(async () => {
