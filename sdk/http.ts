@@ -101,7 +101,7 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     const position = response.headers.get("x-galley-position");
     if (course && position) course.position = position;
     // Replies overtake each other. Of another history any will do: the socket tells which one counts.
-    if (position && !(seen.position && seen.position > position)) seen.position = position;
+    if (position && (seen.position ?? "") <= position) seen.position = position;
     return text && decode(text);
   }
 

@@ -53,7 +53,12 @@ export function watchBy<R>(machine: Promise<Machine>, ...asked: Parameters<typeo
   });
   // Whoever does not ask for it hears of an error by the state.
   ready.catch(() => {});
-  const close = (): unknown => opened.then(() => live?.close());
+  const close = (): void => {
+    live?.close();
+    // Nobody is told of what is still to be opened.
+    asked[1] = undefined;
+    opened.then(() => live?.close());
+  };
   return {
     ready,
     get state() {

@@ -13,7 +13,7 @@ export class LiveResult<R> implements Live<R>, Taker {
   #settle!: (state: LiveState<R>) => void;
   #closed = false;
   #told: LiveState<R> | undefined;
-  /** The state before the newest. */
+  /** The state from which the newest tells what changed. */
   #before: LiveState<R> | undefined;
   readonly #leave: () => void;
   #wake: (() => void)[] = [];
@@ -32,8 +32,11 @@ export class LiveResult<R> implements Live<R>, Taker {
 
   hold(state: LiveState<unknown>): void {
     if (this.#closed) return;
-    this.#before = this.state;
-    this.state = state as LiveState<R>;
+    const seen = this.#told ?? this.#first;
+    const next = state as LiveState<R>;
+    // A state that was held and is not told is passed over.
+    this.state = this.state === seen ? next : { ...next, changes: changesBetween(seen.data, next.data) };
+    this.#before = seen;
   }
 
   tell(): void {

@@ -54,7 +54,10 @@ export function viewOf(base: Base, overlay: Overlay, elsewhere: (id: string) => 
   if (fates.size === 0) return { rows: base.rows, more: base.more, pending };
   const all = withFates(base, fates);
   const { limit } = base.evaluator;
-  const rows = all.slice(0, limit);
+  const first = all.slice(0, limit);
+  // What came in beyond the limit has changed nothing.
+  const isSame = first.length === base.rows.length && first.every((row, i) => row === base.rows[i]);
+  const rows = isSame ? base.rows : first;
   return { rows, more: base.more || all.length > limit, pending: pending || rows.some(({ _id }) => fates.has(_id)) };
 }
 

@@ -153,6 +153,65 @@ onEachEngine(t, async (t, engine) => {
     },
   );
 
+  t.test(
+    "the first state that somebody is told changes nothing into all of it, whatever is written then",
+    async (t) => {
+      const live = scores.find({}, { sort: "by" }).live();
+      await live.ready;
+      await until(() => live.state.synced);
+      const states: LiveState<unknown[]>[] = [];
+      const other = scores.find({}, { sort: "by" }).live((state) => void states.push(state));
+      const made = await scores.create({ by: "gus", n: 1 });
+      await until(() => other.state.synced && states.length > 1);
+      t.same(
+        states[0]?.changes.map(({ type, from, to }) => [type, from, to]),
+        states[0]?.data?.map((_, i) => ["added", -1, i]),
+      );
+      await scores.delete(made._id);
+      for (const one of [live, other]) one.close();
+    },
+  );
+
+  t.test("who is closed is told nothing more, also in the turn in which all are told", async (t) => {
+    let isClosed = false;
+    let told = 0;
+    const lists = [5, 6].map((limit) => scores.find({}, { limit }));
+    const first = lists[0]?.live(({ data }) => {
+      if (!data?.some(({ by }) => by === "hal")) return;
+      isClosed = true;
+      second?.close();
+    });
+    const second = lists[1]?.live(() => {
+      if (isClosed) told++;
+    });
+    await Promise.all([first?.ready, second?.ready]);
+    const made = await scores.create({ _id: "0", by: "hal", n: 1 });
+    await until(() => first?.state.synced === true && isClosed);
+    const third = lists[0]?.live(() => void told++);
+    third?.close();
+    await scores.delete(made._id);
+    await until(() => first?.state.synced === true && !first.state.data?.some(({ by }) => by === "hal"));
+    t.equal(told, 0);
+    first?.close();
+  });
+
+  t.test("a write behind the last row that a list shows leaves it the same list", async (t) => {
+    const live = scores.find({}, { sort: "by", limit: 2 }).live();
+    await live.ready;
+    await until(() => live.state.synced);
+    const { data } = live.state;
+    const lists = new Set<unknown>();
+    const all = scores.find({}, { sort: "by" }).live(() => void lists.add(live.state.data));
+    await all.ready;
+    const made = await scores.create({ by: "zoe", n: 1 });
+    await scores.update(made._id, { $inc: { n: 1 } });
+    await until(() => all.state.synced);
+    t.same([...lists].length, 1);
+    t.equal(live.state.data, data);
+    await scores.delete(made._id);
+    for (const one of [live, all]) one.close();
+  });
+
   t.test("a question that the rules forbid ends with their error, and the others go on", async (t) => {
     const guest = open(t, {});
     await guest.auth.signInAsGuest();
