@@ -232,6 +232,16 @@ async function foreignVersions(t: Test, { app, enter }: World): Promise<void> {
     const { rows } = await first.answered(first.find("news", question));
     t.match(rows.at(-1), { _id: "odd", n: now });
   }
+  // Once nothing of a document is hidden, it is kept as all see it.
+  await news.insertOne({ _id: "masked", _v: 7, n: 1, draft: "hidden" });
+  const nobody = await enter();
+  const shown = nobody.find("news", { filter: { _id: "masked" } });
+  t.strictSame((await nobody.answered(shown)).rows, [{ _id: "masked", _v: 7, n: 1 }]);
+  await news.updateOne({ _id: "masked" }, { $set: { n: 2 }, $unset: { draft: "" } });
+  await until(() => nobody.of(shown).rows[0]?.n === 2);
+  const after = await enter();
+  const told = await after.answered(after.find("news", { filter: { _id: "masked" } }));
+  t.strictSame(told.rows, nobody.of(shown).rows, "who comes later is told the same");
 }
 
 async function inDevelopment(t: Test, { app, someone, enter }: World): Promise<void> {

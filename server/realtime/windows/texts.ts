@@ -49,6 +49,10 @@ export class Texts {
     }
   }
 
+  drop(owner: string, id: string, version: number): void {
+    this.#drop(keyOf(owner, id, version));
+  }
+
   /** Nothing is known to be right any more. */
   clear(): void {
     this.#texts.clear();

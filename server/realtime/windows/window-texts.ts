@@ -11,6 +11,8 @@ export class WindowTexts {
   readonly #window: string;
   readonly #question: ListQuestion;
   readonly #texts: Texts;
+  /** It has kept texts of its own. */
+  #hides = false;
 
   constructor(window: string, question: ListQuestion, texts: Texts) {
     this.#window = window;
@@ -19,9 +21,13 @@ export class WindowTexts {
   }
 
   keep(row: Row, atHand?: AtHand): string {
+    const { id, version } = row;
     const text = this.#question.show(row);
-    // What hides nothing is the same for every window.
-    this.#texts.put(text === row.text ? this.#question.collection : this.#window, row.id, row.version, text);
+    // What hides nothing is the same for every window. Another program may have kept a version of which something was hidden.
+    const isStored = text === row.text;
+    if (isStored && this.#hides) this.#texts.drop(this.#window, id, version);
+    else this.#hides ||= !isStored;
+    this.#texts.put(isStored ? this.#question.collection : this.#window, id, version, text);
     atHand?.set(keyOf(row), text);
     return text;
   }
