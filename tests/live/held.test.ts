@@ -176,6 +176,33 @@ t.test("rights that went and came back show nothing of the time between", async 
   t.same(ann.complaints, []);
 });
 
+t.test("a new token of the same user makes nobody forget that a right was gone for a while", async (t) => {
+  const node = await startLiveNode(t, {
+    rules: { format: 1, collections: { drafts: { list: { "$auth.roles": "editor" } } } },
+  });
+  const editor = { roles: ["editor"] };
+  node.people.user("ann", editor);
+  await node.put("drafts", "d1", { text: "one" });
+  const ann = await node.welcome("ann");
+  const s = ann.find("drafts");
+  await ann.answered(s);
+  node.people.ask();
+  node.people.user("ann", { roles: [] });
+  await node.touchRecord("_users", "ann");
+  await node.put("drafts", "d1", { text: "hidden" });
+  await node.put("drafts", "d1", { text: "two" });
+  node.people.user("ann", editor);
+  await node.touchRecord("_users", "ann");
+  await turns();
+  ann.say({ t: "auth", token: "ann" });
+  await turns();
+  node.people.known();
+  await until(() => ann.of(s).rows[0]?.text === "two");
+  t.same(ann.of(s).resets, ["rights"]);
+  t.notMatch(ann.told(), /hidden/);
+  t.same(ann.complaints, []);
+});
+
 t.test("a right that changes while a result is loaded decides what is told", async (t) => {
   let gate: Promise<void> | undefined;
   let open: () => void = () => {};

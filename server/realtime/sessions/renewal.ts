@@ -50,11 +50,13 @@ export class Renewal {
     return Promise.resolve();
   }
 
-  /** Whoever it was asked for is not of interest any more. */
-  cancel(): void {
+  /** Whoever it was asked for is not of interest any more. @returns how often it was asked for, and was not answered */
+  cancel(): number {
+    const times = this.#times;
     this.#turn++;
     this.#running = undefined;
     this.#times = 0;
+    return times;
   }
 
   async #run(first: Promise<Identified>): Promise<void> {

@@ -89,10 +89,14 @@ export class SessionPrincipal {
       this.#leave();
       this.#person = person;
     }
-    this.#renewal.cancel();
+    let times = this.#renewal.cancel();
     node.index.set(session, principal);
     if (!this.isSame(principal)) this.#standing = this.#standingOf(principal);
-    else if (this.#standing.become(principal)) changed(1, undefined);
+    else {
+      // What changed meanwhile may be as it was by now, and was not between.
+      if (this.#standing.become(principal)) times++;
+      if (times > 0) changed(times, undefined);
+    }
     this.#endAt(endsAt);
     return true;
   }
