@@ -420,3 +420,18 @@ t.test("a welcome to a new token stands behind the commits before it, and moves 
   );
   t.same(socket.complaints, []);
 });
+
+t.test("results of which no text is kept are all told, one after the other", async (t) => {
+  const node = await startLiveNode(t, { windows: { texts: 0, refill: 5 } });
+  for (const id of ["a", "b", "c"]) await node.put("news", id, { text: id });
+  const questions = ["a", "b", "c", "d"].map((field) => ({ select: ["text", field] }));
+  const told = [];
+  for (const socket of [await node.welcome(), await node.welcome()]) {
+    const all = questions.map((question) => socket.find("news", question));
+    for (const s of all) await socket.answered(s);
+    told.push(all.map((s) => socket.ids(s)));
+    t.same(socket.complaints, []);
+  }
+  t.same(told[1], told[0]);
+  t.same(told[0]?.[0], ["a", "b", "c"]);
+});

@@ -9,6 +9,7 @@ import { createLiveTail } from "../../server/realtime/live-tail.ts";
 import type { Identified, Identities } from "../../server/realtime/sessions/identity.ts";
 import type { LiveLimits } from "../../server/realtime/sessions/live-limits.ts";
 import { createLiveSessions } from "../../server/realtime/sessions/sessions.ts";
+import type { WindowLimits } from "../../server/realtime/windows/window-limits.ts";
 import { createWindows } from "../../server/realtime/windows/windows.ts";
 import type { DocumentStore, Position } from "../../server/stores/document-store.ts";
 import { LiveOutlet } from "./live-outlet.ts";
@@ -20,6 +21,7 @@ export const ADDRESS = "10.0.0.1";
 export interface LiveNodeSetting {
   readonly rules?: object;
   readonly limits?: Partial<LiveLimits>;
+  readonly windows?: Partial<WindowLimits>;
   readonly between?: (store: DocumentStore) => DocumentStore;
   /** Nothing becomes of denials by default, and nobody asks too often. */
   readonly tellDenial?: TellDenial;
@@ -47,7 +49,13 @@ export async function startLiveNode(t: Teardown, setting: LiveNodeSetting = {}) 
     },
   };
   const tail = createLiveTail(watched, log);
-  const windows = createWindows({ store: watched, tail, log, random });
+  const windows = createWindows({
+    store: watched,
+    tail,
+    log,
+    random,
+    ...(setting.windows && { limits: setting.windows }),
+  });
   const live = createLiveSessions({
     ...{ store: watched, tail, windows, access, clock, random, log, identities: people.identities },
     questions: createLiveQuestions({ store, definitions, secrets: ["s".repeat(32)], development: true }),

@@ -61,6 +61,11 @@ export class ResultQueue {
     return undefined;
   }
 
+  /** Its texts are at hand for a moment: behind others, each of which may have to be read too, it would never be told. */
+  #addFirst(one: Subscription): void {
+    this.#ready = new Set([one, ...(this.#ready ?? NOBODY)]);
+  }
+
   #wait(one: Subscription, texts: Promise<void>): void {
     const { session, failed } = this.#options;
     const { shown } = one;
@@ -68,7 +73,7 @@ export class ResultQueue {
     const isCurrent = () => shown === one.shown && !one.isGone;
     texts
       .then(
-        () => isCurrent() && shown?.isLive && this.add(one),
+        () => isCurrent() && shown?.isLive && this.#addFirst(one),
         (error) => isCurrent() && failed(one, error),
       )
       .finally(() => {
