@@ -97,11 +97,11 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
       ...(body && { body }),
     });
     const text = await response.text();
-    if (!response.ok) throw errorOf(response, text);
     const position = response.headers.get("x-galley-position");
     if (course && position) course.position = position;
     // Replies overtake each other. Of another history any will do: the socket tells which one counts.
     if (position && (seen.position ?? "") <= position) seen.position = position;
+    if (!response.ok) throw errorOf(response, text);
     return text && decode(text);
   }
 

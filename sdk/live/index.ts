@@ -1,9 +1,9 @@
 import type { ApiError } from "../error.ts";
 import type { FrameError, ServerFrame, WindowChange } from "../protocol/frames.ts";
-import type { Live, LiveState } from "../types/live.ts";
+import type { LiveState } from "../types/live.ts";
 import { createIdentity } from "./identity.ts";
 import { createJoins } from "./join.ts";
-import { LiveResult } from "./live-result.ts";
+import { createOpenResults } from "./open-results.ts";
 import type { Optimistic } from "./optimistic.ts";
 import { loadOptimistic } from "./own-loader.ts";
 import type { LiveParts, Machine } from "./parts.ts";
@@ -12,12 +12,6 @@ import { errorOf, isLater, Result } from "./result.ts";
 import { createConnection } from "./socket.ts";
 import { createTeller, type Taker, type Told } from "./teller.ts";
 
-/** Before the first answer. */
-const NOTHING: LiveState<never> = {
-  ...{ data: undefined, error: undefined, changes: [] },
-  ...{ more: false, synced: false, pending: false, fromCache: false },
-  position: undefined,
-};
 /** Milliseconds that a subscription, and the socket, outlive the last who watched. */
 const LINGER = 5000;
 /** Milliseconds, about, until a subscription that the server could not serve at the moment is asked for again. */
@@ -129,6 +123,7 @@ export function createMachine(parts: LiveParts): Machine {
     else if (entries.size > 0) connection.open();
   };
   face.close = () => {
+    results.close();
     identity.close();
     own?.clear();
     parts.own.begin = undefined;
@@ -283,16 +278,6 @@ export function createMachine(parts: LiveParts): Machine {
     };
   }
 
-  const openJoin = createJoins({ open, send, wake: teller.wake });
-  return {
-    watch<R>(key: string, next?: (state: LiveState<R>) => void, linger?: number): Live<R> {
-      let close = (): void => {};
-      const live = new LiveResult<unknown>(NOTHING, next as (state: LiveState<unknown>) => void, () => close());
-      const isJoined = watchedOf(key).shape.expand !== undefined;
-      close = (isJoined ? openJoin : open)(key, live, linger);
-      // What is known already, unless something newer is told first.
-      if (live.state !== NOTHING) queueMicrotask(() => live.tell());
-      return live as Live<unknown> as Live<R>;
-    },
-  };
+  const results = createOpenResults(open, createJoins({ open, send, wake: teller.wake }), ApiError);
+  return results;
 }

@@ -1,3 +1,4 @@
+import type { ApiError } from "../error.ts";
 import type { Live, LiveState } from "../types/live.ts";
 import { changesBetween } from "./changes.ts";
 import type { Taker } from "./teller.ts";
@@ -15,11 +16,11 @@ export class LiveResult<R> implements Live<R>, Taker {
   #told: LiveState<R> | undefined;
   /** The state from which the newest tells what changed. */
   #before: LiveState<R> | undefined;
-  readonly #leave: () => void;
+  readonly #leave: () => ApiError;
   #wake: (() => void)[] = [];
 
-  /** @param leave called once, when it is closed */
-  constructor(first: LiveState<R>, next: Next<R> | undefined, leave: () => void) {
+  /** @param leave called once, when it is closed; answers what is told to whoever still waits for `ready` */
+  constructor(first: LiveState<R>, next: Next<R> | undefined, leave: () => ApiError) {
     this.state = first;
     this.#first = first;
     this.#next = next;
@@ -57,7 +58,7 @@ export class LiveResult<R> implements Live<R>, Taker {
   readonly close = (): void => {
     if (this.#closed) return;
     this.#closed = true;
-    this.#leave();
+    this.#settle({ ...this.#first, error: this.#leave() });
     this.#awaken();
   };
 

@@ -157,7 +157,9 @@ export class Result {
     const before = new Map(told.map((row) => [row._id, row]));
     const steady = rows.map((row) => {
       const old = before.get(row._id);
-      const isSame = old?._v === row._v && !view.isGuess(old as never) && !view.isGuess(row as never);
+      // What is worked out here may be shown for what is the same, and never kept as what the server told.
+      const isKnown = view.pending || !(view.isGuess(old as never) || view.isGuess(row as never));
+      const isSame = isKnown && old?._v === row._v;
       // Who may write may see less of it in the answer than in a list.
       return old && (old === row || (isSame && this.#isSame(old, row))) ? old : row;
     });

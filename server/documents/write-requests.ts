@@ -43,7 +43,11 @@ export function createWriteRequests(options: WriteRequestOptions): WriteRequests
         const made = id ?? newId(clock(), random(ID_RANDOM_BYTES));
         return { op: "create", id: made, fields, ...conditionsOf(request) };
       });
-      return await submit(scope, operation, request);
+      return await submit(scope, operation, request).catch((error: unknown) => {
+        // What was there is at this position at the latest: whoever repeats a create knows by it where their first one is.
+        const isTaken = error instanceof GalleyError && error.code === "already_exists";
+        throw isTaken ? error.with({ position: store.position() }) : error;
+      });
     },
 
     async set(scope, id, body, request) {

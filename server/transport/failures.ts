@@ -86,8 +86,9 @@ function judged({ request }: FastifyReply, thrown: unknown): GalleyError {
   return error.with({ outcome: error.status < 500 ? "not_applied" : "unknown" });
 }
 
-function headersOf({ code, status, details: { retryAfter } }: GalleyError): string[] {
+function headersOf({ code, status, details: { retryAfter, position } }: GalleyError): string[] {
   if (code === "unauthenticated") return ["www-authenticate", "Bearer"];
+  if (typeof position === "string") return ["x-galley-position", position];
   if (!ERRORS[code].retryable || (status !== 429 && status !== 503)) return [];
   return ["retry-after", `${typeof retryAfter === "number" ? Math.ceil(retryAfter) : RETRY_AFTER_S}`];
 }

@@ -2,6 +2,7 @@
 import { Binary, Decimal128, Double, Int32, Long, MinKey, MongoClient, ObjectId, Timestamp } from "mongodb";
 import t from "tap";
 import { startGalleyOn } from "../support/galley-on-mongodb.ts";
+import { enterLive } from "../support/live-client.ts";
 import { useMongod } from "../support/mongod.ts";
 import { PROCESS_KEY } from "../support/server-process.ts";
 
@@ -105,6 +106,19 @@ if (mongod) {
     t.match(await changed.json(), { n: 2 });
     t.equal((await get(tagOf(changed))).status, 304);
     t.equal((await send("DELETE", "/tagged"))?.status, 204);
+  });
+
+  t.test("of a collection that another program made a capped one it is told that it cannot be read", async (t) => {
+    await galley.send("PUT", "/v1/documents/ring/a", { n: 1 }, undefined);
+    await client.db().command({ convertToCapped: "ring", size: 4096 });
+    for (const kind of ["query", "count"]) {
+      const answer = await galley.send("POST", `/v1/documents/ring/${kind}`, {}, undefined);
+      t.match(answer?.body, { error: { code: "failed_precondition", message: /capped/ } }, kind);
+    }
+    const socket = await enterLive(galley.url, PROCESS_KEY);
+    const asked = await socket.answered(socket.find("ring"));
+    t.match(asked.error, { code: "failed_precondition", message: /capped/ });
+    socket.session.end();
   });
 
   t.test("versions told by Galley rise through writes of others in between", async (t) => {

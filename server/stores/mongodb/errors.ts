@@ -29,6 +29,8 @@ export const CODES = {
   duplicateKey: 11_000,
   outOfDiskSpace: 14_031,
   transactionCommitted: 256,
+  /** None of MongoDB's: it says `snapshotUnavailable` of a capped collection too, for which that never passes. */
+  cappedCollection: -1,
 } as const;
 
 /** Not primary, stepping down, shutting down, or a network fault between the server's parts: another try may do. */
@@ -44,7 +46,9 @@ const PASSING: ReadonlySet<number> = new Set([
 
 /** The code of MongoDB's own error; undefined if something else was thrown. */
 export function codeOf(error: unknown): number | undefined {
-  return error instanceof MongoServerError && typeof error.code === "number" ? error.code : undefined;
+  if (!(error instanceof MongoServerError) || typeof error.code !== "number") return undefined;
+  const isCapped = error.code === CODES.snapshotUnavailable && error.message.includes("capped collection");
+  return isCapped ? CODES.cappedCollection : error.code;
 }
 
 export function hasLabel(error: unknown, label: string): boolean {
@@ -112,6 +116,12 @@ function faceOf(error: unknown): [code: ErrorCode, message: string] {
   const code = codeOf(error);
   if (error instanceof MongoWriteConcernError || (code !== undefined && PASSING.has(code))) {
     return ["unavailable", "the database does not confirm at the moment"];
+  }
+  if (code === CODES.cappedCollection) {
+    return [
+      "failed_precondition",
+      "the collection is a capped one, of which no position can be read: copy it into a plain one",
+    ];
   }
   // Anything else of the driver's own (a closed client, a pool that is exhausted) passes; a refusal of mongod is a defect.
   return error instanceof MongoError && code === undefined
