@@ -1,4 +1,4 @@
-/** What the windows of a socket are called: whoever is out of step takes nothing for its own that is told to others. */
+/** Whom a window of a socket is told to, and when: whoever is out of step takes nothing for its own that is told to others. */
 import t from "tap";
 import type { DocumentStore } from "../../server/stores/document-store.ts";
 import { startLiveNode } from "../support/live-node.ts";
@@ -100,4 +100,44 @@ t.test("a client that ends one of two keeps the other as it is", async (t) => {
   await until(() => socket.ids(second).length === 2);
   t.same(socket.of(second).resets, []);
   t.same(socket.complaints, []);
+});
+
+t.test("a welcome to a new token stands behind the commits before it, and moves none of them", async (t) => {
+  const node = await startLiveNode(t);
+  node.people.user("ann");
+  const socket = await node.welcome("ann");
+  const s = socket.find("news");
+  await socket.answered(s);
+  node.people.ask();
+  socket.say({ t: "auth", token: "ann" });
+  const places = [await node.put("news", "a", { n: 1 }), await node.put("news", "b", { n: 2 })];
+  t.equal(socket.all("commit").length, 0, "they are held");
+  node.people.known();
+  await socket.got("welcome", 2);
+  await until(() => socket.ids(s).length === 2);
+  const told = socket.frames.filter((frame) => frame.t === "commit" || frame.t === "welcome").slice(1);
+  t.same(
+    told.map((frame) => [frame.t, frame.pos]),
+    [
+      ["commit", places[0]],
+      ["commit", places[1]],
+      ["welcome", places[1]],
+    ],
+  );
+  t.same(socket.complaints, []);
+});
+
+t.test("results of which no text is kept are all told, one after the other", async (t) => {
+  const node = await startLiveNode(t, { windows: { texts: 0, refill: 5 } });
+  for (const id of ["a", "b", "c"]) await node.put("news", id, { text: id });
+  const questions = ["a", "b", "c", "d"].map((field) => ({ select: ["text", field] }));
+  const told = [];
+  for (const socket of [await node.welcome(), await node.welcome()]) {
+    const all = questions.map((question) => socket.find("news", question));
+    for (const s of all) await socket.answered(s);
+    told.push(all.map((s) => socket.ids(s)));
+    t.same(socket.complaints, []);
+  }
+  t.same(told[1], told[0]);
+  t.same(told[0]?.[0], ["a", "b", "c"]);
 });
