@@ -16,6 +16,7 @@ import { createSmtpTransport } from "./accounts/mail/mail-smtp.ts";
 import type { MailTransport } from "./accounts/mail/mail-transport.ts";
 import type { HashCosts } from "./accounts/passwords/password-hash.ts";
 import { createRulePeople } from "./accounts/rule-people.ts";
+import { demandStanding } from "./accounts/standing.ts";
 import type { Config } from "./config.ts";
 import { keptSecret } from "./data-folder.ts";
 import { createCollectionService } from "./documents/collections.ts";
@@ -72,6 +73,7 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
   };
   /** Who somebody is now, as soon as somebody can be anybody. */
   let renewed = (principal: Principal): Principal | Promise<Principal> => principal;
+  const stillMay = (principal: Principal) => demandStanding((one) => renewed(one), principal);
   /** Once documents are open; before that nobody signs up. */
   let definitions: Definitions | undefined;
   let live: LiveSessions | undefined;
@@ -102,7 +104,11 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
     const documents = await createDocumentService({ ...common, secrets, development, grantsRights });
     opened.push(documents);
     const { declare } = definitions;
-    return { declare, documents, collections: createCollectionService({ ...common, access }) };
+    return {
+      declare,
+      documents,
+      collections: createCollectionService({ ...common, access, demandStanding: stillMay }),
+    };
   };
   const openPeople = async ({ access, grantsRights }: Awaited<ReturnType<typeof openAccess>>) => {
     const definitionOf = (collection: string) => definitions?.get(collection);
@@ -131,7 +137,7 @@ export async function openServices(config: Config, parts: ServiceParts): Promise
   if (documents.status === "fulfilled" && people.status === "fulfilled") {
     const { declare, ...services } = documents.value;
     const rules = createRulesService({
-      ...{ store, clock, declare, auditLine: people.value.auditLog.line },
+      ...{ store, clock, declare, demandStanding: stillMay, auditLine: people.value.auditLog.line },
       authorName: (principal) => authorName(store, principal),
       lints: createLints(lintSources({ store, definitionOf: (name) => definitions?.get(name) })),
       runTests: createTestRunner({

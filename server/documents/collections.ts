@@ -1,6 +1,6 @@
 import { GalleyError } from "#protocol/errors";
 import type { Authorizer, Scope } from "../access/authorize.ts";
-import { nameOf } from "../access/principal.ts";
+import { nameOf, type Principal } from "../access/principal.ts";
 import type { Log } from "../log.ts";
 import { attempts, LostRace } from "../stores/attempts.ts";
 import type { DocumentStore } from "../stores/document-store.ts";
@@ -19,6 +19,8 @@ export interface CollectionServiceOptions {
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
+  /** Whether somebody may still do what they could. @throws GalleyError if not */
+  readonly demandStanding: (principal: Principal) => Promise<void>;
   /** Import and export ask what their caller may do with the documents themselves. */
   readonly access: Authorizer;
 }
@@ -30,7 +32,7 @@ const IMPORTING = ["create", "update"] as const;
 
 /** What `/v1/admin/collections` serves: http-api.md "Collections". */
 export function createCollectionService(options: CollectionServiceOptions): CollectionService {
-  const { store, definitions, random, log, access } = options;
+  const { store, definitions, random, log, access, demandStanding } = options;
 
   return {
     list: async () => Promise.all(definitions.all().map(describe)),
@@ -39,7 +41,11 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
 
     async create(scope, body) {
       const { name, schema, indexes } = parseCreation(body);
-      const made = await definitions.locked(name, () => definitions.create(name, { schema, indexes }));
+      const made = await definitions.locked(name, async () => {
+        // Others may have held it for long: nobody keeps a right by that.
+        await demandStanding(scope.principal);
+        return definitions.create(name, { schema, indexes });
+      });
       log.info({ collection: name, by: nameOf(scope.principal) }, "collection declared");
       return describe(made);
     },
@@ -53,6 +59,7 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
           const before = known(name);
           if (ifVersion !== undefined && ifVersion !== before.version) throw hasChanged();
           if (change.schema === undefined && change.indexes === undefined) return before;
+          await demandStanding(scope.principal);
           return changeDefinition({ store, definitions }, before, change).catch((error: unknown) => {
             // Another node was faster. Who named no version means whatever is defined now.
             throw isConflict(error) && ifVersion === undefined ? new LostRace() : error;
@@ -66,6 +73,7 @@ export function createCollectionService(options: CollectionServiceOptions): Coll
     async drop(scope, name) {
       await definitions.locked(name, async () => {
         known(name);
+        await demandStanding(scope.principal);
         await definitions.drop(name);
       });
       log.warn({ collection: name, by: nameOf(scope.principal) }, "collection dropped");

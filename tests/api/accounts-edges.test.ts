@@ -157,6 +157,76 @@ onEachEngine(t, async (t, engine) => {
     t.match(now, { roles: [], name: null });
   });
 
+  t.test("a right that ended while rules or collections were changed is none for the change", async (t) => {
+    const { store } = app.app;
+    const owner = await people.admin("owner");
+    /** Holds the next call of a method until it is let go on. */
+    const holding = (method: "get" | "ensureCollection", wanted: string) => {
+      const was = store[method] as (...given: unknown[]) => Promise<unknown>;
+      let letGo = () => {};
+      const going = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      const reached = new Promise<void>((resolve) => {
+        const held = async (...given: unknown[]) => {
+          if (JSON.stringify(given[0]).includes(wanted)) {
+            Object.assign(store, { [method]: was });
+            resolve();
+            await going;
+          }
+          return was.apply(store, given);
+        };
+        Object.assign(store, { [method]: held });
+      });
+      return { reached, letGo };
+    };
+    const leaver = async () => {
+      const { id, accessToken: as } = await people.admin("editor");
+      t.equal((await app.send("GET", "/v1/admin/collections", { as })).status, 200);
+      const removed = () => app.send("DELETE", `/v1/admin/settings/admins/${id}`, { as: owner.accessToken });
+      return { as, removed };
+    };
+
+    const rules = { format: 1, collections: { evil: { list: true, get: true } } };
+    const publisher = await leaver();
+    const body = { rules, ifVersion: 0, acknowledge: ["open_read"] };
+    const pointer = holding("get", "_rules");
+    const publishing = app.send("POST", "/v1/admin/rules/publish", { as: publisher.as, body });
+    await pointer.reached;
+    t.equal((await publisher.removed()).status, 204);
+    pointer.letGo();
+    t.equal((await publishing).status, 401);
+    t.equal((await app.send("GET", "/v1/admin/rules")).json.version, 0);
+    t.equal((await app.send("GET", "/v1/admin/collections/evil")).status, 404, "nor is what they name declared");
+
+    const name = "shelves";
+    t.equal((await app.send("POST", "/v1/admin/collections", { body: { name } })).status, 201);
+    for (const [method, path, sent] of [
+      ["PATCH", `/${name}`, { indexes: [{ paths: ["evil"] }] }],
+      ["DELETE", `/${name}`, undefined],
+      ["POST", "", { name: "late" }],
+    ] as const) {
+      const { as, removed } = await leaver();
+      // One change of a collection waits for another.
+      const other = method === "POST" ? "late" : name;
+      const made = holding("ensureCollection", other);
+      const first =
+        method === "POST"
+          ? app.send("POST", "/v1/documents/late", { body: { n: 1 } })
+          : app.send("PATCH", `/v1/admin/collections/${name}`, { body: { indexes: [{ paths: [method] }] } });
+      await made.reached;
+      const flying = app.send(method, `/v1/admin/collections${path}`, { as, ...(sent && { body: sent }) });
+      const taken = await Promise.race([flying, new Promise((resolve) => setTimeout(resolve, 100))]);
+      t.equal(taken, undefined, "it waits");
+      t.equal((await removed()).status, 204);
+      made.letGo();
+      t.ok((await first).status < 300);
+      t.equal((await flying).status, 401, method);
+      const now = (await app.send("GET", `/v1/admin/collections/${name}`)).json;
+      if (method !== "POST") t.strictSame(now.indexes[0].paths, [method]);
+    }
+  });
+
   t.test("where sign-up was closed nobody ends one that is under way", async (t) => {
     t.teardown(() => people.settings({ signUp: null }));
     await people.settings({ signUp: { confirm: "first" } });

@@ -301,6 +301,7 @@ function optionsFor(store: DocumentStore): RulesServiceOptions {
     ...{ store, clock, lints: () => [] },
     runTests: async () => ({ results: [], observations: { clauses: new Map(), listedOnly: [] } }),
     declare: async () => {},
+    demandStanding: async () => {},
     authorName: async () => "nightly",
     auditLine: createAudit({ store, clock, random, log }).line,
   };

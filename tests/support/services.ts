@@ -56,7 +56,7 @@ export async function startServices(setting: ServiceSetting = {}) {
   const grantsRights = (collection: string) => rules().rightsCollections.has(collection);
   const common = { store, definitions, clock, random, log };
   const documents = await createDocumentService({ ...common, secrets, development, grantsRights });
-  const collections = createCollectionService({ ...common, access });
+  const collections = createCollectionService({ ...common, access, demandStanding: async () => {} });
   return {
     ...{
       folder,

@@ -39,6 +39,8 @@ export interface RulesServiceOptions {
   readonly runTests: RunTests;
   /** Declares a collection, if it is not there, without schema and indexes. */
   readonly declare: (collection: string) => Promise<unknown>;
+  /** Whether somebody may still do what they could. @throws GalleyError if not */
+  readonly demandStanding: (principal: Principal) => Promise<void>;
   /** How people know who somebody is; undefined if nothing is known. */
   readonly authorName: (principal: Principal) => Promise<string | undefined>;
   /** The write of an audit line, for the commit of what it tells. */
@@ -61,7 +63,7 @@ interface Candidate {
 }
 
 export function createRulesService(options: RulesServiceOptions): RulesService {
-  const { store, clock, lints, runTests, declare } = options;
+  const { store, clock, lints, runTests, declare, demandStanding } = options;
 
   return {
     async current() {
@@ -125,6 +127,8 @@ export function createRulesService(options: RulesServiceOptions): RulesService {
     const { findings, tests } = await judged(checked, body.tests);
     demandPublishable(findings, tests, acknowledged);
     const by = await authorOf(principal);
+    // Tests take their time: nobody keeps a right by what was under way when it ended (10.2).
+    await demandStanding(principal);
     for (const name of namedCollections(checked.rules)) await declare(name);
     const text = body.tests == null ? undefined : JSON.stringify(body.tests);
     const next: StoredVersion = {
@@ -132,6 +136,7 @@ export function createRulesService(options: RulesServiceOptions): RulesService {
       ...{ rules: JSON.stringify(body.rules), tests: text },
     };
     const line = options.auditLine({ action, by: by.id, visit, details: { version, note } });
+    await demandStanding(principal);
     await store.barrier(await commit([...versionWrites(store, pointer, next), line], base));
     return { ...shownInfo(next), findings, tests };
   }

@@ -1,5 +1,6 @@
 import { Faults, GalleyError } from "#protocol/errors";
 import type { AccountScope, OwnScope } from "../../access/authorize.ts";
+import type { Principal } from "../../access/principal.ts";
 import type { Write } from "../../stores/document-store.ts";
 import { decideAndCommit } from "../commit.ts";
 import { answerOf, badCredentials, enter, type SessionAnswer } from "../entry.ts";
@@ -63,12 +64,14 @@ interface Unknown {
  * see, and expects the person whom they read: so one of the two is decided anew, and no link outlasts what was to void it.
  *
  * @param whose reads who it is for, as often as that changes meanwhile
+ * @param by who asks for it, where it is somebody's right to
  * @throws GalleyError `contention`, and what `whose` throws
  */
 export async function mailReset(
   parts: AccountParts,
   pool: Pool,
   whose: () => Promise<Person | Unknown>,
+  by?: Principal,
 ): Promise<void> {
   await decideAndCommit(parts, async () => {
     const found = await whose();
@@ -91,7 +94,7 @@ export async function mailReset(
     // The newest link alone holds: one mail that went astray is worth nothing once another was asked for.
     // A person's `nothing` stays: it is what a change to a taken address looks like, and one to a free address stays too.
     const older = await parts.secrets.voided(user, [kind]);
-    return { writes: [...stored, ...older, ...writes], answer: undefined };
+    return { writes: [...stored, ...older, ...writes], ...(by && { by }), answer: undefined };
   });
   parts.mail.wake();
 }

@@ -160,11 +160,12 @@ export function createUserAdmin(parts: AccountParts): UserAdmin {
 
     async sendReset(scope, id, visit) {
       await stored(id);
-      await mailReset(parts, "user", async () => {
+      const whose = async () => {
         const person = await findPerson(parts, "user", id);
         if (person?.user.email !== undefined) return person;
         throw new GalleyError("failed_precondition", "the user is disabled, or has no address to mail to");
-      });
+      };
+      await mailReset(parts, "user", whose, scope.principal);
       audit.note({ action: "reset-sent", by: nameOf(scope.principal), for: id, visit });
     },
 
