@@ -78,7 +78,7 @@ export async function answerOf(parts: AccountParts, { user, session }: Entered):
     accessToken: await parts.tokens.issue({ pool, user: id, session: session.id }, accessSeconds),
     expiresIn: accessSeconds,
     refreshToken: parts.sessions.refreshTokenOf(session),
-    deviceToken: parts.devices.issue(pool, id),
+    deviceToken: parts.devices.issue(user),
   };
 }
 

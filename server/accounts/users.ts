@@ -34,6 +34,8 @@ export interface UserRecord extends Stored {
   readonly lastSignInAt?: Date;
   /** At least as many as its sessions that live: those of when they were looked through last, and those begun since. */
   readonly sessions?: number;
+  /** Raised when the devices that were known before are known no more (device-token.ts). */
+  readonly devices?: number;
 }
 
 /** How much one user may do. */
@@ -78,6 +80,7 @@ export function readUser(pool: Pool, row: Row): UserRecord {
     ...(value.limits !== undefined && { limits: value.limits as unknown as UserLimits }),
     ...(value.lastSignInAt instanceof Date && { lastSignInAt: value.lastSignInAt }),
     ...(value.sessions !== undefined && { sessions: Number(value.sessions) }),
+    ...(value.devices !== undefined && { devices: Number(value.devices) }),
   };
 }
 

@@ -288,6 +288,27 @@ onEachEngine(t, async (t, engine) => {
     await t.rejects(start({ folder: other, env }), { code: "already_exists", message: /^GALLEY_ADMIN_EMAIL: / });
   });
 
+  t.test("a device that was known before an address's owner came in by mail is known no more", async (t) => {
+    for (const proven of [false, true]) {
+      const { email, mail, accessToken, deviceToken } = await people.someone();
+      if (proven) await people.post("email/verify", { token: mail.token }, accessToken);
+      await people.post("password/forgot", { email });
+      const { token } = await people.mailed(email, "reset");
+      t.equal((await people.post("password/reset", { token, password: OTHER_PASSWORD })).status, 204);
+      // Its tries are of its own where the device is known; of the network, where it is not.
+      const here = { "x-forwarded-for": "10.251.9.9" };
+      const tries = async (more: object) => people.post("sign-in", { email, password: PASSWORD, ...more }, null, here);
+      for (let i = 0; i < 5; i++) t.equal((await tries({})).status, 401);
+      t.equal((await tries({ deviceToken })).status, proven ? 401 : 429, `proven before: ${proven}`);
+      time.now += 20 * MINUTE;
+      const owner = await people.signIn(email, OTHER_PASSWORD);
+      t.equal(owner.status, 200);
+      for (let i = 0; i < 5; i++) await tries({});
+      const own = { password: OTHER_PASSWORD, deviceToken: owner.json.session.deviceToken };
+      t.equal((await tries(own)).status, 200, "the owner's own device is");
+    }
+  });
+
   t.test("what is no host is no address, and full width hides no name in a password", async (t) => {
     for (const host of [
       "example.org/x",

@@ -214,7 +214,7 @@ t.test("U10: no other text is taken for an access token, whatever is done to a g
     ],
     ...[`${good} `, `${good}\n`, `${good}=`, `${good}\u0000`, good.toLowerCase(), `Bearer ${good}`, good.slice(1)],
     formatRefreshToken({ ...session, mac: macOf(keys.of("refresh")[0], { ...session, epoch: "e1", salt: "x" }) }),
-    createDeviceTokens({ keys, clock: () => NOW, random }).issue("user", "u1"),
+    createDeviceTokens({ keys, clock: () => NOW, random }).issue({ pool: "user", id: "u1" }),
     `${"i".repeat(22)}.${"l".repeat(43)}`,
     createSeal({ keys, random }).seal("x", "x"),
   ];
@@ -273,24 +273,24 @@ t.test("a device token knows its device for one person and a year", async (t) =>
   const time = { now: NOW };
   const devices = createDeviceTokens({ keys: deriveKeys([OLD]), clock: () => time.now, random });
   const later = createDeviceTokens({ keys: deriveKeys([NEW, OLD]), clock: () => time.now, random });
-  const token = devices.issue("user", "u1");
-  const id = devices.knows(token, "user", "u1");
+  const token = devices.issue({ pool: "user", id: "u1" });
+  const id = devices.knows(token, { pool: "user", id: "u1" });
   t.match(id, /^[A-Za-z0-9_-]{22}$/);
-  t.equal(later.knows(token, "user", "u1"), id, "also once the secret has been replaced");
-  t.not(devices.knows(devices.issue("user", "u1"), "user", "u1"), id);
-  t.equal(devices.knows(token, "user", "u2"), undefined);
-  t.equal(devices.knows(token, "admin", "u1"), undefined);
-  t.equal(devices.knows(later.issue("user", "u1"), "user", "u1"), undefined);
+  t.equal(later.knows(token, { pool: "user", id: "u1" }), id, "also once the secret has been replaced");
+  t.not(devices.knows(devices.issue({ pool: "user", id: "u1" }), { pool: "user", id: "u1" }), id);
+  t.equal(devices.knows(token, { pool: "user", id: "u2" }), undefined);
+  t.equal(devices.knows(token, { pool: "admin", id: "u1" }), undefined);
+  t.equal(devices.knows(later.issue({ pool: "user", id: "u1" }), { pool: "user", id: "u1" }), undefined);
   const [, expiry = ""] = token.split("_");
   const altered = [token.replace(expiry, `${Number(expiry) + 1}`), token.replace(expiry, `0${expiry}`)];
   const changed = token.slice(0, 20) + (token[20] === "A" ? "B" : "A") + token.slice(21);
   for (const text of ["", "gd_", `${token}x`, token.slice(0, -1), changed, "x".repeat(1e6), ...altered]) {
-    t.equal(devices.knows(text, "user", "u1"), undefined);
+    t.equal(devices.knows(text, { pool: "user", id: "u1" }), undefined);
   }
   time.now += 365 * DAY - 1;
-  t.equal(devices.knows(token, "user", "u1"), id);
+  t.equal(devices.knows(token, { pool: "user", id: "u1" }), id);
   time.now += 1;
-  t.equal(devices.knows(token, "user", "u1"), undefined);
+  t.equal(devices.knows(token, { pool: "user", id: "u1" }), undefined);
 });
 
 const PEM = { type: "pkcs8", format: "pem" } as const;

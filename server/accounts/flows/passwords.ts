@@ -12,7 +12,7 @@ import { writeCredential } from "../passwords/credentials.ts";
 import { tryPassword } from "../passwords/tried-password.ts";
 import { endedSessions, findPerson, NOBODY, type Person, personOf } from "../people.ts";
 import { networkOf, type Visit } from "../sessions/device.ts";
-import { findUserByEmail, type Pool, writeUser } from "../users.ts";
+import { findUserByEmail, type Pool, type UserRecord, writeUser } from "../users.ts";
 import { LIVES, mailSecret } from "./email-secrets.ts";
 import { ownerMark } from "./set-up.ts";
 
@@ -135,7 +135,7 @@ export async function resetPassword(
           { ...credential, password: hash, credentialVersion: credential.credentialVersion + 1 },
           now,
         ),
-        writeUser(store, { ...user, emailProvenAt: user.emailProvenAt ?? new Date(now) }, now),
+        writeUser(store, user.emailProvenAt ? user : owned(user, now), now),
         ...(await endedSessions(parts, user)),
         ...others,
         ...(await limits.reopened(account)),
@@ -148,6 +148,11 @@ export async function resetPassword(
   });
   parts.mail.wake();
   await store.barrier(position);
+}
+
+/** Somebody as they are once the mailbox alone has proven their address: whoever made the account is nobody there any more. */
+function owned(user: UserRecord, now: number): UserRecord {
+  return { ...user, emailProvenAt: new Date(now), devices: (user.devices ?? 0) + 1 };
 }
 
 /**

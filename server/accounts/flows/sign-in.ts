@@ -99,7 +99,7 @@ async function heldAgainst(
 ) {
   const known = await findUserByEmail(store, pool, key);
   const proven = await findCredential(store, known?.id ?? NOBODY);
-  const device = known && deviceToken !== undefined ? devices.knows(deviceToken, pool, known.id) : undefined;
+  const device = known && deviceToken !== undefined ? devices.knows(deviceToken, known) : undefined;
   const stored = known && !known.disabledAt ? proven?.password : undefined;
   return { known, proven, device, stored, user: known?.id };
 }
