@@ -309,6 +309,18 @@ onEachEngine(t, async (t, engine) => {
     }
   });
 
+  t.test("who proves a new address stays signed in, also where the session that asked has ended", async (t) => {
+    const { email, mail, accessToken } = await people.someone();
+    await people.post("email/verify", { token: mail.token }, accessToken);
+    const wanted = people.newEmail();
+    const { challenge } = (await people.post("email/change", { email: wanted }, accessToken)).json.next;
+    const { code } = await people.mailed(wanted, "verify");
+    // Proving again who one is gives the session a new id.
+    const again = (await people.signIn(email, PASSWORD, {}, accessToken)).json.session;
+    t.equal((await people.post("email/verify", { challenge, code }, again.accessToken)).status, 204);
+    t.equal((await people.me(again.accessToken)).status, 200);
+  });
+
   t.test("what is no host is no address, and full width hides no name in a password", async (t) => {
     for (const host of [
       "example.org/x",

@@ -93,12 +93,25 @@ interface Proving {
   readonly by?: string;
 }
 
-/** Who was signed out gives the account no other address any more, by nothing that was mailed before. */
-async function demandSession({ sessions, clock }: AccountParts, id: string, { data }: SecretRecord): Promise<Write[]> {
-  const session = await sessions.find(id);
+/**
+ * Who was signed out gives the account no other address any more, by nothing that was mailed before.
+ *
+ * @returns the session that stays: the one that asked, or, where that has ended, as by proving again who one is, the one that
+ * proves the address; and what holds the one that speaks for the account as it is
+ */
+async function demandSession(
+  { sessions, clock }: AccountParts,
+  { data }: SecretRecord,
+  by: string | undefined,
+): Promise<{ readonly staying: string; readonly checks: readonly Write[] }> {
+  const asking = String(data.session);
+  if (by === undefined) return { staying: asking, checks: [] };
+  const [asked, session] = await Promise.all([sessions.find(asking), sessions.find(by)]);
   if (!session || isOver(session, clock())) throw secretInvalid();
-  // Another than the one that asked is ended by this commit, which expects it as it is.
-  return id === data.session ? [{ kind: "check", collection: SESSIONS.name, id, expect: session.version }] : [];
+  const staying = asked && !isOver(asked, clock()) ? asking : by;
+  // Another than the one that stays is ended by this commit, which expects it as it is.
+  const check = { kind: "check", collection: SESSIONS.name, id: by, expect: session.version } as const;
+  return { staying, checks: staying === by ? [check] : [] };
 }
 
 /** The commit that makes an address a person's proven one. */
@@ -127,15 +140,15 @@ async function prove(parts: AccountParts, secret: SecretRecord, { visit, worked,
       emailProvenAt: new Date(now),
       guest: false,
     };
-    const signedIn = by === undefined ? [] : await demandSession(parts, by, secret);
+    const { staying, checks } = await demandSession(parts, secret, by);
     const others = (await secrets.voided(user.id)).filter(({ id }) => id !== secret.id);
     return {
       consumes: secret,
       writes: [
-        ...signedIn,
+        ...checks,
         writeUser(store, changed, now),
         writeCredential(store, { ...credential, credentialVersion: credential.credentialVersion + 1 }, now),
-        ...(await endedSessions(parts, user, String(secret.data.session))),
+        ...(await endedSessions(parts, user, staying)),
         ...others,
         ...(await worked()),
         ...notice(parts, user, "email-changed"),
