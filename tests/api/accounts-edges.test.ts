@@ -321,6 +321,13 @@ onEachEngine(t, async (t, engine) => {
     t.equal((await people.me(again.accessToken)).status, 200);
   });
 
+  t.test("who makes refresh tokens up keeps nobody from refreshing theirs", async (t) => {
+    const { id, refreshToken } = await people.someone();
+    const forged = `gr_${id}_1_${"A".repeat(43)}`;
+    for (let i = 0; i < 31; i++) t.equal((await people.post("refresh", { refreshToken: forged })).status, 401);
+    t.equal((await people.post("refresh", { refreshToken })).status, 200);
+  });
+
   t.test("what is no host is no address, and full width hides no name in a password", async (t) => {
     for (const host of [
       "example.org/x",

@@ -15,11 +15,12 @@ export async function refresh(parts: AccountParts, token: string, visit: Visit):
   limits.demand("refresh", visit.address);
   try {
     const parsed = parseRefreshToken(token);
-    if (parsed) limits.takeRefresh(parsed.session);
+    if (parsed) limits.demandRefresh(parsed.session);
     if (adminNetworks.limited && (await sessions.holderOf(token))?.pool === "admin") {
       adminNetworks.demand(visit.address);
     }
     const { session, refreshToken } = await sessions.rotate(token, visit);
+    limits.refreshed(session.id);
     const { accessSeconds } = parts.settings().sessions;
     const { pool, user, id } = session;
     return {

@@ -5,7 +5,7 @@ import type { LimitParts } from "./limit-records.ts";
 import { createNetworkLimits, type NetworkLimits } from "./network-limits.ts";
 import { createPasswordTries, type PasswordTry, type TrySource } from "./password-tries.ts";
 import { rateLimited } from "./rate-limited.ts";
-import { RateTable } from "./rate-table.ts";
+import { type Rate, RateTable } from "./rate-table.ts";
 import { createRecentTimes } from "./recent-times.ts";
 
 export { LIMITS_RECORDS } from "./limit-records.ts";
@@ -34,7 +34,9 @@ export interface Limits extends NetworkLimits {
   /** Writes that change nothing, for a commit that is to cost what one that stores a person costs. */
   touchedMails(account: string): Promise<Write[]>;
   /** @throws GalleyError `rate_limited` */
-  takeRefresh(session: string): void;
+  demandRefresh(session: string): void;
+  /** Counts a refresh that was right: who makes tokens up keeps nobody from refreshing theirs. */
+  refreshed(session: string): void;
 }
 
 export interface LimitsOptions extends LimitParts {
@@ -73,13 +75,16 @@ export function createLimits(options: LimitsOptions): Limits {
     codeWorked: (account, device) => codes.forgotten(coded(account, device)),
     takeMail: mails.take,
     touchedMails: mails.touched,
-    takeRefresh(session) {
-      const rate = { times: settings().session.refreshesPerMinute, seconds: MINUTE };
-      const wait = refreshes.wait(session, rate, clock());
+    demandRefresh(session) {
+      const wait = refreshes.wait(session, refreshRate(), clock());
       if (wait > 0) throw rateLimited("this session refreshes its token too often", wait);
-      refreshes.count(session, rate, clock());
     },
+    refreshed: (session) => refreshes.count(session, refreshRate(), clock()),
   };
+
+  function refreshRate(): Rate {
+    return { times: settings().session.refreshesPerMinute, seconds: MINUTE };
+  }
 }
 
 /** Whose codes are counted together. */
