@@ -172,7 +172,8 @@ class Join {
     let isWhole = true;
     for (const collection of new Set([...this.#sources.keys(), ...needed.keys()])) {
       const left = new Set(needed.get(collection));
-      const found: Record<string, Row> = {};
+      // Of no prototype: an id may be "__proto__".
+      const found: Record<string, Row> = Object.create(null);
       included[collection] = found;
       const sources = this.#sources.get(collection) ?? [];
       const kept: Source[] = [];

@@ -205,6 +205,24 @@ onEachEngine(t, async (t, engine) => {
     live.close();
   });
 
+  t.test("a document may be called as members of objects are", async (t) => {
+    const odd = ["__proto__", "constructor"];
+    await writer.batch((b) => {
+      for (const id of odd) b.collection("people").create({ _id: id, name: "Odd", boss: id, friends: [id, "toString"] });
+    });
+    const list = open(t)
+      .collection("people")
+      .find({ name: "Odd" }, { sort: "_id", expand: ["boss", "friends"] });
+    const namesOf = (found: Awaited<typeof list>) =>
+      found.map(({ _expanded: { boss, friends } }) => [boss?._id, friends?.map((friend) => friend?._id)]);
+    const names = odd.map((id) => [id, [id, undefined]]);
+    t.same(namesOf(await list), names, "asked once");
+    t.same(namesOf(await list.live().ready), names, "watched");
+    await writer.batch((b) => {
+      for (const id of odd) b.collection("people").delete(id);
+    });
+  });
+
   t.test("what cannot be followed is refused as over HTTP", async (t) => {
     const wrong = open(t)
       .collection("people")
