@@ -1,4 +1,4 @@
-import type { ApiError } from "../error.ts";
+import type { ApiError, ErrorCode } from "../error.ts";
 import { CLOSE, type ServerFrame } from "../protocol/frames.ts";
 
 /** Milliseconds. */
@@ -85,7 +85,14 @@ export function createConnection(options: SocketOptions): LiveConnection {
     clearTimeout(timer);
     onStatus("connecting");
     openedAt = 0;
-    const mine = new options.WebSocket(address, "galley.v1");
+    let mine: WebSocket;
+    try {
+      mine = new options.WebSocket(address, "galley.v1");
+    } catch (cause) {
+      // An address that is none, or that a page of https may not ask: no other try will do.
+      end("failed_precondition", `no socket can be opened to ${address}`, cause);
+      return;
+    }
     socket = mine;
     listen(TIMES.silence);
     // Asked for at once, beside the handshake.
@@ -123,13 +130,10 @@ export function createConnection(options: SocketOptions): LiveConnection {
   function lost(code: number, reason: string): void {
     drop();
     options.onLost();
-    if (!wanted || FINAL.has(code)) onStatus("off");
-    if (!wanted) return;
+    if (!wanted) return onStatus("off");
     if (FINAL.has(code)) {
-      wanted = false;
       const meaning = code === CLOSE.forbidden ? "permission_denied" : "failed_precondition";
-      options.onEnded(new options.ApiError(meaning, reason || `the server closed the socket (${code})`));
-      return;
+      return end(meaning, reason || `the server closed the socket (${code})`);
     }
     if (openedAt && Date.now() - openedAt > TIMES.health) tries = 0;
     // Once by itself: a token may have been outdated by a moment.
@@ -140,6 +144,13 @@ export function createConnection(options: SocketOptions): LiveConnection {
     const busy = code === CLOSE.overloaded || code === CLOSE.tooMany;
     wait(again ? 0 : (retry ?? (busy ? TIMES.busy + jitter : jitter)));
     retry = undefined;
+  }
+
+  /** Not to be tried again. */
+  function end(code: ErrorCode, message: string, cause?: unknown): void {
+    wanted = false;
+    onStatus("off");
+    options.onEnded(new options.ApiError(code, message, { cause }));
   }
 
   function wait(milliseconds: number): void {

@@ -1,4 +1,5 @@
-/** What live results make of the browser's word that the network has gone. */
+/** What live results make of the browser's word that the network has gone, or that no socket may be opened. */
+import { createClient } from "@galley/sdk";
 import t from "tap";
 import { play, serving, todo } from "../support/scripted-todos.ts";
 import { until } from "../support/until.ts";
@@ -37,4 +38,22 @@ t.test("one that answers is kept: a server may be on this very device", async (t
   await server.frames(0, 3);
   t.equal(db.connection.status, "open");
   t.equal(server.connections.length, 1);
+});
+
+t.test("where the platform refuses to open a socket the result ends, and says to where", async (t) => {
+  class Refusing {
+    constructor() {
+      throw new DOMException("not from a page of https", "SecurityError");
+    }
+  }
+  const db = createClient({ url: "http://127.0.0.1:1", WebSocket: Refusing as never });
+  t.teardown(() => db.close());
+  const live = db.collection("todos").find().live();
+  await t.rejects(live.ready, {
+    code: "failed_precondition",
+    message: "no socket can be opened to ws://127.0.0.1:1/v1/live",
+    cause: { name: "SecurityError" },
+  });
+  t.equal(db.connection.status, "off");
+  await t.rejects(db.collection("todos").find().live().ready, { code: "failed_precondition" }, "and so does the next");
 });
