@@ -7,7 +7,7 @@ export interface Watch {
   /** @param linger milliseconds that the subscription outlives it, where those of everybody else are not meant */
   <R>(key: string, next?: (state: LiveState<R>) => void, linger?: number): Live<R>;
   /** Who asks; for hooks, which ask anew for somebody else. */
-  readonly auth: Pick<Auth, "onChange">;
+  readonly auth: Pick<Auth, "onChange" | "user">;
 }
 
 /** `db.connection`: there before what connects, which is loaded with the first live result and tells it how it is. */

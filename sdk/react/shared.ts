@@ -65,6 +65,8 @@ function createShared(watch: Watch, key: string, gone: () => void): Shared {
     read,
     subscribe(fn) {
       clearTimeout(linger);
+      // It was refused after the last one had left.
+      if (listeners.size === 0 && read().error) ask();
       listeners.add(fn);
       return () => {
         listeners.delete(fn);
@@ -82,6 +84,9 @@ export function onceSource<R>(question: Question<R>, watch: Watch): Source<R> {
   const listeners = new Set<() => void>();
   let state: LiveState<R> = NOTHING;
   let asked: object | undefined;
+  /** Whose answer it is: who comes back, as from a hidden `Activity`, has not been told of others meanwhile. */
+  let who: string | undefined;
+  const me = (): string | undefined => watch.auth.user?.id;
   const become = (next: LiveState<R>): void => {
     state = next;
     for (const fn of listeners) fn();
@@ -89,21 +94,19 @@ export function onceSource<R>(question: Question<R>, watch: Watch): Source<R> {
   const ask = (): void => {
     const mine = {};
     asked = mine;
+    who = me();
+    become(NOTHING);
     question.then(
       (data) => asked === mine && become({ ...NOTHING, data, synced: true }),
       (error) => asked === mine && become(failed(error)),
     );
   };
   return {
-    read: () => state,
+    read: () => (who === me() ? state : NOTHING),
     subscribe(fn) {
       listeners.add(fn);
-      if (!asked) ask();
-      const stop = watch.auth.onChange((_user, why) => {
-        if (why === "changed") return;
-        become(NOTHING);
-        ask();
-      });
+      if (!asked || who !== me()) ask();
+      const stop = watch.auth.onChange((_user, why) => why !== "changed" && ask());
       return () => {
         listeners.delete(fn);
         stop();

@@ -47,6 +47,60 @@ else {
     await pages.app.send("PATCH", "/v1/admin/collections/mine", { body: { schema: null } });
   });
 
+  t.test("what was hidden while somebody else signed in shows nothing of who was there before", async (t) => {
+    const shown = await pages.run(async () => {
+      const { h, useLive, open, render, until, react } = kit;
+      const db = open();
+      const mine = db.collection("mine");
+      const { id } = await db.auth.signInAsGuest();
+      await mine.create({ ownerId: id, n: 1 });
+      const drawn: string[] = [];
+      const Once = () => {
+        const { data } = useLive(mine.find(), { once: true });
+        drawn.push(JSON.stringify(data?.map(({ n }) => n)));
+        return drawn.at(-1);
+      };
+      const inMode = (mode: "visible" | "hidden") => h(react.Activity, { mode }, h(Once));
+      const { text, show } = render(inMode("visible"));
+      await until(() => text() === "[1]", "the first one's list");
+      show(inMode("hidden"));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await db.auth.signOut();
+      await db.auth.signInAsGuest();
+      drawn.length = 0;
+      show(inMode("visible"));
+      await until(() => text() === "[]", "the second one's list");
+      return drawn.includes("[1]");
+    });
+    t.notOk(shown);
+  });
+
+  t.test("what was refused after it was left is asked anew by who comes back", async (t) => {
+    const asked = await pages.run(async () => {
+      const { h, useLive, open, render, until, count } = kit;
+      const db = open();
+      await db.auth.signInAsGuest();
+      const mine = db.collection("mine");
+      const List = () => {
+        const { data, error } = useLive(mine.find());
+        return error?.code ?? JSON.stringify(data);
+      };
+      const { text, unmount } = render(h(List));
+      await until(() => text() === "[]", "the list");
+      // What tells when the refusal has come.
+      const live = mine.find().live();
+      unmount();
+      await db.auth.signOut();
+      await until(() => live.state.error, "a refusal");
+      const before = count("sub");
+      const back = render(h(List));
+      await until(() => count("sub") > before, "another question");
+      await until(() => back.text() === "unauthenticated", "its answer");
+      return count("sub") - before;
+    });
+    t.equal(asked, 1);
+  });
+
   t.test("`usePages` grows over one live list, in which nothing goes missing meanwhile", async (t) => {
     const result = await pages.run(async () => {
       const { h, usePages, open, render, until, sent } = kit;
