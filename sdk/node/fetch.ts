@@ -12,6 +12,8 @@ const USER_AGENT = "node";
 const MOST_HOSTS = 100;
 /** Node's own, as it was when the SDK was loaded. */
 const { fetch: ownFetch } = globalThis;
+/** Or a program's, which had replaced it by then: Node's own is known by what it loads. */
+const WAS_REPLACED = ownFetch !== undefined && !`${ownFetch}`.includes("internal/deps/undici");
 /** Where Node's own `fetch` looks for what sends its requests. */
 const DISPATCHER = Symbol.for("undici.globalDispatcher.1");
 /** Printable ASCII, as requests hold it. */
@@ -47,7 +49,7 @@ export const nodeFetch: typeof fetch = async (input, init = {}) => {
 
 /** Also by what only looks like Node, and has a faster `fetch`. */
 function isReplaced(): boolean {
-  if (globalThis.fetch !== ownFetch || "Bun" in globalThis || "Deno" in globalThis) return true;
+  if (WAS_REPLACED || globalThis.fetch !== ownFetch || "Bun" in globalThis || "Deno" in globalThis) return true;
   const dispatcher = (globalThis as { [DISPATCHER]?: object })[DISPATCHER];
   return dispatcher !== undefined && dispatcher.constructor.name !== "Agent";
 }

@@ -236,6 +236,16 @@ t.test(
   },
 );
 
+t.test("so is a stand-in that was there before the SDK was loaded", async (t) => {
+  const program = `const urls = [];
+    globalThis.fetch = async (url) => (urls.push(url), new Response('{"_id":"a"}'));
+    const { createClient } = await import("@galley/sdk");
+    const db = createClient({ url: "http://127.0.0.1:1", serviceKey: "gsk_x", timeout: 300 });
+    console.log((await db.collection("todos").get("a"))._id, urls.length);`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: ROOT });
+  t.equal(stdout, "a 1\n");
+});
+
 t.test("a program ends when it has nothing more to do, though its connection is still open", async (t) => {
   const port = await listen(
     t,
