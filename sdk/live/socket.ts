@@ -130,10 +130,14 @@ export function createConnection(options: SocketOptions): LiveConnection {
   function lost(code: number, reason: string): void {
     drop();
     options.onLost();
-    if (!wanted) return onStatus("off");
+    if (!wanted) {
+      onStatus("off");
+      return;
+    }
     if (FINAL.has(code)) {
       const meaning = code === CLOSE.forbidden ? "permission_denied" : "failed_precondition";
-      return end(meaning, reason || `the server closed the socket (${code})`);
+      end(meaning, reason || `the server closed the socket (${code})`);
+      return;
     }
     if (openedAt && Date.now() - openedAt > TIMES.health) tries = 0;
     // Once by itself: a token may have been outdated by a moment.

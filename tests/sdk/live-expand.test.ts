@@ -208,7 +208,8 @@ onEachEngine(t, async (t, engine) => {
   t.test("a document may be called as members of objects are", async (t) => {
     const odd = ["__proto__", "constructor"];
     await writer.batch((b) => {
-      for (const id of odd) b.collection("people").create({ _id: id, name: "Odd", boss: id, friends: [id, "toString"] });
+      for (const id of odd)
+        b.collection("people").create({ _id: id, name: "Odd", boss: id, friends: [id, "toString"] });
     });
     const list = open(t)
       .collection("people")
