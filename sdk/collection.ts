@@ -90,26 +90,25 @@ export function createCollection({ http, order, own }: Writing, watch: Watch, co
       const { _id: given } = value;
       const id = given === undefined ? makeId() : `${given}`;
       const body = given === undefined ? withMember("_id", `"${id}"`, text) : text;
-      const call = { method: "POST", path: route, body } as const;
-      const operation = { op: "create", id, content: body } as const;
-      if (given !== undefined) return show(operation, options, (course) => send({ ...call, course }, id, options));
       let retried = false;
       const onRetry = (): void => {
-        retried = true;
+        retried = given === undefined;
       };
-      // The id itself makes a repeat harmless: it needs no key unless the caller wants one.
-      const idempotencyKey = options?.idempotencyKey ?? false;
       // Whoever asked for it made it, or nobody did.
       const grant = http.claim();
-      return show(operation, options, async (course) => {
+      return show({ op: "create", id, content: body }, options, async (course) => {
+        const call = { method: "POST", path: route, body, onRetry, grant, course } as const;
+        // An id made here makes a repeat harmless: it needs no key unless the caller wants one.
         const make = (): Promise<Doc<Json>> =>
-          send({ ...call, onRetry, grant, course }, id, { ...options, idempotencyKey });
+          send(call, id, given === undefined ? { idempotencyKey: false, ...options } : options);
         try {
           return await make();
         } catch (error) {
           if (!retried || !ApiError.is(error, "already_exists")) throw error;
-          // Nobody else could guess the id: what exists was made by the first try. If it is gone, someone deleted it.
-          return (await get(id, { signal: options?.signal, grant })) ?? (await make());
+          // Nobody else could guess the id: what exists was made by the first try, even if its maker may not read it. If it
+          // is gone, someone deleted it.
+          const made = (): Doc<Json> => ({ _id: id }) as Doc<Json>;
+          return (await get(id, { signal: options?.signal, grant }).catch(made)) ?? make().catch(made);
         }
       });
     },

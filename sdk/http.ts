@@ -100,9 +100,10 @@ export function createHttp({ url, claim, timeout, fetch }: HttpOptions): Http {
     const position = response.headers.get("x-galley-position");
     if (course && position) course.position = position;
     // Replies overtake each other. Of another history any will do: the socket tells which one counts.
-    if (position && (seen.position ?? "") <= position) seen.position = position;
+    if (position && !((seen.position as string) > position)) seen.position = position;
     if (!response.ok) throw errorOf(response, text);
-    return text && decode(text);
+    // Whoever else answers nothing has done nothing.
+    return response.status !== 204 && decode(text);
   }
 
   async function send(call: Call): Promise<unknown> {

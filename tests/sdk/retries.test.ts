@@ -198,6 +198,35 @@ t.test("a create whose document was deleted between its tries is made again", as
   );
 });
 
+t.test("a create whose maker may not read it is done, though the answer to its first try was lost", async (t) => {
+  const answers: [number, ErrorCode][] = [
+    [403, "permission_denied"],
+    [404, "not_found"],
+  ];
+  for (const [status, code] of answers) {
+    const { server, todos } = await play(t, (response, { method }, n) => {
+      if (n === 0) cut(response);
+      else if (method === "GET") fail(response, status, code);
+      else fail(response, 409, "already_exists");
+    });
+    const made = await todos.create({ title: "x" });
+    t.strictSame(made, { _id: JSON.parse(server.seen[0]?.body ?? "{}")._id }, code);
+  }
+});
+
+t.test("who answers 200 and nothing more has neither written nor read", async (t) => {
+  const { db, todos } = await play(t, (response) => response.writeHead(200).end(), 100);
+  const writes = [
+    () => todos.update("a", { n: 1 }),
+    () => todos.create({}),
+    () => todos.delete("a"),
+    () => db.batch((b) => b.collection("todos").delete("a")),
+  ];
+  for (const write of writes) t.match(await errorOf(write()), { code: "network", outcome: "unknown" });
+  const reads = [todos.get("a"), todos.find(), todos.find().first(), todos.find().count()];
+  for (const read of reads) t.match(await errorOf(read.then()), { code: "network" });
+});
+
 t.test("already_exists is the caller's answer for an id of its own, and for a first try", async (t) => {
   const { server, todos } = await play(t, (response) => fail(response, 409, "already_exists"));
   t.match(await errorOf(todos.create({ _id: "mine" })), { code: "already_exists", outcome: "not_applied" });
