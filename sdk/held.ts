@@ -38,7 +38,7 @@ export function isDue(held: Held): boolean {
 export function readHeld(text: unknown): Held | null {
   try {
     const held = JSON.parse(text as string) as Held;
-    return held.user.id ? held : null;
+    return held.user.id && held.accessToken ? held : null;
   } catch {
     return null;
   }

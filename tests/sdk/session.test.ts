@@ -92,7 +92,8 @@ t.test("a storage that throws leaves the session in memory, and nothing old behi
 });
 
 t.test("what is kept and makes no sense is nobody", async (t) => {
-  for (const text of ["", "{", "null", "[]", '{"user":{}}', '"x"', "7"]) {
+  const withoutToken = JSON.stringify({ ...JSON.parse(kept(ADA, 1)), accessToken: undefined });
+  for (const text of ["", "{", "null", "[]", '{"user":{}}', '"x"', "7", withoutToken]) {
     const storage = mapStorage();
     const { db } = await play(t, server, { storage }, (key) => storage.map.set(key, text));
     t.equal(db.auth.user, null, text);
