@@ -60,7 +60,7 @@ else {
         drawn.push(JSON.stringify(data?.map(({ n }) => n)));
         return drawn.at(-1);
       };
-      const inMode = (mode: "visible" | "hidden") => h(react.Activity, { mode }, h(Once));
+      const inMode = (mode: "visible" | "hidden") => h(react.Activity, { mode, children: h(Once) });
       const { text, show } = render(inMode("visible"));
       await until(() => text() === "[1]", "the first one's list");
       show(inMode("hidden"));
