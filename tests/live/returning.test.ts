@@ -1,4 +1,4 @@
-/** Rights that go and come back while nothing may be sent; live-queries.md 9. */
+/** Rights that go and come back while nothing may be sent, and what comes late or at once; live-queries.md 9, 10. */
 import t from "tap";
 import type { GalleyError } from "#protocol/errors";
 import { startLiveNode } from "../support/live-node.ts";
@@ -60,4 +60,18 @@ t.test("a denial that is explained while it is asked who somebody is says nothin
   t.same(ann.ids(s), ["d1"]);
   t.same(ann.all("error"), []);
   t.same(ann.complaints, []);
+});
+
+t.test("a token that ended while the machine slept shows nothing more, though no timer went off", async (t) => {
+  const node = await startLiveNode(t);
+  const { time } = node.services;
+  await node.put("news", "a", {});
+  const socket = await node.welcome(node.people.user("ann", {}, { endsAt: time.now + 90_000 }));
+  const s = socket.find("news");
+  await socket.answered(s);
+  time.now += 90_000;
+  await node.put("news", "b", {});
+  await until(() => socket.closed !== undefined);
+  t.same(socket.closed, { code: 4401, reason: "token_invalid" });
+  t.same(socket.ids(s), ["a"]);
 });

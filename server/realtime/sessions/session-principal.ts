@@ -29,6 +29,8 @@ export class SessionPrincipal {
   readonly #renewal: Renewal;
   #standing: Standing;
   #person: string | undefined;
+  /** Epoch milliseconds. */
+  #endsAt = Number.POSITIVE_INFINITY;
   #forgetEnd = () => {};
 
   constructor(options: SessionPrincipalOptions) {
@@ -101,6 +103,14 @@ export class SessionPrincipal {
     return true;
   }
 
+  /** Ends it where its token is over: after a sleep of the machine, or of the process, timers come late. @returns whether it is */
+  endIfOver(): boolean {
+    const { node, end } = this.#options;
+    const isOver = node.clock() >= this.#endsAt;
+    if (isOver) end(CLOSE.unauthenticated, "token_invalid");
+    return isOver;
+  }
+
   /** It may be somebody else by now, or nobody. Resolves when that is known. */
   renew(at: Position | undefined): Promise<void> {
     return this.#renewal.ask(at);
@@ -133,14 +143,14 @@ export class SessionPrincipal {
   }
 
   /** @param endsAt epoch milliseconds; undefined: never */
-  #endAt(endsAt: number | undefined): void {
-    const { node, end } = this.#options;
+  #endAt(endsAt = Number.POSITIVE_INFINITY): void {
+    const { node } = this.#options;
     this.#forgetEnd();
-    if (endsAt === undefined || endsAt === Number.POSITIVE_INFINITY) return;
+    this.#endsAt = endsAt;
+    if (endsAt === Number.POSITIVE_INFINITY) return;
     this.#forgetEnd = node.wheel.after((endsAt - node.clock()) / 1000, () => {
       // A clock that was set back gives it more time.
-      if (node.clock() < endsAt) this.#endAt(endsAt);
-      else end(CLOSE.unauthenticated, "token_invalid");
+      if (!this.endIfOver()) this.#endAt(endsAt);
     });
   }
 }

@@ -135,7 +135,7 @@ export class Session implements LiveSession, Turning {
   /** Sends what waits, one frame a commit, as far as rights allow it now. */
   flush(): void {
     this.#isAwake = false;
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#principal.endIfOver()) return;
     try {
       this.#flush();
     } catch (error) {
