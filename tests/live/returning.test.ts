@@ -75,3 +75,27 @@ t.test("a token that ended while the machine slept shows nothing more, though no
   t.same(socket.closed, { code: 4401, reason: "token_invalid" });
   t.same(socket.ids(s), ["a"]);
 });
+
+t.test("a commit beyond what may wait makes nobody slow who reads it", async (t) => {
+  const node = await startLiveNode(t, { limits: { unsentMessages: 50 } });
+  await node.put("news", "a", { text: "x" });
+  const socket = await node.welcome();
+  const s = socket.find("news");
+  await socket.answered(s);
+  const send = socket.send.bind(socket);
+  socket.send = (frames) => {
+    send(frames);
+    socket.unsent = { bytes: 5 * 1024 * 1024, messages: 51 };
+  };
+  for (const text of ["y", "z"]) {
+    await node.put("news", "a", { text });
+    await until(() => socket.of(s).rows[0].text === text);
+    socket.drain();
+  }
+  await node.put("news", "a", { text: "read" });
+  await until(() => socket.of(s).rows[0].text === "read");
+  t.equal(socket.closed, undefined);
+  await node.put("news", "a", { text: "not read" });
+  await until(() => socket.closed !== undefined);
+  t.equal(socket.closed?.code, 4408);
+});

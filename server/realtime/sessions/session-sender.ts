@@ -39,15 +39,16 @@ export class SessionSender {
 
   /** Sends what waits, in one write. @param now which position every window has reached */
   send(now: { readonly position: Position }): void {
-    const frames = this.#outbox.take(now);
-    if (this.#results.hasNext) this.#addResults(frames, now);
-    if (frames.length === 0) return;
-    this.#outlet.send(frames);
-    const { bytes, messages } = this.#outlet.unsent;
     const { limits, tooSlow } = this.#options;
+    const { bytes, messages } = this.#outlet.unsent;
+    // Left of earlier turns: what is written now nobody could have read yet, however much a commit holds.
     if (bytes > limits.unsentBytes || messages > limits.unsentMessages) {
       tooSlow(CLOSE.slow, "too much was left unread");
+      return;
     }
+    const frames = this.#outbox.take(now);
+    if (this.#results.hasNext) this.#addResults(frames, now);
+    if (frames.length > 0) this.#outlet.send(frames);
   }
 
   /** Whole results only while little is unsent: whoever comes back must not fill its own pipe. */
