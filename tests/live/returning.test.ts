@@ -99,3 +99,24 @@ t.test("a commit beyond what may wait makes nobody slow who reads it", async (t)
   await until(() => socket.closed !== undefined);
   t.equal(socket.closed?.code, 4408);
 });
+
+t.test("a node that has stood still closes nobody for what came meanwhile: whole results are told", async (t) => {
+  const node = await startLiveNode(t, { limits: { unsentMessages: 50 } });
+  await node.put("news", "a", { n: 0 });
+  const socket = await node.welcome();
+  const [all, same, first] = [socket.find("news"), socket.find("news"), socket.find("news", { limit: 1 })];
+  const count = socket.sub({ collection: "news", count: {} });
+  for (const s of [all, same, first, count]) await socket.answered(s);
+  node.nodes.inTouch = false;
+  for (let n = 1; n <= 60; n++) await node.put("news", n % 2 ? "a" : `b${n}`, { n });
+  socket.say({ t: "sub", s: 99, q: { collection: "closed", find: {} } });
+  t.equal(socket.all("commit").length, 0);
+  node.nodes.inTouch = true;
+  await until(() => socket.of(99).error !== undefined && socket.of(count).value.count === 31);
+  for (const s of [all, same]) t.match(socket.of(s), { resets: ["resume"], error: undefined });
+  await node.put("news", "a", { n: 61 });
+  await until(() => socket.of(first).rows[0].n === 61);
+  for (const s of [all, same]) t.match([socket.ids(s).length, socket.of(s).rows[0].n], [31, 61]);
+  t.same(socket.complaints, []);
+  t.equal(socket.closed, undefined);
+});

@@ -99,6 +99,18 @@ export class Outbox {
     return before;
   }
 
+  /** Leaves out all changes: of what they are of, whole results are told. */
+  dropChanges(): void {
+    let entry = this.#first;
+    this.clear();
+    while (entry) {
+      const { next }: Entry = entry;
+      entry.next = undefined;
+      if (entry.kind !== "part") this.#push(entry);
+      entry = next;
+    }
+  }
+
   clear(): void {
     this.#first = undefined;
     this.#last = undefined;

@@ -31,9 +31,11 @@ export class SessionSender {
     this.#results = options.subscriptions.results;
   }
 
-  /** What waits while nothing may be sent is bounded as well. */
+  /** What waits while nothing may be sent is bounded as well. It is this node that is slow, so its clients are not closed for it. */
   hold(): void {
-    const { limits, tooSlow } = this.#options;
+    const { limits, subscriptions, tooSlow } = this.#options;
+    if (this.#outbox.size <= limits.unsentMessages) return;
+    subscriptions.skipChanges();
     if (this.#outbox.size > limits.unsentMessages) tooSlow(CLOSE.slow, "too much waits to be sent");
   }
 

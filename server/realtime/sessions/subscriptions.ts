@@ -55,11 +55,8 @@ export class Subscriptions implements Shower {
     const added = new Subscription(s, question, have, (one, at) => this.#mark(one, at));
     this.#all.set(s, added);
     this.#options.counters.subscriptions++;
-    if (!after) {
-      this.#judgeSoon(added);
-      return;
-    }
-    after.then(
+    if (!after) this.#judgeSoon(added);
+    after?.then(
       () => added.isGone || this.#judgeSoon(added),
       (error) => this.end(added, error),
     );
@@ -96,6 +93,12 @@ export class Subscriptions implements Shower {
   /** A new tick of the time by which rules go. */
   markTimed(): void {
     for (const one of this.#all.values()) if (one.asksTime) this.#mark(one, undefined);
+  }
+
+  /** More changes wait than may: whole results are told instead. */
+  skipChanges(): void {
+    this.outbox.dropChanges();
+    for (const shown of this.#shown.values()) if (shown.inStep > 0) this.#tellAnew(shown, "resume");
   }
 
   /** Binds the rights of those that may have other ones now. */
@@ -259,10 +262,10 @@ export class Subscriptions implements Shower {
   }
 
   /** All who show a window are told its result again, instead of what waits. */
-  #tellAnew(shown: ShownWindow): void {
+  #tellAnew(shown: ShownWindow, reason: Reset = "rights"): void {
     shown.turn++;
     for (const one of shown.subscriptions) {
-      this.#outOfStep(one, "rights");
+      this.#outOfStep(one, reason);
       this.#tellSoon(one);
     }
   }
