@@ -57,7 +57,7 @@ export async function runCommandLine(
   try {
     parsed = parseArgs({ args: rest, options: { ...COMMON, ...command.options }, allowPositionals: true });
   } catch (error) {
-    warn(`galley ${name}: ${(error as Error).message.split(/\.? To specify|\n/, 1)[0]}`);
+    warn(`galley ${name}: ${misread((error as Error).message)}`);
     return 2;
   }
   if (parsed.values.help) {
@@ -79,6 +79,13 @@ export async function runCommandLine(
     warn(call.json ? JSON.stringify({ error: error.message }) : `galley ${name}: ${error.message}`);
     return 1;
   }
+}
+
+/** What `parseArgs` says, in one line. */
+function misread(message: string): string | undefined {
+  const [, option] = /^Option '(\S+)' argument is ambiguous/.exec(message) ?? [];
+  if (option !== undefined) return `${option}: expects a value; write one that begins with "-" as ${option}=-…`;
+  return message.split(/\.? To specify|\n/, 1)[0];
 }
 
 const COMMON_HELP = `Options of every command:

@@ -15,7 +15,7 @@ or goes (-), until ctrl-c. The filter is JSON, as in '{"done": false}'. Needs a 
 back by itself, and then what changed meanwhile is shown, net; after a restart of the server only with --url and a service key of your
 own, since the key of a run ends with it.
 
-  --sort <keys>   comma-separated paths, "-" for descending
+  --sort <keys>   comma-separated paths, "-" for descending, as in --sort=-_createdAt
   --limit <n>     documents at most, 50 unless said`,
   positionals: 2,
   options: { sort: { type: "string" }, limit: { type: "string" } },
@@ -50,6 +50,8 @@ async function follow(
   const live = question.live();
   const stop = () => live.close();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+  // Whoever read it has gone, as `head` does.
+  call.output.stdout.on("error", stop);
   const unwatch = connection.onChange(() => {
     if (connection.status === "waiting") call.warn("the connection is lost: trying again");
   });

@@ -21,6 +21,7 @@ t.test("every command tells its use, and what is not understood exits 2", async 
   t.match(await galley(folder, []), { code: 2 });
   t.match(await program(folder, ["imprt"]), { code: 2, err: /no command "imprt"/ });
   t.match(await galley(folder, ["keys", "--scoop", "x"]), { code: 2, err: "galley keys: Unknown option '--scoop'\n" });
+  t.match(await galley(folder, ["watch", "todos", "--sort", "-n"]), { code: 2, err: /write one .* as --sort=-…\n$/ });
   t.match(await galley(folder, ["dev", "4700"]), {
     code: 2,
     err: /^galley dev: expects no argument "4700"; usage: .*\n$/,

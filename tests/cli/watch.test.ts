@@ -20,6 +20,11 @@ function watch(t: Test, folder: string, args: readonly string[]) {
   return {
     out: () => told.out,
     err: () => told.err,
+    /** Nobody reads any more what it prints. @returns its exit code */
+    async leave(): Promise<unknown> {
+      child.stdout.destroy();
+      return (await closed)[0];
+    },
     async end(signal: NodeJS.Signals): Promise<unknown> {
       child.kill(signal);
       return (await closed)[0];
@@ -43,11 +48,13 @@ t.test(
     await send("PUT", "a", { n: 1, done: false });
     await send("PUT", "b", { n: 2, done: true });
     const filter = '{"done": false}';
-    const [text, json] = [[], ["--json"]].map((more) =>
+    const [text, json, left] = [[], ["--json"], []].map((more) =>
       watch(t, folder, ["todos", filter, "--sort", "n", "--url", server.url, ...more]),
     );
-    if (!text || !json) throw new Error("two watch");
+    if (!text || !json || !left) throw new Error("three watch");
     await until(() => text.out().includes("+ a") && json.out().includes('"id":"a"'), 20, "what is there");
+    await until(() => left.out().includes("+ a"), 20, "what is there");
+    const gone = left.leave();
     await send("PUT", "b", { n: 2, done: false });
     // What comes together is told together, net.
     await until(() => text.out().includes("+ b") && json.out().includes('"id":"b"'), 20, "what came");
@@ -55,6 +62,7 @@ t.test(
     await until(() => text.out().includes("~ a") && json.out().includes("updated"), 20, "what changed");
     await send("DELETE", "a");
     await until(() => text.out().includes("- a") && json.out().includes('"removed"'), 20, "what happened");
+    t.same([await gone, left.err()], [0, ""], "as with `| head`");
     t.match(text.out(), /^\+ a \{"_id":"a",.*"n":1.*\}\n\+ b \{.*\}\n~ a \{.*"n":3.*\}\n- a\n$/);
     const rows = json
       .out()
