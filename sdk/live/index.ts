@@ -14,6 +14,8 @@ import { createTeller, type Taker, type Told } from "./teller.ts";
 
 /** Milliseconds that a subscription, and the socket, outlive the last who watched. */
 const LINGER = 5000;
+/** Subscriptions that the server holds for a socket. */
+const MOST = 200;
 /** Milliseconds, about, until a subscription that the server could not serve at the moment is asked for again. */
 const AGAIN = 3000;
 
@@ -236,16 +238,21 @@ export function createMachine(parts: LiveParts): Machine {
     if (entries.get(entry.result.watched.key) !== entry) return;
     clearTimeout(entry.linger);
     entry.linger = setTimeout(() => {
-      clearTimeout(entry.again);
-      entries.delete(entry.result.watched.key);
-      if (numbers.get(entry.s) === entry) {
-        connection.send(JSON.stringify({ t: "unsub", s: entry.s }));
-        numbers.delete(entry.s);
-        windows.get(entry.result.window ?? "")?.delete(entry);
-      }
+      drop(entry);
       own?.moved();
       if (entries.size === 0) connection.close();
     }, linger);
+  }
+
+  /** Nobody watches it. */
+  function drop(entry: Entry): void {
+    clearTimeout(entry.linger);
+    clearTimeout(entry.again);
+    entries.delete(entry.result.watched.key);
+    if (numbers.get(entry.s) !== entry) return;
+    connection.send(JSON.stringify({ t: "unsub", s: entry.s }));
+    numbers.delete(entry.s);
+    windows.get(entry.result.window ?? "")?.delete(entry);
   }
 
   /** All have ended, and somebody may be about to ask something else. */
@@ -257,6 +264,7 @@ export function createMachine(parts: LiveParts): Machine {
   function enter(key: string): Entry {
     const known = entries.get(key);
     if (known) return known;
+    for (const one of entries.values()) if (entries.size >= MOST && one.takers.size === 0) drop(one);
     const result = new Result(watchedOf(key), parts.encodeObject);
     const next = (): LiveState<unknown> | undefined => result.state(welcome, own?.view(result));
     const entry: Entry = { result, takers: new Set(), next, s: 0, linger: undefined, again: undefined };

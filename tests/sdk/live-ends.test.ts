@@ -110,4 +110,29 @@ onEachEngine(t, async (t, engine) => {
     t.equal(live.state.data?.[0], before);
     await written;
   });
+
+  t.test("an app of many live results may change its page at once", async (t) => {
+    const codes: number[] = [];
+    class Watched extends NodeSocket {
+      constructor(...values: ConstructorParameters<typeof NodeSocket>) {
+        super(...values);
+        this.on("close", (code) => codes.push(code));
+      }
+    }
+    const db = connect({ WebSocket: Watched });
+    const counters = db.collection("counters");
+    const open = (page: number) =>
+      Array.from({ length: 110 }, (_, n) => counters.find({ rank: { $gt: n + 1000 * page } }).live());
+    let shown = open(0);
+    for (const page of [1, 2]) {
+      await Promise.all(shown.map(({ ready }) => ready));
+      // Their questions have been paid for, at so many a second.
+      await new Promise((resolve) => setTimeout(resolve, 2300));
+      for (const live of shown) live.close();
+      shown = open(page);
+    }
+    await until(() => shown.every(({ state }) => state.synced), 20, "the last page");
+    t.same(codes, []);
+    db.close();
+  });
 });

@@ -6,7 +6,7 @@ export interface LiveLimits {
   readonly aheadMs: number;
   readonly socketsPerUser: number;
   readonly subscriptions: number;
-  /** Frames `sub` and `unsub`: at once, and then each second. */
+  /** Frames `sub`, and `unsub` of none: at once, and then each second. */
   readonly questionBurst: number;
   readonly questionsPerSecond: number;
   /** All other frames, each second. */

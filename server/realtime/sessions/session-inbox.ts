@@ -14,6 +14,8 @@ export class SessionInbox {
   readonly #limits: LiveLimits;
   readonly #questions: Allowance;
   readonly #others: Allowance;
+  /** How many `sub` frames no `unsub` has come for: they have paid for it, so that a page may be left at once for another. */
+  #paid = 0;
   readonly #waiting: { readonly item: Incoming; readonly characters: number }[] = [];
   #characters = 0;
   #isWorking = false;
@@ -28,7 +30,10 @@ export class SessionInbox {
   /** @returns whether it may send that much */
   put(text: string, now: number): boolean {
     const { item, asks } = read(text);
-    if (!(asks ? this.#questions : this.#others).take(now)) return false;
+    const isPaid = asks === "unsub" && this.#paid > 0;
+    if (!(isPaid || (asks ? this.#questions : this.#others).take(now))) return false;
+    if (asks === "sub") this.#paid++;
+    if (isPaid) this.#paid--;
     this.#waiting.push({ item, characters: text.length });
     this.#characters += text.length;
     // The one that is being looked at may be as large as a frame can be.
@@ -56,16 +61,17 @@ export class SessionInbox {
   }
 }
 
-function read(text: string): { readonly item: Incoming; readonly asks: boolean } {
+/** `asks`: the kind of a frame that is about a subscription. */
+function read(text: string): { readonly item: Incoming; readonly asks: "sub" | "unsub" | undefined } {
   let input: unknown;
   try {
     input = JSON.parse(text);
   } catch {
     const error = new GalleyError("invalid_argument", "expects a frame: an object as JSON");
-    return { item: { frame: undefined, error, s: undefined }, asks: false };
+    return { item: { frame: undefined, error, s: undefined }, asks: undefined };
   }
   const { t, s } = typeof input === "object" && input !== null ? (input as { t?: unknown; s?: unknown }) : {};
-  const asks = t === "sub" || t === "unsub";
+  const asks = t === "sub" || t === "unsub" ? t : undefined;
   try {
     return { item: { frame: parseClientFrame(input) }, asks };
   } catch (error) {
