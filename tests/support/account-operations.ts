@@ -22,8 +22,8 @@ export interface Person extends Who {
   change?: { challenge: string; email: string; session: string } | undefined;
   /** Reset mails that were asked for to the present address since the password was changed, and before. */
   resets: { open: boolean; asked: number };
-  /** What the operation under way is about. */
-  plan: { email: string; password: string };
+  /** What the operation under way is about, and whether no device is known by it any more. */
+  plan: { email: string; password: string; forgets?: boolean };
   shape: Shape;
 }
 
@@ -219,9 +219,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     weight: 6,
     hashes: true,
     fits: ({ resets, email = "" }, mails) => resets.open && mails(email, "reset").length === resets.asked,
-    request({ email = "", plan: { password } }, mails) {
+    request({ email = "", plan, shape }, mails) {
       const mail = mails(email, "reset").at(-1);
-      return { method: "POST", path: "auth/password/reset", body: { token: mail?.token, password }, as: null };
+      // Whoever made the account had proven nothing.
+      plan.forgets = shape.user !== "proven";
+      const body = { token: mail?.token, password: plan.password };
+      return { method: "POST", path: "auth/password/reset", body, as: null };
     },
     effect: (shape) =>
       noticed(
@@ -236,7 +239,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
         shape,
         "password-changed",
       ),
-    took: (person) => newPassword(person, undefined),
+    took(person) {
+      newPassword(person, undefined);
+      if (person.plan.forgets) person.deviceToken = undefined;
+    },
   },
   "prove the address": {
     weight: 4,
