@@ -1,5 +1,13 @@
 /** Commits of a MongoDB, seen by a change stream of the test's own: no part of Galley orders or groups them. */
-import { Binary, type ChangeStreamDocument, type Document, Long, MongoClient, type Timestamp } from "mongodb";
+import {
+  Binary,
+  type ChangeStream,
+  type ChangeStreamDocument,
+  type Document,
+  Long,
+  MongoClient,
+  type Timestamp,
+} from "mongodb";
 import { encodeValue } from "#protocol/values";
 import { rowOf } from "../../../server/stores/mongodb/rows.ts";
 import { fromBson } from "../../../server/stores/mongodb/values.ts";
@@ -9,23 +17,43 @@ import { type CommitLog, isWatched, type LoggedChange, type LoggedCommit, type L
 
 /** A member of stored documents that is the engine's own. */
 const HIDDEN = "_l";
+/** In a row, and milliseconds between two. */
+const MOST_TRIES = 100;
+const AGAIN_MS = 100;
 
 /** Begin before anything is written. Follows elections, and is not to be cut off itself. */
 export async function followMongo(t: Teardown, url: string): Promise<CommitLog> {
   // Not with bigints: the driver takes the id of its cursor for a number now and then.
   const client = new MongoClient(url, { promoteBuffers: false, promoteLongs: false });
-  // Of the whole server: one of the database ends with it, and others may drop that.
-  const stream = client.watch([{ $match: { "ns.db": client.db().databaseName } }]);
-  t.teardown(async () => {
-    await stream.close();
-    await client.close();
-  });
   const commits: LoggedCommit[] = [];
   const groups = new Groups(commits);
   let failed: unknown;
-  stream.on("change", (event) => groups.take(event));
-  stream.on("error", (error) => {
-    failed = error;
+  let closed = false;
+  let tries = 0;
+  // Of the whole server: one of the database ends with it, and others may drop that.
+  const open = (after?: object): ChangeStream => {
+    const pipeline = [{ $match: { "ns.db": client.db().databaseName } }];
+    const opened = client.watch(pipeline, after && { resumeAfter: after });
+    opened.on("change", (event) => {
+      tries = 0;
+      groups.take(event);
+    });
+    opened.on("error", (error) => {
+      const token = opened.resumeToken as object | undefined;
+      // The driver goes on by itself once. An election may take longer than that.
+      if (!closed && token && tries++ < MOST_TRIES) {
+        setTimeout(() => {
+          if (!closed) stream = open(token);
+        }, AGAIN_MS);
+      } else failed = error;
+    });
+    return opened;
+  };
+  let stream = open();
+  t.teardown(async () => {
+    closed = true;
+    await stream.close();
+    await client.close();
   });
   // The stream stands once it is asked for the first time.
   await until(() => stream.resumeToken !== undefined && stream.resumeToken !== null, 30, "a stream of the test's own");
