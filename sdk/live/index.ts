@@ -264,7 +264,8 @@ export function createMachine(parts: LiveParts): Machine {
   function enter(key: string): Entry {
     const known = entries.get(key);
     if (known) return known;
-    for (const one of entries.values()) if (entries.size >= MOST && one.takers.size === 0) drop(one);
+    // Those that only linger make room.
+    if (entries.size >= MOST) for (const one of entries.values()) if (one.takers.size === 0) drop(one);
     const result = new Result(watchedOf(key), parts.encodeObject);
     const next = (): LiveState<unknown> | undefined => result.state(welcome, own?.view(result));
     const entry: Entry = { result, takers: new Set(), next, s: 0, linger: undefined, again: undefined };

@@ -39,7 +39,7 @@ type Shown<R> = R extends readonly (infer D)[] ? D : NonNullable<R>;
 export interface Live<R> extends AsyncIterable<LiveState<R>>, Disposable {
   /** The newest; the same object until something changes. */
   readonly state: LiveState<R>;
-  /** The first answer. @throws ApiError if the question is refused */
+  /** The first answer. @throws ApiError if the question is refused, `aborted` if it is closed before */
   readonly ready: Promise<R>;
   /** No more states. */
   close(): void;
